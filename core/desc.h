@@ -1,0 +1,84 @@
+/* desc.h: how a C struct is described, so that one codec can read and write all of them.
+ *
+ * Structs are declared once, in tables (vocab.def, shapes.def, ops.def, records.def), and included
+ * several times: once for the struct, once for its fields. A type token of a row (`str`, `eid`,
+ * `fence`) names four things, all here or in types.h: FF_C_<token> the C type of a required field,
+ * FF_CO_<token> that of an optional one, FF_T_<token> its enum ff_type, FF_SUB_<token> the vocabulary
+ * or shape behind it.
+ */
+#ifndef FF_CORE_DESC_H
+#define FF_CORE_DESC_H
+
+#include "core/base.h"
+
+enum ff_type {
+    FF_TYPE_STR,       /* struct ff_str, UTF-8; max in bytes */
+    FF_TYPE_BYTES,     /* struct ff_str; max in bytes */
+    FF_TYPE_LANE,      /* struct ff_str, a lane id (01 §2.3) */
+    FF_TYPE_LANE_HINT, /* the same, or "" for "the stored one" (02 §1.5) */
+    FF_TYPE_WID,       /* struct ff_str: worker_id, worker_instance_id, namespace (01 §2.3) */
+    FF_TYPE_ANY,       /* struct ff_str: one msgpack value, checked as to form only */
+    FF_TYPE_BOOL,
+    FF_TYPE_U8,
+    FF_TYPE_U16,
+    FF_TYPE_U32,
+    FF_TYPE_POS_U32, /* u32 of at least 1 */
+    FF_TYPE_U64,
+    FF_TYPE_POS_U64,
+    FF_TYPE_DUR_MS, /* uint64_t, at most FF_DUR_MS_MAX */
+    FF_TYPE_POS_MS, /* dur_ms of at least 1 */
+    FF_TYPE_I32,
+    FF_TYPE_I64,
+    FF_TYPE_MS, /* int64_t, Unix milliseconds */
+    FF_TYPE_F64,
+    FF_TYPE_UUID,   /* struct ff_uuid */
+    FF_TYPE_EID,    /* struct ff_eid */
+    FF_TYPE_WORD,   /* const char *, static text; results only */
+    FF_TYPE_ENUM,   /* an enum of sub = struct ff_vocab; travels as its name */
+    FF_TYPE_STRS,   /* struct ff_strs; max in entries */
+    FF_TYPE_UUIDS,  /* struct ff_uuids */
+    FF_TYPE_TAGS,   /* struct ff_tags: map of text to text */
+    FF_TYPE_COUNTS, /* struct ff_counts: map of text to u64 */
+    FF_TYPE_OBJ,    /* a struct of sub = struct ff_desc; optional: pointer to one */
+    FF_TYPE_OBJS    /* struct ff_objs of sub = struct ff_desc */
+};
+
+enum {
+    FF_FIELD_OPT = 1,   /* may be absent; stored as the FF_CO_ type */
+    FF_FIELD_DEF = 2,   /* absent means `def`; stored as the FF_C_ type */
+    FF_FIELD_PART = 4   /* of a shape: missing members are left to the operation (fence) */
+};
+
+struct ff_vocab {
+    const char *name;
+    const char *const *words;
+    uint32_t n;
+};
+
+/* Any FF_CT list of a shape has this layout. */
+struct ff_objs {
+    void *v;
+    uint32_t n;
+};
+
+struct ff_field {
+    const char *name; /* the wire name */
+    uint8_t type;     /* enum ff_type */
+    uint8_t flags;
+    uint16_t tag;     /* records: number in the stored form, never reused; else 0 */
+    uint32_t offset;
+    uint64_t max;     /* bytes, entries, or the highest value; 0 = the type's own */
+    const void *sub;  /* struct ff_vocab or struct ff_desc */
+    const char *def;  /* JSON text of the default */
+    const char *help;
+};
+
+struct ff_desc {
+    const char *name;
+    const struct ff_field *fields;
+    uint32_t n;
+    uint32_t size; /* of the C struct */
+    bool lenient;  /* unknown members are ignored, not refused (policy, 01 §5.1) */
+};
+
+#endif

@@ -1,0 +1,80 @@
+/* engine.h: runs operations on a store: restarts, batched loads, group commit, parked calls.
+ *
+ * Single-threaded, without clock, socket or sleep of its own: the owner submits frames, calls
+ * ff_engine_run whenever something happened, and asks ff_engine_wait_ms when to come back.
+ *
+ *   submit ─▶ queue ─▶ run on the open batch ─▶ commit ─▶ done(frame)
+ *                 ▲      │ not resident: load, then again
+ *                 └──────┘ nothing to give: parked, woken by a write or by time
+ */
+#ifndef FF_CORE_ENGINE_ENGINE_H
+#define FF_CORE_ENGINE_ENGINE_H
+
+#include "core/engine/txn.h"
+#include "core/ops.h"
+
+struct ff_engine;
+
+struct ff_engine_config {
+    struct ff_partition_counts counts;
+    bool test_mode;           /* a call's now is the clock (01 §1.6) */
+    uint32_t frame_bytes_max; /* replies stay under it */
+    uint32_t batch_calls_max; /* calls of one commit */
+    size_t batch_bytes_max;   /* stored bytes of one commit */
+    size_t cache_bytes_max;   /* resident records that no batch uses */
+    uint32_t parked_max;      /* beyond: resource_exhausted {pool: "parked"} */
+    int64_t (*wall_ms)(void *ctx); /* Unix milliseconds */
+    int64_t (*mono_ms)(void *ctx); /* for waits */
+    void *clock_ctx;
+    uint8_t seed[32]; /* of the id source; random in production */
+};
+/* Sane limits, real clocks, a random seed. */
+void ff_engine_config_init(struct ff_engine_config *config);
+
+/* One call of a frame. The owner fills op and args; the engine fills err and reply. */
+struct ff_call {
+    enum ff_op op;
+    const void *args;      /* struct ff_<op>_args, in the frame's arena */
+    struct ff_fault fault; /* set beforehand (code != FF_E_OK): the call only answers it */
+    struct ff_common_args common;  /* what every operation accepts */
+    struct ff_str reply;   /* msgpack: the result map, or the error map when fault is set */
+};
+
+/* Calls that run in order; each is atomic by itself. */
+struct ff_frame {
+    struct ff_call *calls;
+    uint32_t n;
+    struct ff_arena arena; /* args, replies; the owner's to release after done */
+    void (*done)(struct ff_frame *frame); /* every call is answered and durable */
+    void *ctx;
+    bool cancelled;        /* set by ff_engine_cancel */
+    struct ff_task *task;  /* the engine's */
+};
+
+/* store: stays the caller's, must outlive the engine, and is prepared. */
+struct ff_engine *ff_engine_new(const struct ff_engine_config *config, struct ff_store *store);
+/* Frames not yet done are answered FF_E_UNAVAILABLE through their done. */
+void ff_engine_free(struct ff_engine *engine);
+
+/* Hands a frame over; its done comes from a later ff_engine_run (or this one's store callbacks). */
+void ff_engine_submit(struct ff_engine *engine, struct ff_frame *frame);
+/* The frame's client is gone: a parked call is dropped, and answered at once with FF_E_UNAVAILABLE;
+ * one already running is finished. */
+void ff_engine_cancel(struct ff_engine *engine, struct ff_frame *frame);
+/* Does all that can be done now without waiting. */
+void ff_engine_run(struct ff_engine *engine);
+/* Milliseconds until ff_engine_run has something to do because of time alone; -1: never. */
+int64_t ff_engine_wait_ms(const struct ff_engine *engine);
+/* Something is queued, loading or committing (parked calls do not count). */
+bool ff_engine_busy(const struct ff_engine *engine);
+/* From now on nothing is claimed: parked calls are answered with what there is. */
+void ff_engine_stop_claims(struct ff_engine *engine);
+
+struct ff_engine_stats {
+    uint64_t calls, commits, conflicts, failed_commits, reruns, loads;
+    uint32_t parked;
+    size_t cache_bytes;
+};
+void ff_engine_stats(const struct ff_engine *engine, struct ff_engine_stats *out);
+
+#endif

@@ -1,0 +1,101 @@
+/* txn.h: what an operation may do.
+ *
+ * An operation is a plain function over a txn: typed getters, scans, puts, events, the call's fixed
+ * time and its own id source. It has no other effect, so it may be run again from the top:
+ * FF_E_PENDING from any getter means "not resident yet" and is returned as it is (FF_TRY does that).
+ *
+ * Texts in records that a getter hands out live as long as the call. Texts given to a put or an
+ * event are copied.
+ */
+#ifndef FF_CORE_ENGINE_TXN_H
+#define FF_CORE_ENGINE_TXN_H
+
+#include "core/arena.h"
+#include "core/fault.h"
+#include "core/ops.h"
+#include "core/records.h"
+#include "core/store.h"
+
+/* What the operations may know of the engine they run in; fixed while it runs. */
+struct ff_engine_facts {
+    struct ff_partition_counts counts;
+    const char *backend;  /* backend_label */
+    uint8_t handle_tag;
+    uint32_t frame_bytes_max; /* replies stay under it */
+    bool test_mode;
+};
+
+struct ff_txn {
+    int64_t now_ms;         /* one reading for the whole call (01 §1.6) */
+    struct ff_arena *arena; /* lives until the call is answered */
+    struct ff_fault fault;
+    const struct ff_engine_facts *facts;
+    const struct ff_common_args *common; /* lane and partition the caller expects */
+    struct ff_engine *engine; /* not for operations */
+    struct ff_task *task;     /* not for operations */
+};
+
+/* Looks a record up; *found says whether there is one, out is zeroed otherwise.
+ * FF_E_PENDING, FF_E_CORRUPTION {context}. */
+FF_MUST_USE ff_err ff_txn_find(struct ff_txn *txn, enum ff_record kind, const struct ff_key *key,
+                               void *out, bool *found);
+/* Writes the record under its own key; index changes are derived from it. */
+FF_MUST_USE ff_err ff_txn_put(struct ff_txn *txn, enum ff_record kind, const void *record);
+/* Removes it, if it is there. FF_E_PENDING. */
+FF_MUST_USE ff_err ff_txn_remove(struct ff_txn *txn, enum ff_record kind, const struct ff_key *key);
+
+/* The first entry of a scope behind `after` (NULL: from the start), changes of this batch included.
+ * expect: how many entries the caller is likely to read from here on, at least 1; a hint for the
+ * load. FF_E_PENDING. */
+FF_MUST_USE ff_err ff_txn_next(struct ff_txn *txn, enum ff_index index,
+                               const struct ff_scope *scope, const struct ff_entry *after,
+                               uint32_t expect, struct ff_entry *out, bool *found);
+/* The scopes of an index that begin with `prefix` and have entries, ascending, in the call's arena.
+ * FF_E_PENDING. */
+FF_MUST_USE ff_err ff_txn_scopes(struct ff_txn *txn, enum ff_index index,
+                                 const struct ff_scope *prefix, struct ff_scope_list *out);
+
+/* Appends an event to the feed of its family, in the same step as the puts. */
+void ff_txn_event(struct ff_txn *txn, const struct ff_event *event);
+
+/* A random (version 4) uuid, the same at every run of this call. */
+struct ff_uuid ff_txn_uuid(struct ff_txn *txn);
+/* Uniform in 0..bound-1 (bound at least 1), the same at every run of this call. */
+uint64_t ff_txn_random(struct ff_txn *txn, uint64_t bound);
+
+/* What the call has written so far stays even if it then fails (01 §1.2). */
+void ff_txn_keep(struct ff_txn *txn);
+
+/* Waits for a change of `topic` (a lane's scope), for the instant wake_at_ms of the engine clock
+ * (INT64_MAX: none), or until block_ms are over, counted from the call's arrival in real time.
+ * FF_E_PARKED  return it; the call is run again from the top when something happened.
+ * FF_E_OK      the time is over, or waiting is not possible: answer with what there is. */
+FF_MUST_USE ff_err ff_txn_park(struct ff_txn *txn, const struct ff_scope *topic, uint64_t block_ms,
+                               int64_t wake_at_ms);
+
+/* Typed forms. */
+#define FF_RECORD(record, upper, help)                                                             \
+    FF_MUST_USE static inline ff_err ff_txn_put_##record(struct ff_txn *txn,                       \
+                                                         const struct ff_##record *value)          \
+    {                                                                                              \
+        return ff_txn_put(txn, FF_R_##upper, value);                                               \
+    }
+#define FF_COL(record, tag, type, name, help)
+#define FF_COLO(record, tag, type, name, help)
+#define FF_RECORD_END(record)
+#include "core/records.def"
+
+FF_MUST_USE static inline ff_err
+ff_txn_find_exec(struct ff_txn *txn, const struct ff_eid *id, struct ff_exec *out, bool *found)
+{
+    struct ff_key key = ff_key_eid(id);
+
+    return ff_txn_find(txn, FF_R_EXEC, &key, out, found);
+}
+
+/* As ff_txn_find_exec. Where there is none FF_E_EXECUTION_NOT_FOUND {entity}; where the caller's
+ * partition or lane_id contradicts it FF_E_INVALID_INPUT partition_mismatch, lane_mismatch (02 §1.5). */
+FF_MUST_USE ff_err ff_txn_get_exec(struct ff_txn *txn, const struct ff_eid *id,
+                                   struct ff_exec *out);
+
+#endif

@@ -1,0 +1,111 @@
+/* records.h: the stored records, their keys, and the ordered indexes derived from them.
+ *
+ * Index membership is never maintained by hand: ff_index_keys() says, from one record and no clock,
+ * where it stands; a change of the indexes is the difference between before and after
+ * (spec/records.md §3).
+ */
+#ifndef FF_CORE_RECORDS_H
+#define FF_CORE_RECORDS_H
+
+#include "core/types.h"
+
+#define FF_RECORD(record, upper, help) struct ff_##record {
+#define FF_COL(record, tag, type, name, help) FF_C_##type name;
+#define FF_COLO(record, tag, type, name, help) FF_CO_##type name;
+#define FF_RECORD_END(record) };
+#include "core/records.def"
+
+enum ff_record {
+#define FF_RECORD(record, upper, help) FF_R_##upper,
+#define FF_COL(record, tag, type, name, help)
+#define FF_COLO(record, tag, type, name, help)
+#define FF_RECORD_END(record)
+#include "core/records.def"
+    FF_R_N
+};
+
+/* Descriptors by enum ff_record. */
+extern const struct ff_desc *const ff_records[FF_R_N];
+
+/* 64: a lane id. Longer parts (namespaces, instance ids, keys) enter as digests. */
+#define FF_KEY_MAX 64
+struct ff_key {
+    uint8_t n;
+    uint8_t b[FF_KEY_MAX];
+};
+
+/* Lane + separator + two digests of 16 bytes fit. */
+#define FF_SCOPE_MAX 104
+struct ff_scope {
+    uint8_t n;
+    uint8_t b[FF_SCOPE_MAX];
+};
+
+enum ff_index {
+    FF_IX_READY,       /* lane, class, eligibility | rank: what claims may take */
+    FF_IX_GRANTED,     /* lane | grant_expires_at */
+    FF_IX_RECLAIMABLE, /* lane, class | rank: lost leases without grant */
+    FF_IX_CAPPED,      /* - | rank: the same at their reclaim cap */
+    FF_IX_LEASE_DUE,   /* lane, ownership | lease_expires_at */
+    FF_IX_BY_WORKER,   /* digest of the instance id | 0: held leases */
+    FF_IX_DELAYED,     /* lane | delay_until */
+    FF_IX_ATTEMPT_DUE, /* - | attempt_timeout_at */
+    FF_IX_DEADLINE_DUE, /* - | execution_deadline_at */
+    FF_IX_EXECUTIONS,  /* partition | 0: all, terminal ones too */
+    FF_IX_LANES,       /* - | 0 */
+    FF_IX_EXPIRING,    /* record kind | expires_at */
+    FF_IX_N
+};
+
+/* One position in an index. Order: scope by bytes, sort ascending, id by bytes. */
+struct ff_index_key {
+    uint8_t index; /* enum ff_index */
+    struct ff_scope scope;
+    int64_t sort;
+    struct ff_key id; /* the record's key */
+};
+
+/* A record stands at most once in each index. */
+#define FF_INDEX_KEYS_MAX 12
+
+/* Writes where `record` stands to out (room for FF_INDEX_KEYS_MAX); returns how many, ascending by
+ * index. record NULL: none. */
+uint32_t ff_index_keys(enum ff_record kind, const void *record, struct ff_index_key *out);
+
+/* False for what has ended: a store that keeps indexes in memory serves it from disk. */
+bool ff_record_live(enum ff_record kind, const void *record);
+
+/* The key under which a record is stored, from its own fields. */
+struct ff_key ff_record_key(enum ff_record kind, const void *record);
+
+struct ff_key ff_key_eid(const struct ff_eid *id);
+struct ff_key ff_key_attempt(const struct ff_eid *id, uint32_t attempt_index);
+struct ff_key ff_key_bytes(struct ff_str bytes); /* at most FF_KEY_MAX, asserted */
+/* The execution id that such a key begins with. */
+struct ff_eid ff_key_to_eid(const struct ff_key *key);
+int ff_key_cmp(const struct ff_key *a, const struct ff_key *b);
+
+/* Scopes. Components are separated so that a lane's scopes share the prefix ff_scope_lane(lane). */
+struct ff_scope ff_scope_none(void);
+struct ff_scope ff_scope_lane(struct ff_str lane_id);
+struct ff_scope ff_scope_ready(struct ff_str lane_id, struct ff_str class_digest,
+                               enum ff_eligibility_state eligibility);
+struct ff_scope ff_scope_reclaimable(struct ff_str lane_id, struct ff_str class_digest);
+struct ff_scope ff_scope_lease_due(struct ff_str lane_id, enum ff_ownership_state ownership);
+struct ff_scope ff_scope_worker(struct ff_str worker_instance_id);
+struct ff_scope ff_scope_partition(uint16_t partition);
+int ff_scope_cmp(const struct ff_scope *a, const struct ff_scope *b);
+bool ff_scope_begins(const struct ff_scope *scope, const struct ff_scope *prefix);
+/* What stands behind the lane in a ready or reclaimable scope. */
+enum ff_eligibility_state ff_scope_eligibility(const struct ff_scope *ready);
+
+/* Place in a lane's order (02 §5.1): created_at - priority * 10^12, ascending. */
+int64_t ff_rank(int64_t created_at, int32_t priority);
+
+/* 16-byte digest of any number of parts, each with its length (BLAKE2b). */
+struct ff_digest {
+    uint8_t b[16];
+};
+struct ff_digest ff_digest_of(const struct ff_str *parts, uint32_t n);
+
+#endif

@@ -1,0 +1,162 @@
+/* store.h: what a store must do: load records, read ordered indexes, commit a batch atomically.
+ *
+ * The engine's port; backends/store.h opens one by URL. A store knows records, keys and indexes, and
+ * nothing of operations. All calls and all completions happen on the owner's loop thread; a store
+ * with a thread of its own calls host->wake from there and completes inside ff_store_poll.
+ */
+#ifndef FF_CORE_STORE_H
+#define FF_CORE_STORE_H
+
+#include "core/arena.h"
+#include "core/fault.h"
+#include "core/records.h"
+
+struct ff_store;
+
+/* A position in an index; the first one is { .sort = INT64_MIN }. */
+struct ff_entry {
+    int64_t sort;
+    struct ff_key id;
+};
+int ff_entry_cmp(const struct ff_entry *a, const struct ff_entry *b);
+
+struct ff_scope_list {
+    struct ff_scope *v; /* ascending */
+    uint32_t n;
+};
+
+enum ff_want_what { FF_WANT_RECORD, FF_WANT_PAGE, FF_WANT_SCOPES, FF_WANT_EVENTS };
+
+/* One thing to load: the question, and the store's answer in the load's arena. */
+struct ff_want {
+    enum ff_want_what what;
+    enum ff_record kind; /* RECORD */
+    struct ff_key key;
+    enum ff_index index;    /* PAGE, SCOPES */
+    struct ff_scope scope;  /* PAGE: exact; SCOPES: a prefix */
+    bool has_after;         /* PAGE */
+    struct ff_entry after;  /* PAGE: exclusive */
+    enum ff_event_family family; /* EVENTS */
+    uint64_t after_seq;          /* EVENTS: exclusive */
+    uint32_t limit;              /* PAGE, EVENTS: entries at the most, at least 1 */
+
+    bool found;       /* RECORD */
+    struct ff_str body; /* RECORD: the stored form */
+    uint64_t version; /* RECORD: as the commit that wrote it named it; 0 = absent */
+    struct ff_entry *entries; /* PAGE: ascending */
+    uint32_t n;               /* PAGE, EVENTS */
+    bool complete;            /* PAGE: nothing stands behind the last entry */
+    struct ff_scope_list scopes; /* SCOPES: those with at least one entry */
+    struct ff_str *bodies;       /* EVENTS: stored events, ascending */
+    uint64_t *seqs;              /* EVENTS: their sequence numbers */
+};
+
+/* A batched load. No wants: a ping. Committed state only, all wants of one load from one instant. */
+struct ff_load {
+    struct ff_want *wants;
+    uint32_t n;
+    struct ff_arena *arena; /* answers; the caller's, alive until done */
+    void (*done)(struct ff_load *load); /* may be called inside ff_store_load */
+    void *ctx;
+    struct ff_fault fault; /* FF_E_OK, or FF_E_TRANSPORT / FF_E_CORRUPTION for all of it */
+};
+
+struct ff_write {
+    enum ff_record kind;
+    struct ff_key key;
+    struct ff_str body; /* the stored form; alive until done */
+    bool deleted;
+    bool live;              /* ff_record_live of the new record */
+    uint64_t version_from;  /* what the batch read; 0 = it found no record */
+    uint64_t version;       /* version_from + 1 */
+};
+
+struct ff_index_change {
+    bool add;
+    struct ff_index_key key;
+};
+
+struct ff_event_write {
+    enum ff_event_family family;
+    struct ff_str body;
+};
+
+enum ff_commit_outcome {
+    FF_COMMIT_OK,
+    FF_COMMIT_FAILED,  /* nothing was committed; see fault (FF_E_TRANSPORT) */
+    FF_COMMIT_CONFLICT /* nothing was committed; conflicts names the records that have moved */
+};
+
+/* One batch, all or nothing, durable when done says FF_COMMIT_OK. Events of a family get the next
+ * sequence numbers in the order given. At most one commit is under way at a time. */
+struct ff_commit {
+    struct ff_write *writes;
+    uint32_t n_writes;
+    struct ff_index_change *changes;
+    uint32_t n_changes;
+    struct ff_event_write *events;
+    uint32_t n_events;
+    void (*done)(struct ff_commit *commit); /* never inside ff_store_commit */
+    void *ctx;
+    enum ff_commit_outcome outcome;
+    struct ff_fault fault;
+    uint32_t *conflicts; /* positions in writes; the store's, alive until done returns */
+    uint32_t n_conflicts;
+};
+
+struct ff_partition_counts {
+    uint32_t flow, budget, quota; /* 1..65535; 0 = not stated */
+};
+
+struct ff_store_ops {
+    const char *label;   /* backend_label (01 §10.1) */
+    uint8_t handle_tag;  /* 0x10 and upward (01 §8.2) */
+    bool exclusive;      /* one broker owns it: what the engine keeps in memory stays true */
+    bool immediate;      /* ff_store_load completes before it returns */
+    /* Sets up or upgrades; stores `counts` at first, adopts stored ones where 0, else compares.
+     * FF_E_PARTITION_MISMATCH, FF_E_CORRUPTION {reason: "schema_version"}, FF_E_TRANSPORT.
+     * *applied: this call changed something. */
+    ff_err (*prepare)(struct ff_store *store, struct ff_partition_counts *counts, bool *applied,
+                      struct ff_fault *fault);
+    void (*load)(struct ff_store *store, struct ff_load *load);
+    void (*commit)(struct ff_store *store, struct ff_commit *commit);
+    /* Delivers what has completed. wait: blocks until at least one completion, if any is due. */
+    void (*poll)(struct ff_store *store, bool wait);
+    void (*close)(struct ff_store *store); /* waits for a commit under way; frees the store */
+};
+
+/* First member of every store. */
+struct ff_store {
+    const struct ff_store_ops *ops;
+};
+
+/* How a store reaches its owner from a thread of its own. */
+struct ff_store_host {
+    void (*wake)(void *ctx); /* any thread; leads to a ff_store_poll soon */
+    void *ctx;
+};
+
+static inline void
+ff_store_load(struct ff_store *store, struct ff_load *load)
+{
+    store->ops->load(store, load);
+}
+static inline void
+ff_store_commit(struct ff_store *store, struct ff_commit *commit)
+{
+    store->ops->commit(store, commit);
+}
+static inline void
+ff_store_poll(struct ff_store *store, bool wait)
+{
+    store->ops->poll(store, wait);
+}
+static inline void
+ff_store_close(struct ff_store *store)
+{
+    if (store != NULL) {
+        store->ops->close(store);
+    }
+}
+
+#endif

@@ -1,0 +1,28 @@
+#include "core/types.h"
+
+/* ---- vocabularies ---- */
+#define FF_VOCAB(vocab) static const char *const words_##vocab[] = {
+#define FF_WORD(vocab, enumerator, word) #word,
+#define FF_VOCAB_END(vocab)                                                                        \
+    }                                                                                              \
+    ;                                                                                              \
+    const struct ff_vocab ff_vocab_##vocab = { #vocab, words_##vocab, FF_COUNT(words_##vocab) };
+#include "core/vocab.def"
+
+/* ---- shapes ---- */
+#define FF_MEMBER(shape, token, name_, flags_, max_, def_, help_)                                   \
+    { .name = #name_, .type = FF_T_##token, .flags = (flags_),                                      \
+      .offset = offsetof(struct ff_##shape, name_), .max = (max_), .sub = FF_SUB_##token,           \
+      .def = (def_), .help = (help_) },
+#define FF_SHAPE(shape, help) static const struct ff_field fields_##shape[] = {
+#define FF_HAS(shape, type, name, max, help) FF_MEMBER(shape, type, name, 0, max, NULL, help)
+#define FF_MAY(shape, type, name, max, help)                                                       \
+    FF_MEMBER(shape, type, name, FF_FIELD_OPT, max, NULL, help)
+#define FF_DFL(shape, type, name, max, def, help)                                                  \
+    FF_MEMBER(shape, type, name, FF_FIELD_DEF, max, def, help)
+#define FF_SHAPE_END(shape)                                                                        \
+    }                                                                                              \
+    ;                                                                                              \
+    const struct ff_desc ff_desc_##shape = { #shape, fields_##shape, FF_COUNT(fields_##shape),     \
+                                             sizeof(struct ff_##shape), false };
+#include "core/shapes.def"
