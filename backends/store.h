@@ -5,9 +5,8 @@
 #include "core/store.h"
 
 /* memory:                                  records in memory, gone with the process
- * memory:contrary?seed=N                   the same, behaving as badly as a store may: defers loads,
- *                                          delays and reorders completions, injects conflicts and
- *                                          failed commits; for tests
+ * memory:contrary?seed=N                   the same, behaving as badly as a store may: defers
+ * loads, delays and reorders completions, injects conflicts and failed commits; for tests
  * sqlite:PATH[?durability=commit|interval:MS|none]
  *
  * FF_E_INVALID_CONFIG {reason, known}  unknown scheme or option.

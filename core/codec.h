@@ -1,7 +1,7 @@
 /* codec.h: the one codec: structs described in tables to and from msgpack, JSON and text cells.
  *
- * msgpack is the wire (00-wire.md §2–3) and the stored form; JSON is for people and scripts (00 §4);
- * cells are for stores with named fields (hash fields, SQL columns) and read_exec_core_fields.
+ * msgpack is the wire (00-wire.md §2–3) and the stored form; JSON is for people and scripts (00
+ * §4); cells are for stores with named fields (hash fields, SQL columns) and read_exec_core_fields.
  */
 #ifndef FF_CORE_CODEC_H
 #define FF_CORE_CODEC_H
@@ -18,10 +18,10 @@
 
 /* ---- raw msgpack ---- */
 
-/* Parses exactly one msgpack value that fills `bytes`. The tree lives in `zone`, its texts point into
- * bytes. Before anything is allocated, lengths are checked against the message, nesting against
- * FF_MSGPACK_DEPTH_MAX, and texts are checked to be UTF-8.
- * FF_E_MALFORMED_FRAME {reason}: truncated, trailing_bytes, too_deep, invalid_utf8, ext_type. */
+/* Parses exactly one msgpack value that fills `bytes`. The tree lives in `zone`, its texts point
+ * into bytes. Before anything is allocated, lengths are checked against the message, nesting
+ * against FF_MSGPACK_DEPTH_MAX, and texts are checked to be UTF-8. FF_E_MALFORMED_FRAME {reason}:
+ * truncated, trailing_bytes, too_deep, invalid_utf8, ext_type. */
 FF_MUST_USE ff_err ff_msgpack_parse(struct ff_str bytes, msgpack_zone *zone, msgpack_object *out,
                                     struct ff_fault *fault);
 

@@ -3,8 +3,8 @@
  * Structs are declared once, in tables (vocab.def, shapes.def, ops.def, records.def), and included
  * several times: once for the struct, once for its fields. A type token of a row (`str`, `eid`,
  * `fence`) names four things, all here or in types.h: FF_C_<token> the C type of a required field,
- * FF_CO_<token> that of an optional one, FF_T_<token> its enum ff_type, FF_SUB_<token> the vocabulary
- * or shape behind it.
+ * FF_CO_<token> that of an optional one, FF_T_<token> its enum ff_type, FF_SUB_<token> the
+ * vocabulary or shape behind it.
  */
 #ifndef FF_CORE_DESC_H
 #define FF_CORE_DESC_H
@@ -44,9 +44,9 @@ enum ff_type {
 };
 
 enum {
-    FF_FIELD_OPT = 1,   /* may be absent; stored as the FF_CO_ type */
-    FF_FIELD_DEF = 2,   /* absent means `def`; stored as the FF_C_ type */
-    FF_FIELD_PART = 4   /* of a shape: missing members are left to the operation (fence) */
+    FF_FIELD_OPT = 1, /* may be absent; stored as the FF_CO_ type */
+    FF_FIELD_DEF = 2, /* absent means `def`; stored as the FF_C_ type */
+    FF_FIELD_PART = 4 /* of a shape: missing members are left to the operation (fence) */
 };
 
 struct ff_vocab {
@@ -65,11 +65,11 @@ struct ff_field {
     const char *name; /* the wire name */
     uint8_t type;     /* enum ff_type */
     uint8_t flags;
-    uint16_t tag;     /* records: number in the stored form, never reused; else 0 */
+    uint16_t tag; /* records: number in the stored form, never reused; else 0 */
     uint32_t offset;
-    uint64_t max;     /* bytes, entries, or the highest value; 0 = the type's own */
-    const void *sub;  /* struct ff_vocab or struct ff_desc */
-    const char *def;  /* JSON text of the default */
+    uint64_t max;    /* bytes, entries, or the highest value; 0 = the type's own */
+    const void *sub; /* struct ff_vocab or struct ff_desc */
+    const char *def; /* JSON text of the default */
     const char *help;
 };
 

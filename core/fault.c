@@ -32,8 +32,7 @@ ff_kind_name(enum ff_kind kind)
     return kind_names[kind];
 }
 
-const char *
-ff_class_name(enum ff_class class)
+const char *ff_class_name(enum ff_class class)
 {
     return class_names[class];
 }

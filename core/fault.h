@@ -14,19 +14,19 @@ enum ff_kind { /* 01 §9.1 */
 #define FF_KIND(upper, name) FF_KIND_##upper,
 #define FF_ERR(upper, name, kind, class, message)
 #include "core/errors.def"
-    FF_KIND_N
+               FF_KIND_N
 };
 
 enum ff_class { /* 01 §9.2 */
-    FF_CLASS_TERMINAL,
-    FF_CLASS_RETRYABLE,
-    FF_CLASS_COOPERATIVE,
-    FF_CLASS_INFORMATIONAL,
-    FF_CLASS_ADVISORY,
-    FF_CLASS_BUG,
-    FF_CLASS_EXPECTED,
-    FF_CLASS_SOFT_ERROR,
-    FF_CLASS_N
+                FF_CLASS_TERMINAL,
+                FF_CLASS_RETRYABLE,
+                FF_CLASS_COOPERATIVE,
+                FF_CLASS_INFORMATIONAL,
+                FF_CLASS_ADVISORY,
+                FF_CLASS_BUG,
+                FF_CLASS_EXPECTED,
+                FF_CLASS_SOFT_ERROR,
+                FF_CLASS_N
 };
 
 typedef enum {

@@ -1,8 +1,14 @@
 #include "core/ops.h"
 
-#define FF_FIELD(desc, token, name_, flags_, max_, def_, help_)                                     \
-    { .name = #name_, .type = FF_T_##token, .flags = (flags_), .offset = offsetof(desc, name_),     \
-      .max = (max_), .sub = FF_SUB_##token, .def = (def_), .help = (help_) },
+#define FF_FIELD(desc, token, name_, flags_, max_, def_, help_)                                    \
+    { .name = #name_,                                                                              \
+      .type = FF_T_##token,                                                                        \
+      .flags = (flags_),                                                                           \
+      .offset = offsetof(desc, name_),                                                             \
+      .max = (max_),                                                                               \
+      .sub = FF_SUB_##token,                                                                       \
+      .def = (def_),                                                                               \
+      .help = (help_) },
 
 /* ---- argument fields; the sentinel keeps empty lists legal C and is not counted ---- */
 #define FF_OP(op, class, flags, help) static const struct ff_field args_##op[] = {
@@ -31,8 +37,7 @@
 #define FF_REQ(op, type, name, max, help)
 #define FF_OPT(op, type, name, max, help)
 #define FF_DEF(op, type, name, max, def, help)
-#define FF_REP(op, type, name, help)                                                               \
-    FF_FIELD(struct ff_##op##_result, type, name, 0, 0, NULL, help)
+#define FF_REP(op, type, name, help) FF_FIELD(struct ff_##op##_result, type, name, 0, 0, NULL, help)
 #define FF_REPO(op, type, name, help)                                                              \
     FF_FIELD(struct ff_##op##_result, type, name, FF_FIELD_OPT, 0, NULL, help)
 #define FF_END(op)                                                                                 \
@@ -66,15 +71,19 @@
 #include "core/ops.def"
 
 #define FF_INFO(op, class_, flags_, place_, run_, help_)                                           \
-    [FF_OP_##op] = { .name = #op, .class = FF_CLASS_OF_##class_, .flags = (flags_),                \
-                     .place = (place_), .args = &desc_args_##op, .result = &desc_result_##op,      \
-                     .run = (run_), .help = (help_) },
+    [FF_OP_##op] = { .name = #op,                                                                  \
+                     .class = FF_CLASS_OF_##class_,                                                \
+                     .flags = (flags_),                                                            \
+                     .place = (place_),                                                            \
+                     .args = &desc_args_##op,                                                      \
+                     .result = &desc_result_##op,                                                  \
+                     .run = (run_),                                                                \
+                     .help = (help_) },
 
 const struct ff_op_info ff_ops[FF_OP_N] = {
 #define FF_OP(op, class, flags, help) FF_INFO(op, class, flags, FF_OP_IN_ENGINE, run_##op, help)
 #define FF_OP_HOST(op, class, flags, help) FF_INFO(op, class, flags, FF_OP_IN_HOST, NULL, help)
-#define FF_OP_LATER(op, class, flags, help)                                                        \
-    FF_INFO(op, class, flags, FF_OP_NOWHERE_YET, NULL, help)
+#define FF_OP_LATER(op, class, flags, help) FF_INFO(op, class, flags, FF_OP_NOWHERE_YET, NULL, help)
 #define FF_REQ(op, type, name, max, help)
 #define FF_OPT(op, type, name, max, help)
 #define FF_DEF(op, type, name, max, def, help)
@@ -84,8 +93,7 @@ const struct ff_op_info ff_ops[FF_OP_N] = {
 #include "core/ops.def"
 };
 
-const char *
-ff_op_class_name(enum ff_op_class class)
+const char *ff_op_class_name(enum ff_op_class class)
 {
     static const char *const names[] = { "read", "client", "worker", "operator", "scanner" };
 

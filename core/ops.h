@@ -10,11 +10,11 @@
 struct ff_txn;
 
 enum ff_op_class { /* who may call it; ordered as the sockets admit them (00 §1) */
-    FF_CLASS_OF_READ,
-    FF_CLASS_OF_CLIENT,
-    FF_CLASS_OF_WORKER,
-    FF_CLASS_OF_OPERATOR,
-    FF_CLASS_OF_SCANNER
+                   FF_CLASS_OF_READ,
+                   FF_CLASS_OF_CLIENT,
+                   FF_CLASS_OF_WORKER,
+                   FF_CLASS_OF_OPERATOR,
+                   FF_CLASS_OF_SCANNER
 };
 
 enum {
@@ -41,27 +41,43 @@ enum ff_op {
 };
 
 /* ---- struct ff_<op>_args; the unused byte keeps operations without arguments legal C ---- */
-#define FF_OP(op, class, flags, help) struct ff_##op##_args { char unused_;
-#define FF_OP_HOST(op, class, flags, help) struct ff_##op##_args { char unused_;
-#define FF_OP_LATER(op, class, flags, help) struct ff_##op##_args { char unused_;
+#define FF_OP(op, class, flags, help)                                                              \
+    struct ff_##op##_args {                                                                        \
+        char unused_;
+#define FF_OP_HOST(op, class, flags, help)                                                         \
+    struct ff_##op##_args {                                                                        \
+        char unused_;
+#define FF_OP_LATER(op, class, flags, help)                                                        \
+    struct ff_##op##_args {                                                                        \
+        char unused_;
 #define FF_REQ(op, type, name, max, help) FF_C_##type name;
 #define FF_OPT(op, type, name, max, help) FF_CO_##type name;
 #define FF_DEF(op, type, name, max, def, help) FF_C_##type name;
 #define FF_REP(op, type, name, help)
 #define FF_REPO(op, type, name, help)
-#define FF_END(op) };
+#define FF_END(op)                                                                                 \
+    }                                                                                              \
+    ;
 #include "core/ops.def"
 
 /* ---- struct ff_<op>_result ---- */
-#define FF_OP(op, class, flags, help) struct ff_##op##_result { char unused_;
-#define FF_OP_HOST(op, class, flags, help) struct ff_##op##_result { char unused_;
-#define FF_OP_LATER(op, class, flags, help) struct ff_##op##_result { char unused_;
+#define FF_OP(op, class, flags, help)                                                              \
+    struct ff_##op##_result {                                                                      \
+        char unused_;
+#define FF_OP_HOST(op, class, flags, help)                                                         \
+    struct ff_##op##_result {                                                                      \
+        char unused_;
+#define FF_OP_LATER(op, class, flags, help)                                                        \
+    struct ff_##op##_result {                                                                      \
+        char unused_;
 #define FF_REQ(op, type, name, max, help)
 #define FF_OPT(op, type, name, max, help)
 #define FF_DEF(op, type, name, max, def, help)
 #define FF_REP(op, type, name, help) FF_C_##type name;
 #define FF_REPO(op, type, name, help) FF_CO_##type name;
-#define FF_END(op) };
+#define FF_END(op)                                                                                 \
+    }                                                                                              \
+    ;
 #include "core/ops.def"
 
 /* ---- the engine's functions ---- */
@@ -98,9 +114,9 @@ const struct ff_op_info *ff_op_find(struct ff_str name);
 /* What every operation accepts beside its own arguments (01 §1.1). An operation that declares
  * `partition` or `lane_id` itself gets them as its own. */
 struct ff_common_args {
-    struct ff_opt_i64 now_ms;       /* now or now_ms; used in test mode only */
-    struct ff_opt_u32 partition;    /* of operations that name an execution or a flow */
-    struct ff_str lane_id;          /* the same; absent or "" = not stated */
+    struct ff_opt_i64 now_ms;    /* now or now_ms; used in test mode only */
+    struct ff_opt_u32 partition; /* of operations that name an execution or a flow */
+    struct ff_str lane_id;       /* the same; absent or "" = not stated */
 };
 
 #endif

@@ -12,7 +12,9 @@
 #define FF_RECORD(record, upper, help) struct ff_##record {
 #define FF_COL(record, tag, type, name, help) FF_C_##type name;
 #define FF_COLO(record, tag, type, name, help) FF_CO_##type name;
-#define FF_RECORD_END(record) };
+#define FF_RECORD_END(record)                                                                      \
+    }                                                                                              \
+    ;
 #include "core/records.def"
 
 enum ff_record {
@@ -42,18 +44,18 @@ struct ff_scope {
 };
 
 enum ff_index {
-    FF_IX_READY,       /* lane, class, eligibility | rank: what claims may take */
-    FF_IX_GRANTED,     /* lane | grant_expires_at */
-    FF_IX_RECLAIMABLE, /* lane, class | rank: lost leases without grant */
-    FF_IX_CAPPED,      /* - | rank: the same at their reclaim cap */
-    FF_IX_LEASE_DUE,   /* lane, ownership | lease_expires_at */
-    FF_IX_BY_WORKER,   /* digest of the instance id | 0: held leases */
-    FF_IX_DELAYED,     /* lane | delay_until */
-    FF_IX_ATTEMPT_DUE, /* - | attempt_timeout_at */
+    FF_IX_READY,        /* lane, class, eligibility | rank: what claims may take */
+    FF_IX_GRANTED,      /* lane | grant_expires_at */
+    FF_IX_RECLAIMABLE,  /* lane, class | rank: lost leases without grant */
+    FF_IX_CAPPED,       /* - | rank: the same at their reclaim cap */
+    FF_IX_LEASE_DUE,    /* lane, ownership | lease_expires_at */
+    FF_IX_BY_WORKER,    /* digest of the instance id | 0: held leases */
+    FF_IX_DELAYED,      /* lane | delay_until */
+    FF_IX_ATTEMPT_DUE,  /* - | attempt_timeout_at */
     FF_IX_DEADLINE_DUE, /* - | execution_deadline_at */
-    FF_IX_EXECUTIONS,  /* partition | 0: all, terminal ones too */
-    FF_IX_LANES,       /* - | 0 */
-    FF_IX_EXPIRING,    /* record kind | expires_at */
+    FF_IX_EXECUTIONS,   /* partition | 0: all, terminal ones too */
+    FF_IX_LANES,        /* - | 0 */
+    FF_IX_EXPIRING,     /* record kind | expires_at */
     FF_IX_N
 };
 
@@ -71,6 +73,9 @@ struct ff_index_key {
 /* Writes where `record` stands to out (room for FF_INDEX_KEYS_MAX); returns how many, ascending by
  * index. record NULL: none. */
 uint32_t ff_index_keys(enum ff_record kind, const void *record, struct ff_index_key *out);
+
+/* Reclaim cap of an execution whose policy names none (01 §5.3). */
+#define FF_RECLAIM_COUNT_DEFAULT 1000
 
 /* False for what has ended: a store that keeps indexes in memory serves it from disk. */
 bool ff_record_live(enum ff_record kind, const void *record);

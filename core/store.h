@@ -1,8 +1,8 @@
 /* store.h: what a store must do: load records, read ordered indexes, commit a batch atomically.
  *
- * The engine's port; backends/store.h opens one by URL. A store knows records, keys and indexes, and
- * nothing of operations. All calls and all completions happen on the owner's loop thread; a store
- * with a thread of its own calls host->wake from there and completes inside ff_store_poll.
+ * The engine's port; backends/store.h opens one by URL. A store knows records, keys and indexes,
+ * and nothing of operations. All calls and all completions happen on the owner's loop thread; a
+ * store with a thread of its own calls host->wake from there and completes inside ff_store_poll.
  */
 #ifndef FF_CORE_STORE_H
 #define FF_CORE_STORE_H
@@ -32,30 +32,31 @@ struct ff_want {
     enum ff_want_what what;
     enum ff_record kind; /* RECORD */
     struct ff_key key;
-    enum ff_index index;    /* PAGE, SCOPES */
-    struct ff_scope scope;  /* PAGE: exact; SCOPES: a prefix */
-    bool has_after;         /* PAGE */
-    struct ff_entry after;  /* PAGE: exclusive */
+    enum ff_index index;         /* PAGE, SCOPES */
+    struct ff_scope scope;       /* PAGE: exact; SCOPES: a prefix */
+    bool has_after;              /* PAGE */
+    struct ff_entry after;       /* PAGE: exclusive */
     enum ff_event_family family; /* EVENTS */
     uint64_t after_seq;          /* EVENTS: exclusive */
     uint32_t limit;              /* PAGE, EVENTS: entries at the most, at least 1 */
 
-    bool found;       /* RECORD */
-    struct ff_str body; /* RECORD: the stored form */
-    uint64_t version; /* RECORD: as the commit that wrote it named it; 0 = absent */
-    struct ff_entry *entries; /* PAGE: ascending */
-    uint32_t n;               /* PAGE, EVENTS */
-    bool complete;            /* PAGE: nothing stands behind the last entry */
+    bool found;                  /* RECORD */
+    struct ff_str body;          /* RECORD: the stored form */
+    uint64_t version;            /* RECORD: as the commit that wrote it named it; 0 = absent */
+    struct ff_entry *entries;    /* PAGE: ascending */
+    uint32_t n;                  /* PAGE, EVENTS */
+    bool complete;               /* PAGE: nothing stands behind the last entry */
     struct ff_scope_list scopes; /* SCOPES: those with at least one entry */
     struct ff_str *bodies;       /* EVENTS: stored events, ascending */
     uint64_t *seqs;              /* EVENTS: their sequence numbers */
 };
 
-/* A batched load. No wants: a ping. Committed state only, all wants of one load from one instant. */
+/* A batched load. No wants: a ping. Committed state only, all wants of one load from one instant.
+ */
 struct ff_load {
     struct ff_want *wants;
     uint32_t n;
-    struct ff_arena *arena; /* answers; the caller's, alive until done */
+    struct ff_arena *arena;             /* answers; the caller's, alive until done */
     void (*done)(struct ff_load *load); /* may be called inside ff_store_load */
     void *ctx;
     struct ff_fault fault; /* FF_E_OK, or FF_E_TRANSPORT / FF_E_CORRUPTION for all of it */
@@ -66,9 +67,9 @@ struct ff_write {
     struct ff_key key;
     struct ff_str body; /* the stored form; alive until done */
     bool deleted;
-    bool live;              /* ff_record_live of the new record */
-    uint64_t version_from;  /* what the batch read; 0 = it found no record */
-    uint64_t version;       /* version_from + 1 */
+    bool live;             /* ff_record_live of the new record */
+    uint64_t version_from; /* what the batch read; 0 = it found no record */
+    uint64_t version;      /* version_from + 1 */
 };
 
 struct ff_index_change {
@@ -109,10 +110,10 @@ struct ff_partition_counts {
 };
 
 struct ff_store_ops {
-    const char *label;   /* backend_label (01 §10.1) */
-    uint8_t handle_tag;  /* 0x10 and upward (01 §8.2) */
-    bool exclusive;      /* one broker owns it: what the engine keeps in memory stays true */
-    bool immediate;      /* ff_store_load completes before it returns */
+    const char *label;  /* backend_label (01 §10.1) */
+    uint8_t handle_tag; /* 0x10 and upward (01 §8.2) */
+    bool exclusive;     /* one broker owns it: what the engine keeps in memory stays true */
+    bool immediate;     /* ff_store_load completes before it returns */
     /* Sets up or upgrades; stores `counts` at first, adopts stored ones where 0, else compares.
      * FF_E_PARTITION_MISMATCH, FF_E_CORRUPTION {reason: "schema_version"}, FF_E_TRANSPORT.
      * *applied: this call changed something. */

@@ -10,10 +10,15 @@
 #include "core/vocab.def"
 
 /* ---- shapes ---- */
-#define FF_MEMBER(shape, token, name_, flags_, max_, def_, help_)                                   \
-    { .name = #name_, .type = FF_T_##token, .flags = (flags_),                                      \
-      .offset = offsetof(struct ff_##shape, name_), .max = (max_), .sub = FF_SUB_##token,           \
-      .def = (def_), .help = (help_) },
+#define FF_MEMBER(shape, token, name_, flags_, max_, def_, help_)                                  \
+    { .name = #name_,                                                                              \
+      .type = FF_T_##token,                                                                        \
+      .flags = (flags_),                                                                           \
+      .offset = offsetof(struct ff_##shape, name_),                                                \
+      .max = (max_),                                                                               \
+      .sub = FF_SUB_##token,                                                                       \
+      .def = (def_),                                                                               \
+      .help = (help_) },
 #define FF_SHAPE(shape, help) static const struct ff_field fields_##shape[] = {
 #define FF_HAS(shape, type, name, max, help) FF_MEMBER(shape, type, name, 0, max, NULL, help)
 #define FF_MAY(shape, type, name, max, help)                                                       \

@@ -117,9 +117,13 @@
 #include "core/tokens.def"
 
 /* ---- enums of the vocabularies ---- */
-#define FF_VOCAB(vocab) enum ff_##vocab {
+#define FF_VOCAB(vocab)                                                                            \
+    enum ff_##vocab                                                                                \
+    {
 #define FF_WORD(vocab, enumerator, word) FF_##enumerator,
-#define FF_VOCAB_END(vocab) };
+#define FF_VOCAB_END(vocab)                                                                        \
+    }                                                                                              \
+    ;
 #include "core/vocab.def"
 
 #define FF_VOCAB(vocab) extern const struct ff_vocab ff_vocab_##vocab;

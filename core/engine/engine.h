@@ -17,12 +17,12 @@ struct ff_engine;
 
 struct ff_engine_config {
     struct ff_partition_counts counts;
-    bool test_mode;           /* a call's now is the clock (01 §1.6) */
-    uint32_t frame_bytes_max; /* replies stay under it */
-    uint32_t batch_calls_max; /* calls of one commit */
-    size_t batch_bytes_max;   /* stored bytes of one commit */
-    size_t cache_bytes_max;   /* resident records that no batch uses */
-    uint32_t parked_max;      /* beyond: resource_exhausted {pool: "parked"} */
+    bool test_mode;                /* a call's now is the clock (01 §1.6) */
+    uint32_t frame_bytes_max;      /* replies stay under it */
+    uint32_t batch_calls_max;      /* calls of one commit */
+    size_t batch_bytes_max;        /* stored bytes of one commit */
+    size_t cache_bytes_max;        /* resident records that no batch uses */
+    uint32_t parked_max;           /* beyond: resource_exhausted {pool: "parked"} */
     int64_t (*wall_ms)(void *ctx); /* Unix milliseconds */
     int64_t (*mono_ms)(void *ctx); /* for waits */
     void *clock_ctx;
@@ -34,21 +34,21 @@ void ff_engine_config_init(struct ff_engine_config *config);
 /* One call of a frame. The owner fills op and args; the engine fills err and reply. */
 struct ff_call {
     enum ff_op op;
-    const void *args;      /* struct ff_<op>_args, in the frame's arena */
-    struct ff_fault fault; /* set beforehand (code != FF_E_OK): the call only answers it */
-    struct ff_common_args common;  /* what every operation accepts */
-    struct ff_str reply;   /* msgpack: the result map, or the error map when fault is set */
+    const void *args;             /* struct ff_<op>_args, in the frame's arena */
+    struct ff_fault fault;        /* set beforehand (code != FF_E_OK): the call only answers it */
+    struct ff_common_args common; /* what every operation accepts */
+    struct ff_str reply;          /* msgpack: the result map, or the error map when fault is set */
 };
 
 /* Calls that run in order; each is atomic by itself. */
 struct ff_frame {
     struct ff_call *calls;
     uint32_t n;
-    struct ff_arena arena; /* args, replies; the owner's to release after done */
+    struct ff_arena arena;                /* args, replies; the owner's to release after done */
     void (*done)(struct ff_frame *frame); /* every call is answered and durable */
     void *ctx;
-    bool cancelled;        /* set by ff_engine_cancel */
-    struct ff_task *task;  /* the engine's */
+    bool cancelled;       /* set by ff_engine_cancel */
+    struct ff_task *task; /* the engine's */
 };
 
 /* store: stays the caller's, must outlive the engine, and is prepared. */

@@ -2,7 +2,8 @@
  *
  * An operation is a plain function over a txn: typed getters, scans, puts, events, the call's fixed
  * time and its own id source. It has no other effect, so it may be run again from the top:
- * FF_E_PENDING from any getter means "not resident yet" and is returned as it is (FF_TRY does that).
+ * FF_E_PENDING from any getter means "not resident yet" and is returned as it is (FF_TRY does
+ * that).
  *
  * Texts in records that a getter hands out live as long as the call. Texts given to a put or an
  * event are copied.
@@ -19,7 +20,7 @@
 /* What the operations may know of the engine they run in; fixed while it runs. */
 struct ff_engine_facts {
     struct ff_partition_counts counts;
-    const char *backend;  /* backend_label */
+    const char *backend; /* backend_label */
     uint8_t handle_tag;
     uint32_t frame_bytes_max; /* replies stay under it */
     bool test_mode;
@@ -31,8 +32,8 @@ struct ff_txn {
     struct ff_fault fault;
     const struct ff_engine_facts *facts;
     const struct ff_common_args *common; /* lane and partition the caller expects */
-    struct ff_engine *engine; /* not for operations */
-    struct ff_task *task;     /* not for operations */
+    struct ff_engine *engine;            /* not for operations */
+    struct ff_task *task;                /* not for operations */
 };
 
 /* Looks a record up; *found says whether there is one, out is zeroed otherwise.
@@ -94,7 +95,8 @@ ff_txn_find_exec(struct ff_txn *txn, const struct ff_eid *id, struct ff_exec *ou
 }
 
 /* As ff_txn_find_exec. Where there is none FF_E_EXECUTION_NOT_FOUND {entity}; where the caller's
- * partition or lane_id contradicts it FF_E_INVALID_INPUT partition_mismatch, lane_mismatch (02 §1.5). */
+ * partition or lane_id contradicts it FF_E_INVALID_INPUT partition_mismatch, lane_mismatch (02
+ * §1.5). */
 FF_MUST_USE ff_err ff_txn_get_exec(struct ff_txn *txn, const struct ff_eid *id,
                                    struct ff_exec *out);
 
