@@ -1,0 +1,11 @@
+/* fuzz.h: what a fuzz target defines; libFuzzer, or replay.c beside this, calls it. */
+#ifndef FF_TESTS_FUZZ_FUZZ_H
+#define FF_TESTS_FUZZ_FUZZ_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Must take any bytes, and always returns 0: a finding ends the process (FF_ASSERT, a sanitizer). */
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#endif
