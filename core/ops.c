@@ -48,18 +48,13 @@
     ;
 #include "core/ops.def"
 
-/* ---- descriptors, and the call through untyped pointers ---- */
+/* ---- descriptors ---- */
 #define FF_DESCS(op)                                                                               \
     static const struct ff_desc desc_args_##op = { #op, args_##op, FF_COUNT(args_##op) - 1,        \
                                                    sizeof(struct ff_##op##_args), false };         \
     static const struct ff_desc desc_result_##op = { #op, result_##op, FF_COUNT(result_##op) - 1,  \
                                                      sizeof(struct ff_##op##_result), false };
-#define FF_OP(op, class, flags, help)                                                              \
-    FF_DESCS(op)                                                                                   \
-    static ff_err run_##op(struct ff_txn *txn, const void *args, void *result)                     \
-    {                                                                                              \
-        return ff_op_##op(txn, args, result);                                                      \
-    }
+#define FF_OP(op, class, flags, help) FF_DESCS(op)
 #define FF_OP_HOST(op, class, flags, help) FF_DESCS(op)
 #define FF_OP_LATER(op, class, flags, help) FF_DESCS(op)
 #define FF_REQ(op, type, name, max, help)
@@ -70,20 +65,19 @@
 #define FF_END(op)
 #include "core/ops.def"
 
-#define FF_INFO(op, class_, flags_, place_, run_, help_)                                           \
+#define FF_INFO(op, class_, flags_, place_, help_)                                                 \
     [FF_OP_##op] = { .name = #op,                                                                  \
                      .class = FF_CLASS_OF_##class_,                                                \
                      .flags = (flags_),                                                            \
                      .place = (place_),                                                            \
                      .args = &desc_args_##op,                                                      \
                      .result = &desc_result_##op,                                                  \
-                     .run = (run_),                                                                \
                      .help = (help_) },
 
 const struct ff_op_info ff_ops[FF_OP_N] = {
-#define FF_OP(op, class, flags, help) FF_INFO(op, class, flags, FF_OP_IN_ENGINE, run_##op, help)
-#define FF_OP_HOST(op, class, flags, help) FF_INFO(op, class, flags, FF_OP_IN_HOST, NULL, help)
-#define FF_OP_LATER(op, class, flags, help) FF_INFO(op, class, flags, FF_OP_NOWHERE_YET, NULL, help)
+#define FF_OP(op, class, flags, help) FF_INFO(op, class, flags, FF_OP_IN_ENGINE, help)
+#define FF_OP_HOST(op, class, flags, help) FF_INFO(op, class, flags, FF_OP_IN_HOST, help)
+#define FF_OP_LATER(op, class, flags, help) FF_INFO(op, class, flags, FF_OP_NOWHERE_YET, help)
 #define FF_REQ(op, type, name, max, help)
 #define FF_OPT(op, type, name, max, help)
 #define FF_DEF(op, type, name, max, def, help)

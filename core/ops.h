@@ -1,5 +1,6 @@
 /* ops.h: the operation table made from ops.def: enum ff_op, struct ff_<op>_args and _result, their
- * descriptors, and one row per operation for dispatch, permission and help.
+ * descriptors, and one row per operation for dispatch, permission and help. What runs them is the
+ * engine's own (core/engine/dispatch.h), so that clients have the table without it.
  */
 #ifndef FF_CORE_OPS_H
 #define FF_CORE_OPS_H
@@ -80,7 +81,7 @@ enum ff_op {
     ;
 #include "core/ops.def"
 
-/* ---- the engine's functions ---- */
+/* ---- the engine's functions (library ff_engine) ---- */
 #define FF_OP(op, class, flags, help)                                                              \
     FF_MUST_USE ff_err ff_op_##op(struct ff_txn *txn, const struct ff_##op##_args *args,           \
                                   struct ff_##op##_result *result);
@@ -101,7 +102,6 @@ struct ff_op_info {
     enum ff_op_place place;
     const struct ff_desc *args;
     const struct ff_desc *result;
-    ff_err (*run)(struct ff_txn *txn, const void *args, void *result); /* FF_OP_IN_ENGINE */
     const char *help;
 };
 
