@@ -95,6 +95,10 @@ struct ff_uuids {
     struct ff_uuid *v;
     uint32_t n;
 };
+struct ff_u64s {
+    uint64_t *v;
+    uint32_t n;
+};
 struct ff_tag {
     struct ff_str key;
     struct ff_str value; /* value.p == NULL: none (only where a page says so) */

@@ -40,7 +40,8 @@ enum ff_type {
     FF_TYPE_TAGS,   /* struct ff_tags: map of text to text */
     FF_TYPE_COUNTS, /* struct ff_counts: map of text to u64 */
     FF_TYPE_OBJ,    /* a struct of sub = struct ff_desc; optional: pointer to one */
-    FF_TYPE_OBJS    /* struct ff_objs of sub = struct ff_desc */
+    FF_TYPE_OBJS,   /* struct ff_objs of sub = struct ff_desc */
+    FF_TYPE_U64S    /* struct ff_u64s; max in entries */
 };
 
 enum {

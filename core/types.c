@@ -10,8 +10,8 @@
 #include "core/vocab.def"
 
 /* ---- shapes ---- */
-#define FF_MEMBER(shape, token, name_, flags_, max_, def_, help_)                                  \
-    { .name = #name_,                                                                              \
+#define FF_MEMBER(shape, token, name_, wire_, flags_, max_, def_, help_)                           \
+    { .name = (wire_),                                                                             \
       .type = FF_T_##token,                                                                        \
       .flags = (flags_),                                                                           \
       .offset = offsetof(struct ff_##shape, name_),                                                \
@@ -20,11 +20,13 @@
       .def = (def_),                                                                               \
       .help = (help_) },
 #define FF_SHAPE(shape, help) static const struct ff_field fields_##shape[] = {
-#define FF_HAS(shape, type, name, max, help) FF_MEMBER(shape, type, name, 0, max, NULL, help)
+#define FF_HAS(shape, type, name, max, help) FF_MEMBER(shape, type, name, #name, 0, max, NULL, help)
 #define FF_MAY(shape, type, name, max, help)                                                       \
-    FF_MEMBER(shape, type, name, FF_FIELD_OPT, max, NULL, help)
+    FF_MEMBER(shape, type, name, #name, FF_FIELD_OPT, max, NULL, help)
+#define FF_MAY_AS(shape, type, name, wire, max, help)                                              \
+    FF_MEMBER(shape, type, name, wire, FF_FIELD_OPT, max, NULL, help)
 #define FF_DFL(shape, type, name, max, def, help)                                                  \
-    FF_MEMBER(shape, type, name, FF_FIELD_DEF, max, def, help)
+    FF_MEMBER(shape, type, name, #name, FF_FIELD_DEF, max, def, help)
 #define FF_SHAPE_END(shape)                                                                        \
     }                                                                                              \
     ;                                                                                              \

@@ -105,6 +105,10 @@
 #define FF_CO_uuids struct ff_uuids
 #define FF_T_uuids FF_TYPE_UUIDS
 #define FF_SUB_uuids NULL
+#define FF_C_u64s struct ff_u64s
+#define FF_CO_u64s struct ff_u64s
+#define FF_T_u64s FF_TYPE_U64S
+#define FF_SUB_u64s NULL
 #define FF_C_tags struct ff_tags
 #define FF_CO_tags struct ff_tags
 #define FF_T_tags FF_TYPE_TAGS
@@ -135,6 +139,7 @@
 #define FF_SHAPE(shape, help) struct ff_##shape {
 #define FF_HAS(shape, type, name, max, help) FF_C_##type name;
 #define FF_MAY(shape, type, name, max, help) FF_CO_##type name;
+#define FF_MAY_AS(shape, type, name, wire, max, help) FF_CO_##type name;
 #define FF_DFL(shape, type, name, max, def, help) FF_C_##type name;
 #define FF_SHAPE_END(shape)                                                                        \
     }                                                                                              \
@@ -148,6 +153,7 @@
 #define FF_SHAPE(shape, help) extern const struct ff_desc ff_desc_##shape;
 #define FF_HAS(shape, type, name, max, help)
 #define FF_MAY(shape, type, name, max, help)
+#define FF_MAY_AS(shape, type, name, wire, max, help)
 #define FF_DFL(shape, type, name, max, def, help)
 #define FF_SHAPE_END(shape)
 #include "core/shapes.def"
