@@ -74,6 +74,10 @@ struct ff_field {
     const char *help;
 };
 
+/* max of a field whose limit the operation checks itself, because exceeding it has an error code of
+ * its own: no limit but the frame's. */
+#define FF_MAX_BY_OP UINT32_MAX
+
 struct ff_desc {
     const char *name;
     const struct ff_field *fields;
