@@ -15,6 +15,9 @@
 
 /* Nesting of maps and lists that a peer may send (00 §2). */
 #define FF_MSGPACK_DEPTH_MAX 32
+/* Values in one message, so that a frame of tiny ones does not grow into a huge tree (24 bytes
+ * each). 1024 calls of the largest argument lists that the other limits allow stay below it. */
+#define FF_MSGPACK_VALUES_MAX (1u << 20)
 
 /* ---- raw msgpack ---- */
 
@@ -44,33 +47,44 @@ void ff_pack_bytes(msgpack_packer *pk, struct ff_str bytes);
 /* ---- the wire ---- */
 
 /* Reads an operation's arguments from a msgpack map, in the order of checks of 01 §1.2 (a), (b):
- * unknown names, missing, types in table order, then formats and limits in table order. Texts point
- * into the tree's bytes, lists into the arena.
- * FF_E_INVALID_INPUT {field, reason, …}. */
+ * unknown names; presence and types in table order; formats and limits in table order. Texts point
+ * into the tree's bytes, lists into the arena. On failure *args_out is of no use.
+ * FF_E_INVALID_INPUT {field, reason, …}: unknown_field, duplicate_key, missing, wrong_type;
+ * out_of_range, not_finite, too_long {len, max}, too_many {count, max}, unknown_value {value}, and
+ * those of id.h and partition.h. field of a key that is no text: the map's own. */
 FF_MUST_USE ff_err ff_decode_args(const struct ff_op_info *op, const msgpack_object *map,
                                   struct ff_arena *arena, void *args_out,
                                   struct ff_common_args *common_out, struct ff_fault *fault);
 
 /* The same for any described struct. path: prefix of `field`, NULL at the top. code:
- * FF_E_INVALID_INPUT {field, reason}, or FF_E_INVALID_POLICY_JSON {path, reason} (01 §5.1). */
+ * FF_E_INVALID_INPUT {field, reason}, or FF_E_INVALID_POLICY_JSON {path, reason} with the reasons
+ * of 01 §5.1, which also ignores unknown members. */
 FF_MUST_USE ff_err ff_decode(const struct ff_desc *desc, const msgpack_object *map,
                              struct ff_arena *arena, const char *path, ff_err code, void *out,
                              struct ff_fault *fault);
 
-/* Writes a described struct as a map with the wire names; absent members are left out. */
+/* Reads what a server answered: unknown members are ignored, and nothing is bounded.
+ * FF_E_INVALID_INPUT {field, reason}: a member is missing or of the wrong type. */
+FF_MUST_USE ff_err ff_decode_result(const struct ff_desc *desc, const msgpack_object *map,
+                                    struct ff_arena *arena, void *out, struct ff_fault *fault);
+
+/* Writes a described struct as a map with the wire names; absent optional members are left out. A
+ * list that is not optional is written even if empty, a tag without value as nil. */
 void ff_encode(const struct ff_desc *desc, const void *in, msgpack_packer *pk);
 
 /* Writes the error value of 01 §1.3. op: the operation's name, "" where there is none. */
 void ff_encode_error(const struct ff_fault *fault, const char *op, msgpack_packer *pk);
-/* Reads one back (client side): code, message, retryable; detail stays in *detail_out as a tree.
- * An unknown code reads as FF_E_INVARIANT_VIOLATION. */
-void ff_decode_error(const msgpack_object *map, struct ff_fault *fault_out,
+/* Reads one back (client side): code, message (in the arena), retryable; detail stays in
+ * *detail_out as a tree, nil where there is none. An unknown code, or what is no error value, reads
+ * as FF_E_INVARIANT_VIOLATION. */
+void ff_decode_error(const msgpack_object *map, struct ff_arena *arena, struct ff_fault *fault_out,
                      msgpack_object *detail_out);
 
 /* ---- the stored form: a map from field number to value, default values left out ---- */
 
 void ff_row_encode(enum ff_record kind, const void *record, msgpack_packer *pk);
-/* Unknown numbers are skipped (a newer program wrote them). FF_E_CORRUPTION {reason, context}. */
+/* Texts point into body, lists and shapes into the arena. Unknown numbers are skipped (a newer
+ * program wrote them). FF_E_CORRUPTION {reason, context, field}; *record_out is then of no use. */
 FF_MUST_USE ff_err ff_row_decode(enum ff_record kind, struct ff_str body, struct ff_arena *arena,
                                  void *record_out, struct ff_fault *fault);
 /* Bytes that the texts, lists and optional shapes of a struct take beside it, and a copy of the

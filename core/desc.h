@@ -47,7 +47,7 @@ enum ff_type {
 enum {
     FF_FIELD_OPT = 1, /* may be absent; stored as the FF_CO_ type */
     FF_FIELD_DEF = 2, /* absent means `def`; stored as the FF_C_ type */
-    FF_FIELD_PART = 4 /* of a shape: missing members are left to the operation (fence) */
+    FF_FIELD_PART = 4 /* optional, and an empty text counts as absent (fence, 01 §8.5) */
 };
 
 struct ff_vocab {
@@ -66,7 +66,8 @@ struct ff_field {
     const char *name; /* the wire name */
     uint8_t type;     /* enum ff_type */
     uint8_t flags;
-    uint16_t tag; /* records: number in the stored form, never reused; else 0 */
+    uint8_t tag;    /* records: number in the stored form, never reused; else 0 */
+    uint8_t name_n; /* bytes of name */
     uint32_t offset;
     uint64_t max;    /* bytes, entries, or the highest value; 0 = the type's own */
     const void *sub; /* struct ff_vocab or struct ff_desc */

@@ -2,6 +2,7 @@
 
 #define FF_FIELD(desc, token, name_, flags_, max_, def_, help_)                                    \
     { .name = #name_,                                                                              \
+      .name_n = sizeof(#name_) - 1,                                                                \
       .type = FF_T_##token,                                                                        \
       .flags = (flags_),                                                                           \
       .offset = offsetof(desc, name_),                                                             \

@@ -12,6 +12,7 @@
 /* ---- shapes ---- */
 #define FF_MEMBER(shape, token, name_, wire_, flags_, max_, def_, help_)                           \
     { .name = (wire_),                                                                             \
+      .name_n = sizeof(wire_) - 1,                                                                 \
       .type = FF_T_##token,                                                                        \
       .flags = (flags_),                                                                           \
       .offset = offsetof(struct ff_##shape, name_),                                                \
@@ -25,6 +26,8 @@
     FF_MEMBER(shape, type, name, #name, FF_FIELD_OPT, max, NULL, help)
 #define FF_MAY_AS(shape, type, name, wire, max, help)                                              \
     FF_MEMBER(shape, type, name, wire, FF_FIELD_OPT, max, NULL, help)
+#define FF_PRT(shape, type, name, max, help)                                                       \
+    FF_MEMBER(shape, type, name, #name, FF_FIELD_OPT | FF_FIELD_PART, max, NULL, help)
 #define FF_DFL(shape, type, name, max, def, help)                                                  \
     FF_MEMBER(shape, type, name, #name, FF_FIELD_DEF, max, def, help)
 #define FF_SHAPE_END(shape)                                                                        \

@@ -140,6 +140,7 @@
 #define FF_HAS(shape, type, name, max, help) FF_C_##type name;
 #define FF_MAY(shape, type, name, max, help) FF_CO_##type name;
 #define FF_MAY_AS(shape, type, name, wire, max, help) FF_CO_##type name;
+#define FF_PRT(shape, type, name, max, help) FF_CO_##type name;
 #define FF_DFL(shape, type, name, max, def, help) FF_C_##type name;
 #define FF_SHAPE_END(shape)                                                                        \
     }                                                                                              \
@@ -154,6 +155,7 @@
 #define FF_HAS(shape, type, name, max, help)
 #define FF_MAY(shape, type, name, max, help)
 #define FF_MAY_AS(shape, type, name, wire, max, help)
+#define FF_PRT(shape, type, name, max, help)
 #define FF_DFL(shape, type, name, max, def, help)
 #define FF_SHAPE_END(shape)
 #include "core/shapes.def"
