@@ -97,22 +97,26 @@ void ff_deep_copy(const struct ff_desc *desc, const void *in, void *out, void *r
 /* NULL if there is no such field. */
 const struct ff_field *ff_field_find(const struct ff_desc *desc, struct ff_str name);
 /* Numbers in decimal, enums by name, ids in their text form, bytes as base64, lists and shapes as
- * JSON; absent (p == NULL) where the field is unset. */
+ * JSON; absent (p == NULL) where the field is unset. A text is the record's own, the rest lives in
+ * the arena. */
 struct ff_str ff_field_text(const struct ff_field *field, const void *record,
                             struct ff_arena *arena);
-/* The other way. FF_E_CORRUPTION {reason, context}. */
+/* The other way; a text points into `text`. The record was zeroed before, and is the caller's to
+ * throw away on failure. FF_E_CORRUPTION {reason, context}. */
 FF_MUST_USE ff_err ff_field_parse(const struct ff_field *field, struct ff_str text,
                                   struct ff_arena *arena, void *record, struct ff_fault *fault);
 
 /* ---- JSON (00 §4) ---- */
 
-/* JSON text to msgpack, guided by desc where a member is described: bytes from base64, u64 from
- * decimal text; everything else as it stands, so that the receiver judges it. desc NULL: unguided.
+/* JSON text to msgpack, guided by desc where a member is described: bytes from base64 (standard
+ * alphabet, padded), integers from decimal text too; everything else as it stands, so that the
+ * receiver judges it. desc NULL: unguided. A number beyond the 64-bit signed ones, and a key that
+ * comes twice, are malformed JSON.
  * FF_E_INVALID_INPUT {reason: "malformed", line, column}. */
 FF_MUST_USE ff_err ff_json_to_msgpack(const struct ff_desc *desc, struct ff_str json,
                                       msgpack_packer *pk, struct ff_fault *fault);
-/* msgpack to JSON text: bytes as base64, integers above 2^53 as decimal text. indent: spaces, 0 =
- * one line. The text lives in the arena. */
+/* msgpack to JSON text: bytes as base64, integers above 2^53 as decimal text, what JSON lacks (not a
+ * number, infinities) as null. indent: spaces, 0 = one line. The text lives in the arena. */
 struct ff_str ff_msgpack_to_json(const msgpack_object *value, int indent, struct ff_arena *arena);
 
 #endif

@@ -148,4 +148,8 @@ void ff_wr_tree(struct ff_wr *wr, const msgpack_object *value);
 FF_MUST_USE ff_err ff_decode_member(const struct ff_field *field, const msgpack_object *value,
                                     struct ff_arena *arena, void *record, struct ff_fault *fault);
 
+/* JSON text to one member's value; field NULL: unguided. As ff_json_to_msgpack. */
+FF_MUST_USE ff_err ff_json_to_member(const struct ff_field *field, struct ff_str json,
+                                     msgpack_packer *pk, struct ff_fault *fault);
+
 #endif
