@@ -1,0 +1,53 @@
+# A thin layer over the presets of CMakePresets.json; `make help` lists what it does.
+
+PREFIX ?= /usr/local
+JOBS ?= $(shell nproc)
+
+SOURCES = git ls-files -- '*.c' '*.h'
+
+# Configures when there is no build yet (ninja does it again when a CMakeLists.txt changes), builds.
+define build
+	@test -f $(2)/build.ninja || cmake --preset $(1)
+	@cmake --build --preset $(1) --parallel $(JOBS)
+endef
+
+.DEFAULT_GOAL := help
+.PHONY: help deps build test lint install clean
+
+help:
+	@echo 'make build    optimised: flowfabricd, ffctl, ffbench in build/bin/'
+	@echo 'make test     everything: sanitizers, a short fuzzing run, all tests (installs what it needs)'
+	@echo 'make lint     clang-format (only looks) and clang-tidy'
+	@echo 'make install  build, then install under PREFIX=$(PREFIX) (DESTDIR is honoured)'
+	@echo 'make deps     install the Debian packages that are missing'
+	@echo 'make clean    remove build/ and build-*/'
+	@echo
+	@echo 'JOBS=$(JOBS) processes at a time. While working on it:'
+	@echo '  cmake --preset dev && cmake --build --preset dev && ctest --preset dev -L unit'
+
+deps:
+	@.ci/install-deps
+
+build:
+	$(call build,release,build)
+
+# The first failing step ends it, and the whole suite comes last, so that the closing lines are those
+# of what failed, or of everything.
+test: deps
+	$(call build,dev,build-dev)
+	$(call build,asan,build-asan)
+	$(call build,fuzz,build-fuzz)
+	ctest --preset asan --parallel $(JOBS)
+	ctest --preset fuzz --parallel $(JOBS)
+	ctest --preset dev --parallel $(JOBS)
+
+lint: deps
+	$(call build,dev,build-dev)
+	$(SOURCES) | xargs clang-format --dry-run -Werror
+	$(SOURCES) | grep '\.c$$' | xargs -P $(JOBS) -n 8 clang-tidy --quiet -p build-dev
+
+install: build
+	cmake --install build --prefix $(PREFIX)
+
+clean:
+	rm -rf build build-*
