@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -27,7 +28,8 @@ struct ff_rows {
         .test = (test_)                                                                            \
     }
 
-/* Runs every row of every table, and then the single tests; what main returns. */
+/* Runs every row of every table, and then the single tests; what main returns. FF_TEST='01 ex*' in
+ * the environment picks by name. */
 static inline int
 ff_run_rows(const char *group, const struct ff_rows *tables, size_t n_tables,
             const struct CMUnitTest *singles, size_t n_singles)
@@ -48,7 +50,7 @@ ff_run_rows(const char *group, const struct ff_rows *tables, size_t n_tables,
         for (size_t i = 0; i < tables[t].n; i++) {
             const char *row = (const char *) tables[t].rows + i * tables[t].size;
 
-            tests[at].name = *(const char *const *) (const void *) row;
+            memcpy(&tests[at].name, row, sizeof(tests[at].name));
             tests[at].test_func = tables[t].test;
             tests[at++].initial_state = (void *) (uintptr_t) row;
         }
@@ -56,6 +58,7 @@ ff_run_rows(const char *group, const struct ff_rows *tables, size_t n_tables,
     for (size_t i = 0; i < n_singles; i++) {
         tests[at++] = singles[i];
     }
+    cmocka_set_test_filter(getenv("FF_TEST"));
     failed = _cmocka_run_group_tests(group, tests, n, NULL, NULL);
     free(tests);
     return failed;
