@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Must take any bytes, and always returns 0: a finding ends the process (FF_ASSERT, a sanitizer). */
+/* Takes any bytes and returns 0; a finding ends the process (FF_ASSERT, a sanitizer). */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #endif
