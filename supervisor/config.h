@@ -1,9 +1,9 @@
 /* config.h: the configuration of the daemon: one file, and the environment, which wins (08 §3).
  *
  * Every role of flowfabricd loads it by itself at its start. The settings, their defaults and rules
- * stand in config.def; libconfuse reads the file, in which each is `name = value`, quoted where the
- * value has other characters than letters, digits, - _ and dots. Passwords, tokens and secrets
- * never come out in a message or listing.
+ * stand in config.def; libconfuse reads the file, in which each is `name = value`, in double quotes
+ * where the value is more than a plain word (quotes are never wrong; a URL needs them, as // begins
+ * a comment). Passwords, tokens and secrets never come out in a message or listing.
  */
 #ifndef FF_SUPERVISOR_CONFIG_H
 #define FF_SUPERVISOR_CONFIG_H

@@ -31,8 +31,9 @@ struct ff_setting_type {
 
 #define FF_CFG_TYPES(X)                                                                            \
     X(number)                                                                                      \
-    X(flag) X(log_level) X(log_format) X(dir) X(store) X(hex_secret) X(token) X(name) X(lanes)     \
-        X(origins) X(address) X(tag)
+    X(flag)                                                                                        \
+    X(log_level) X(log_format) X(dir) X(store) X(hex_secret) X(token) X(name) X(lanes) X(origins)  \
+        X(address) X(tag)
 
 #define X(type) extern const struct ff_setting_type ff_setting_type_##type;
 FF_CFG_TYPES(X)
