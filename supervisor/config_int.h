@@ -29,15 +29,20 @@ struct ff_setting_type {
     enum ff_privacy privacy;
 };
 
-#define FF_CFG_TYPES(X)                                                                            \
-    X(number)                                                                                      \
-    X(flag)                                                                                        \
-    X(log_level) X(log_format) X(dir) X(store) X(hex_secret) X(token) X(name) X(lanes) X(origins)  \
-        X(address) X(tag)
-
-#define X(type) extern const struct ff_setting_type ff_setting_type_##type;
-FF_CFG_TYPES(X)
-#undef X
+/* Named in config.def. */
+extern const struct ff_setting_type ff_setting_type_number;
+extern const struct ff_setting_type ff_setting_type_flag;
+extern const struct ff_setting_type ff_setting_type_log_level;
+extern const struct ff_setting_type ff_setting_type_log_format;
+extern const struct ff_setting_type ff_setting_type_dir;
+extern const struct ff_setting_type ff_setting_type_store;
+extern const struct ff_setting_type ff_setting_type_hex_secret;
+extern const struct ff_setting_type ff_setting_type_token;
+extern const struct ff_setting_type ff_setting_type_name;
+extern const struct ff_setting_type ff_setting_type_lanes;
+extern const struct ff_setting_type ff_setting_type_origins;
+extern const struct ff_setting_type ff_setting_type_address;
+extern const struct ff_setting_type ff_setting_type_tag;
 
 struct ff_setting {
     const char *name;
