@@ -113,3 +113,16 @@ ff_arena_done(struct ff_arena *arena)
     free(arena->block);
     *arena = (struct ff_arena){ 0 };
 }
+
+void *
+ff_grow(void *array, uint32_t *room, uint32_t n, size_t element_bytes)
+{
+    if (n < *room) {
+        return array;
+    }
+    FF_ASSERT(*room <= UINT32_MAX / 2);
+    *room = *room == 0 ? 16 : *room * 2;
+    array = realloc(array, *room * element_bytes);
+    FF_ASSERT(array != NULL);
+    return array;
+}

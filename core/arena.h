@@ -26,6 +26,10 @@ struct ff_str ff_arena_printf(struct ff_arena *arena, const char *fmt, ...) FF_P
 void ff_arena_reset(struct ff_arena *arena);
 void ff_arena_done(struct ff_arena *arena);
 
+/* Room for one more element in a heap array of n: returns it, moved if need be, *room updated. Ends
+ * the process when memory is out, as the arena does. */
+void *ff_grow(void *array, uint32_t *room, uint32_t n, size_t element_bytes);
+
 #define FF_ARENA_NEW(arena, type, n) ((type *) ff_arena_zalloc((arena), sizeof(type) * (n)))
 
 #endif

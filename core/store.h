@@ -109,6 +109,12 @@ struct ff_partition_counts {
     uint32_t flow, budget, quota; /* 1..65535; 0 = not stated */
 };
 
+/* What `prepare` does with the counts of a store that has some: adopts those that are not stated,
+ * compares the others (01 §3.1). FF_E_PARTITION_MISMATCH {name, stored, configured}. */
+FF_MUST_USE ff_err ff_store_check_counts(const struct ff_partition_counts *stored,
+                                         struct ff_partition_counts *counts,
+                                         struct ff_fault *fault);
+
 struct ff_store_ops {
     const char *label;  /* backend_label (01 §10.1) */
     uint8_t handle_tag; /* 0x10 and upward (01 §8.2) */

@@ -1,0 +1,249 @@
+#include <stdlib.h>
+
+#include "core/engine/engine_int.h"
+
+/* ---- rows ---- */
+
+struct row *
+ff_row_new(enum ff_record kind, const void *record)
+{
+    const struct ff_desc *desc = ff_records[kind];
+    size_t bytes = sizeof(struct row);
+    struct row *row = NULL;
+
+    if (record != NULL) {
+        bytes += (desc->size + 15u) / 16u * 16u + ff_deep_size(desc, record);
+    }
+    row = malloc(bytes);
+    FF_ASSERT(row != NULL);
+    row->refs = 1;
+    row->absent = record == NULL;
+    row->bytes = bytes;
+    if (record != NULL) {
+        ff_deep_copy(desc, record, row->data, row->data + (desc->size + 15u) / 16u * 16u);
+    }
+    return row;
+}
+
+void
+ff_row_unref(struct row *row)
+{
+    if (row != NULL && --row->refs == 0) {
+        free(row);
+    }
+}
+
+/* ---- cells ---- */
+
+struct row *
+ff_cell_top(const struct cell *cell)
+{
+    if (cell->open != NULL) {
+        return cell->open;
+    }
+    return cell->base != NULL ? cell->base : cell->stored;
+}
+
+enum ff_record
+ff_cell_kind(const struct cell *cell)
+{
+    return (enum ff_record) cell->ident[0];
+}
+
+struct ff_key
+ff_cell_key(const struct cell *cell)
+{
+    return ff_key_bytes(ff_str(cell->ident + 1, cell->key_n - 1u));
+}
+
+struct cell *
+ff_cell_get(struct ff_engine *engine, enum ff_record kind, const struct ff_key *key)
+{
+    uint8_t ident[1 + FF_KEY_MAX];
+    unsigned n = 1u + key->n;
+    struct cell *cell = NULL;
+
+    ident[0] = (uint8_t) kind;
+    memcpy(ident + 1, key->b, key->n);
+    HASH_FIND(hh, engine->cells, ident, n, cell);
+    if (cell != NULL) {
+        TAILQ_REMOVE(&engine->lru, cell, lru);
+    } else {
+        cell = calloc(1, sizeof(*cell));
+        FF_ASSERT(cell != NULL);
+        memcpy(cell->ident, ident, n);
+        cell->key_n = (uint8_t) n;
+        HASH_ADD_KEYPTR(hh, engine->cells, cell->ident, n, cell);
+        engine->stats.cache_bytes += sizeof(*cell);
+    }
+    TAILQ_INSERT_TAIL(&engine->lru, cell, lru);
+    cell->read_in = engine->open->number;
+    return cell;
+}
+
+void
+ff_cell_store(struct ff_engine *engine, struct cell *cell, struct row *row, uint64_t version)
+{
+    if (cell->stored != NULL) {
+        engine->stats.cache_bytes -= cell->stored->bytes;
+        ff_row_unref(cell->stored);
+    }
+    cell->stored = row;
+    cell->version = version;
+    cell->wanted = false;
+    if (row != NULL) {
+        engine->stats.cache_bytes += row->bytes;
+    }
+}
+
+static void
+cell_free(struct ff_engine *engine, struct cell *cell)
+{
+    ff_cell_store(engine, cell, NULL, 0);
+    ff_row_unref(cell->base);
+    ff_row_unref(cell->open);
+    TAILQ_REMOVE(&engine->lru, cell, lru);
+    HASH_DELETE(hh, engine->cells, cell);
+    engine->stats.cache_bytes -= sizeof(*cell);
+    free(cell);
+}
+
+/* ---- writing ---- */
+
+static bool
+same_place(const struct ff_index_key *a, const struct ff_index_key *b)
+{
+    return a->sort == b->sort && ff_scope_cmp(&a->scope, &b->scope) == 0;
+}
+
+/* The difference between where the record stood and where it stands. */
+static void
+move_in_indexes(struct ff_engine *engine, const struct cell *cell, const struct row *before,
+                const struct row *after)
+{
+    struct ff_index_key old[FF_INDEX_KEYS_MAX], new[FF_INDEX_KEYS_MAX];
+    enum ff_record kind = ff_cell_kind(cell);
+    uint32_t n_old = before->absent ? 0 : ff_index_keys(kind, before->data, old);
+    uint32_t n_new = after->absent ? 0 : ff_index_keys(kind, after->data, new);
+    uint32_t i = 0, j = 0;
+
+    while (i < n_old || j < n_new) {
+        bool has_old = i < n_old && (j == n_new || old[i].index <= new[j].index);
+        bool has_new = j < n_new && (i == n_old || new[j].index <= old[i].index);
+
+        if (!(has_old && has_new && same_place(&old[i], &new[j]))) {
+            if (has_old) {
+                ff_span_change(engine, &old[i], false);
+            }
+            if (has_new) {
+                ff_span_change(engine, &new[j], true);
+            }
+        }
+        i += has_old;
+        j += has_new;
+    }
+}
+
+static void
+trash(struct ff_engine *engine, struct row *row)
+{
+    if (row != NULL) {
+        engine->trash =
+            ff_grow(engine->trash, &engine->trash_room, engine->n_trash, sizeof(*engine->trash));
+        engine->trash[engine->n_trash++] = row;
+    }
+}
+
+void
+ff_cell_write(struct ff_engine *engine, struct cell *cell, struct row *row)
+{
+    struct batch *open = engine->open;
+    struct row *before = ff_cell_top(cell);
+
+    FF_ASSERT(before != NULL); /* what is written has been looked at */
+    move_in_indexes(engine, cell, before, row);
+    engine->undo = ff_grow(engine->undo, &engine->undo_room, engine->n_undo, sizeof(*engine->undo));
+    engine->undo[engine->n_undo++] = (struct undo){ .cell = cell, .open = cell->open };
+    cell->open = row;
+    open->bytes += row->bytes;
+    if (!cell->listed) {
+        cell->listed = true;
+        open->cells = ff_grow(open->cells, &open->cells_room, open->n_cells, sizeof(*open->cells));
+        open->cells[open->n_cells++] = cell;
+    }
+}
+
+void
+ff_cells_undo(struct ff_engine *engine)
+{
+    while (engine->n_undo > 0) {
+        struct undo undo = engine->undo[--engine->n_undo];
+        struct row *written = undo.cell->open;
+        struct row *before = undo.open;
+
+        undo.cell->open = NULL;
+        if (before == NULL) {
+            before = ff_cell_top(undo.cell);
+        }
+        move_in_indexes(engine, undo.cell, written, before);
+        undo.cell->open = undo.open;
+        trash(engine, written);
+    }
+}
+
+void
+ff_cells_settle(struct ff_engine *engine)
+{
+    for (uint32_t i = 0; i < engine->n_undo; i++) {
+        ff_row_unref(engine->undo[i].open);
+    }
+    for (uint32_t i = 0; i < engine->n_trash; i++) {
+        ff_row_unref(engine->trash[i]);
+    }
+    engine->n_undo = 0;
+    engine->n_trash = 0;
+}
+
+/* ---- eviction ---- */
+
+static bool
+cell_is_idle(const struct cell *cell)
+{
+    return cell->base == NULL && cell->open == NULL && !cell->wanted && !cell->listed;
+}
+
+void
+ff_cells_evict(struct ff_engine *engine)
+{
+    bool exclusive = engine->store->ops->exclusive;
+    struct cell *cell = NULL, *next = NULL;
+
+    TAILQ_FOREACH_SAFE(cell, &engine->lru, lru, next)
+    {
+        if (exclusive ? engine->stats.cache_bytes <= engine->config.cache_bytes_max
+                      : cell->read_in >= engine->open->number) {
+            break; /* the list is in order of use */
+        }
+        if (cell_is_idle(cell)) {
+            cell_free(engine, cell);
+        }
+    }
+}
+
+void
+ff_cells_clear(struct ff_engine *engine)
+{
+    struct cell *cell = NULL, *next = NULL;
+
+    TAILQ_FOREACH_SAFE(cell, &engine->lru, lru, next)
+    {
+        if (cell->wanted) { /* a load under way will answer it */
+            ff_row_unref(cell->base);
+            ff_row_unref(cell->open);
+            cell->base = cell->open = NULL;
+            cell->listed = false;
+            continue;
+        }
+        cell_free(engine, cell);
+    }
+}

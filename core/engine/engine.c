@@ -1,0 +1,227 @@
+#include "core/engine/engine.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "core/engine/engine_int.h"
+
+/* ---- configuration ---- */
+
+static int64_t
+clock_ms(clockid_t id)
+{
+    struct timespec ts;
+
+    FF_ASSERT(clock_gettime(id, &ts) == 0);
+    return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static int64_t
+real_wall_ms(void *ctx)
+{
+    (void) ctx;
+    return clock_ms(CLOCK_REALTIME);
+}
+
+static int64_t
+real_mono_ms(void *ctx)
+{
+    (void) ctx;
+    return clock_ms(CLOCK_MONOTONIC);
+}
+
+void
+ff_engine_config_init(struct ff_engine_config *config)
+{
+    FF_ASSERT(sodium_init() >= 0);
+    *config = (struct ff_engine_config){
+        .counts = { .flow = 256, .budget = 32, .quota = 32 },
+        .frame_bytes_max = 16u << 20,
+        .batch_calls_max = 2048,
+        .batch_bytes_max = 32u << 20,
+        .cache_bytes_max = 64u << 20,
+        .parked_max = 16384,
+        .wall_ms = real_wall_ms,
+        .mono_ms = real_mono_ms,
+    };
+    randombytes_buf(config->seed, sizeof(config->seed));
+}
+
+/* ---- life ---- */
+
+struct ff_engine *
+ff_engine_new(const struct ff_engine_config *config, struct ff_store *store)
+{
+    struct ff_engine *engine = calloc(1, sizeof(*engine));
+
+    FF_ASSERT(engine != NULL);
+    engine->config = *config;
+    engine->store = store;
+    engine->facts = (struct ff_engine_facts){
+        .counts = config->counts,
+        .backend = store->ops->label,
+        .handle_tag = store->ops->handle_tag,
+        .frame_bytes_max = config->frame_bytes_max,
+        .test_mode = config->test_mode,
+    };
+    TAILQ_INIT(&engine->lru);
+    TAILQ_INIT(&engine->queue);
+    TAILQ_INIT(&engine->lonely);
+    TAILQ_INIT(&engine->wanting);
+    TAILQ_INIT(&engine->loading_tasks);
+    TAILQ_INIT(&engine->alive);
+    TAILQ_INIT(&engine->lingering);
+    ff_batch_init(&engine->batches[0]);
+    ff_batch_init(&engine->batches[1]);
+    ff_packer_init(&engine->reply);
+    engine->open = &engine->batches[0];
+    engine->open->number = ++engine->next_batch;
+    return engine;
+}
+
+static void
+answer_everybody(struct ff_engine *engine)
+{
+    struct ff_fault closed = { 0 };
+    struct ff_task *task = NULL;
+
+    ff_fail(&closed, FF_E_UNAVAILABLE, ff_d_text("reason", "closing"));
+    while ((task = TAILQ_FIRST(&engine->alive)) != NULL) {
+        task->last_batch = 0;
+        for (uint32_t i = 0; i < task->at; i++) {
+            ff_task_answer_fault(engine, task, i, &closed); /* done, but not known to be durable */
+        }
+        ff_task_abandon(engine, task, &closed);
+    }
+}
+
+void
+ff_engine_free(struct ff_engine *engine)
+{
+    if (engine == NULL) {
+        return;
+    }
+    engine->closing = true;
+    while (engine->sealed != NULL || engine->loading) {
+        ff_store_poll(engine->store, true);
+    }
+    answer_everybody(engine);
+    ff_marks_drop(engine, engine->open);
+    ff_marks_release(engine, &engine->lingering, UINT64_MAX);
+    for (uint32_t i = 0; i < engine->n_wants; i++) {
+        ff_unwant(engine, &engine->wants[i]);
+    }
+    ff_spans_stale(engine);
+    ff_cells_clear(engine);
+    ff_batch_free(&engine->batches[0]);
+    ff_batch_free(&engine->batches[1]);
+    ff_packer_done(&engine->reply);
+    ff_arena_done(&engine->scratch);
+    ff_arena_done(&engine->load_arena);
+    free(engine->undo);
+    free(engine->trash);
+    free(engine->wants);
+    free(engine);
+}
+
+/* ---- frames ---- */
+
+void
+ff_engine_submit(struct ff_engine *engine, struct ff_frame *frame)
+{
+    ff_task_move(engine, ff_task_new(engine, frame), TASK_QUEUED);
+}
+
+void
+ff_engine_cancel(struct ff_engine *engine, struct ff_frame *frame)
+{
+    struct ff_fault gone = { 0 };
+
+    if (frame->task == NULL || frame->task->state != TASK_PARKED) {
+        return;
+    }
+    ff_fail(&gone, FF_E_UNAVAILABLE, ff_d_text("reason", "client_gone"));
+    ff_task_abandon(engine, frame->task, &gone);
+}
+
+/* Runs what is queued; lonely tasks alone in a batch that nothing else shares. */
+void
+ff_engine_run_queue(struct ff_engine *engine)
+{
+    struct ff_task *task = NULL;
+    bool was_running = engine->running;
+
+    engine->running = true;
+    if (!TAILQ_EMPTY(&engine->lonely) && engine->open->n_entries == 0) {
+        engine->solo = true;
+    }
+    while (engine->solo && engine->sealed == NULL && !ff_batch_full(engine) &&
+           (task = TAILQ_FIRST(&engine->lonely)) != NULL) {
+        ff_task_run(engine, task);
+    }
+    if (engine->solo && engine->sealed == NULL && engine->open->n_entries == 0) {
+        engine->solo = false; /* all of them wait for a load */
+    }
+    while (!engine->solo && !ff_batch_full(engine) &&
+           (task = TAILQ_FIRST(&engine->queue)) != NULL) {
+        ff_task_run(engine, task);
+    }
+    engine->running = was_running;
+}
+
+/* All that can be said of progress: something was run, loaded or sent off. */
+static bool
+step(struct ff_engine *engine)
+{
+    uint64_t calls = engine->stats.calls;
+    bool any = ff_parking_due(engine);
+
+    ff_engine_run_queue(engine);
+    if (!engine->solo) {
+        any |= ff_parking_judge(engine);
+    }
+    any |= ff_loads_start(engine);
+    any |= ff_batch_start(engine);
+    return any || engine->stats.calls != calls;
+}
+
+void
+ff_engine_run(struct ff_engine *engine)
+{
+    if (engine->running) {
+        return;
+    }
+    engine->running = true;
+    while (step(engine)) {
+    }
+    engine->running = false;
+}
+
+int64_t
+ff_engine_wait_ms(const struct ff_engine *engine)
+{
+    return ff_parking_wait_ms(engine);
+}
+
+bool
+ff_engine_busy(const struct ff_engine *engine)
+{
+    return engine->sealed != NULL || engine->loading || engine->open->n_entries > 0 ||
+           !TAILQ_EMPTY(&engine->queue) || !TAILQ_EMPTY(&engine->lonely) ||
+           !TAILQ_EMPTY(&engine->wanting);
+}
+
+void
+ff_engine_stop_claims(struct ff_engine *engine)
+{
+    engine->facts.claims_stopped = true;
+    ff_parking_wake(engine, NULL);
+}
+
+void
+ff_engine_stats(const struct ff_engine *engine, struct ff_engine_stats *out)
+{
+    *out = engine->stats;
+    out->parked = engine->n_parked;
+}

@@ -1,0 +1,283 @@
+#include <stdlib.h>
+
+#include "core/engine/engine_int.h"
+
+static int
+topic_cmp(const struct topic *a, const struct topic *b)
+{
+    return ff_scope_cmp(&a->scope, &b->scope);
+}
+
+static int
+deadline_cmp(const struct ff_task *a, const struct ff_task *b)
+{
+    if (a->park_deadline_ms != b->park_deadline_ms) {
+        return a->park_deadline_ms < b->park_deadline_ms ? -1 : 1;
+    }
+    return a->number < b->number ? -1 : a->number > b->number;
+}
+
+FF_RB_GENERATE(topic_tree, topic, node, topic_cmp)
+FF_RB_GENERATE(deadline_tree, ff_task, deadline, deadline_cmp)
+
+/* ---- topics ---- */
+
+static struct topic *
+topic_find(struct ff_engine *engine, const struct ff_scope *scope)
+{
+    struct topic probe;
+
+    probe.scope = *scope;
+    return RB_FIND(topic_tree, &engine->topics, &probe);
+}
+
+static struct topic *
+topic_get(struct ff_engine *engine, const struct ff_scope *scope)
+{
+    struct topic *topic = topic_find(engine, scope);
+
+    if (topic == NULL) {
+        topic = calloc(1, sizeof(*topic));
+        FF_ASSERT(topic != NULL);
+        topic->scope = *scope;
+        topic->wake_at_ms = INT64_MAX;
+        TAILQ_INIT(&topic->parked);
+        TAILQ_INIT(&topic->judged);
+        RB_INSERT(topic_tree, &engine->topics, topic);
+    }
+    return topic;
+}
+
+static void
+topic_sweep(struct ff_engine *engine, struct topic *topic)
+{
+    if (topic->n_parked == 0 && !topic->judging) {
+        RB_REMOVE(topic_tree, &engine->topics, topic);
+        free(topic);
+    }
+}
+
+/* ---- in and out ---- */
+
+static int64_t
+mono_now(const struct ff_engine *engine)
+{
+    return engine->config.mono_ms(engine->config.clock_ctx);
+}
+
+ff_err
+ff_park(struct ff_txn *txn, const struct ff_scope *scope, uint64_t block_ms, int64_t wake_at_ms)
+{
+    struct ff_engine *engine = txn->engine;
+    struct ff_task *task = txn->task;
+    struct topic *topic = NULL;
+    int64_t now_ms = 0;
+
+    if (block_ms == 0 || engine->closing || engine->facts.claims_stopped) {
+        return FF_E_OK;
+    }
+    now_ms = mono_now(engine);
+    if (task->arrived_mono_ms < 0) {
+        task->arrived_mono_ms = now_ms;
+        task->park_deadline_ms = ff_time_add(now_ms, block_ms);
+    }
+    if (now_ms >= task->park_deadline_ms) {
+        return FF_E_OK;
+    }
+    if (engine->n_parked >= engine->config.parked_max) {
+        return ff_fail(&txn->fault, FF_E_RESOURCE_EXHAUSTED, ff_d_text("pool", "parked"),
+                       ff_d_u64("max", engine->config.parked_max),
+                       ff_d_u64("retry_after_ms", 1000));
+    }
+    topic = topic_get(engine, scope);
+    if (wake_at_ms < topic->wake_at_ms) {
+        topic->wake_at_ms = wake_at_ms;
+    }
+    task->topic = topic;
+    return FF_E_PARKED;
+}
+
+void
+ff_parking_link(struct ff_engine *engine, struct ff_task *task)
+{
+    struct topic *topic = task->topic;
+
+    task->state = TASK_PARKED;
+    TAILQ_INSERT_TAIL(topic->judging ? &topic->judged : &topic->parked, task, link);
+    topic->n_parked++;
+    engine->n_parked++;
+    task->judged = topic->judging;
+    RB_INSERT(deadline_tree, &engine->deadlines, task);
+}
+
+void
+ff_parking_unlink(struct ff_engine *engine, struct ff_task *task)
+{
+    struct topic *topic = task->topic;
+
+    TAILQ_REMOVE(task->judged ? &topic->judged : &topic->parked, task, link);
+    RB_REMOVE(deadline_tree, &engine->deadlines, task);
+    topic->n_parked--;
+    engine->n_parked--;
+    task->topic = NULL;
+    topic_sweep(engine, topic);
+}
+
+/* ---- waking ---- */
+
+/* The part of an index scope that names the lane: up to the zero byte (records.c). */
+static bool
+lane_of(const struct ff_scope *scope, struct ff_scope *lane_out)
+{
+    const uint8_t *end = memchr(scope->b, 0, scope->n);
+
+    if (end == NULL) {
+        return false;
+    }
+    lane_out->n = (uint8_t) (end - scope->b + 1);
+    memcpy(lane_out->b, scope->b, lane_out->n);
+    return true;
+}
+
+void
+ff_parking_note_add(struct ff_engine *engine, const struct ff_index_key *key)
+{
+    struct ff_scope lane;
+    struct topic *topic = NULL;
+    bool candidate = key->index == FF_IX_READY || key->index == FF_IX_RECLAIMABLE;
+    bool timer = key->index == FF_IX_LEASE_DUE || key->index == FF_IX_GRANTED;
+
+    if (engine->n_parked == 0 || !(candidate || timer) || !lane_of(&key->scope, &lane)) {
+        return;
+    }
+    topic = topic_find(engine, &lane);
+    if (topic == NULL) {
+        return;
+    }
+    if (candidate && topic->credits < UINT32_MAX) {
+        topic->credits++;
+    }
+    if (timer && key->sort < topic->wake_at_ms) {
+        topic->wake_at_ms = key->sort;
+    }
+}
+
+void
+ff_parking_wake(struct ff_engine *engine, const struct ff_scope *scope)
+{
+    struct topic *topic = NULL;
+
+    RB_FOREACH(topic, topic_tree, &engine->topics)
+    {
+        if (scope == NULL || ff_scope_cmp(&topic->scope, scope) == 0) {
+            topic->credits = UINT32_MAX;
+        }
+    }
+}
+
+static int64_t
+engine_now(const struct ff_engine *engine)
+{
+    return engine->test_now_ms.is ? engine->test_now_ms.v
+                                  : engine->config.wall_ms(engine->config.clock_ctx);
+}
+
+bool
+ff_parking_due(struct ff_engine *engine)
+{
+    struct ff_task *task = NULL;
+    struct topic *topic = NULL;
+    int64_t mono_ms = 0, now_ms = 0;
+    bool any = false;
+
+    if (engine->n_parked == 0) {
+        return false;
+    }
+    mono_ms = mono_now(engine);
+    now_ms = engine_now(engine);
+    while ((task = RB_MIN(deadline_tree, &engine->deadlines)) != NULL &&
+           task->park_deadline_ms <= mono_ms) {
+        ff_task_move(engine, task, TASK_QUEUED);
+        any = true;
+    }
+    RB_FOREACH(topic, topic_tree, &engine->topics)
+    {
+        if (topic->wake_at_ms <= now_ms) {
+            topic->wake_at_ms = INT64_MAX;
+            topic->credits = UINT32_MAX;
+        }
+    }
+    return any;
+}
+
+/* Those at the head of the line first; stops when what came is used up, or the batch is full. */
+static bool
+topic_judge(struct ff_engine *engine, struct topic *topic)
+{
+    struct ff_task *task = NULL;
+    bool any = false, all = topic->credits == UINT32_MAX;
+
+    topic->judging = true;
+    topic->credits = all ? 0 : topic->credits;
+    while ((all || topic->credits > 0) && !ff_batch_full(engine) &&
+           (task = TAILQ_FIRST(&topic->parked)) != NULL) {
+        any = true;
+        ff_task_run(engine, task);
+        if (!all && task->state != TASK_PARKED && topic->credits > 0) {
+            topic->credits--;
+        }
+    }
+    if (all && !TAILQ_EMPTY(&topic->parked)) {
+        topic->credits = UINT32_MAX; /* the batch was full: go on in the next */
+    } else if (TAILQ_EMPTY(&topic->parked)) {
+        topic->credits = 0; /* nobody is left to judge */
+    }
+    TAILQ_FOREACH(task, &topic->judged, link)
+    {
+        task->judged = false;
+    }
+    TAILQ_CONCAT(&topic->judged, &topic->parked, link);
+    TAILQ_CONCAT(&topic->parked, &topic->judged, link);
+    topic->judging = false;
+    return any;
+}
+
+bool
+ff_parking_judge(struct ff_engine *engine)
+{
+    struct topic *topic = NULL, *next = NULL;
+    bool any = false;
+
+    RB_FOREACH_SAFE(topic, topic_tree, &engine->topics, next)
+    {
+        if (topic->credits > 0) {
+            any |= topic_judge(engine, topic);
+        }
+        topic_sweep(engine, topic);
+    }
+    return any;
+}
+
+int64_t
+ff_parking_wait_ms(const struct ff_engine *engine)
+{
+    struct ff_engine *e = (struct ff_engine *) engine; /* the tree macros take no const */
+    struct ff_task *task = RB_MIN(deadline_tree, &e->deadlines);
+    struct topic *topic = NULL;
+    int64_t wait_ms = INT64_MAX, now_ms = 0;
+
+    if (task == NULL) {
+        return -1;
+    }
+    wait_ms = task->park_deadline_ms - mono_now(engine);
+    now_ms = engine_now(engine);
+    RB_FOREACH(topic, topic_tree, &e->topics)
+    {
+        bool by_time = topic->wake_at_ms != INT64_MAX && !engine->test_now_ms.is;
+
+        if (by_time && topic->wake_at_ms - now_ms < wait_ms) {
+            wait_ms = topic->wake_at_ms - now_ms;
+        }
+    }
+    return wait_ms < 0 ? 0 : wait_ms;
+}

@@ -1,0 +1,525 @@
+#include <stdlib.h>
+
+#include "core/engine/engine_int.h"
+
+static int
+mark_cmp(const struct mark *a, const struct mark *b)
+{
+    return ff_entry_cmp(&a->entry, &b->entry);
+}
+
+static int
+span_cmp(const struct span *a, const struct span *b)
+{
+    return a->index != b->index ? a->index - b->index : ff_scope_cmp(&a->scope, &b->scope);
+}
+
+static int
+scopes_cmp(const struct scopes *a, const struct scopes *b)
+{
+    return a->index != b->index ? a->index - b->index : ff_scope_cmp(&a->prefix, &b->prefix);
+}
+
+FF_RB_GENERATE(mark_tree, mark, all, mark_cmp)
+FF_RB_GENERATE(present_tree, mark, present, mark_cmp)
+FF_RB_GENERATE(span_tree, span, node, span_cmp)
+FF_RB_GENERATE(scopes_tree, scopes, node, scopes_cmp)
+
+/* ---- spans ---- */
+
+struct span *
+ff_span_get(struct ff_engine *engine, enum ff_index index, const struct ff_scope *scope)
+{
+    struct span probe, *span = NULL;
+
+    probe.index = (uint8_t) index;
+    probe.scope = *scope;
+    span = RB_FIND(span_tree, &engine->spans, &probe);
+    if (span == NULL) {
+        span = calloc(1, sizeof(*span));
+        FF_ASSERT(span != NULL);
+        span->index = (uint8_t) index;
+        span->scope = *scope;
+        RB_INSERT(span_tree, &engine->spans, span);
+    }
+    return span;
+}
+
+static void
+span_free(struct ff_engine *engine, struct span *span)
+{
+    RB_REMOVE(span_tree, &engine->spans, span);
+    free(span->page);
+    free(span);
+}
+
+/* ---- marks ---- */
+
+static int
+mark_state(const struct mark *mark)
+{
+    return mark->open != 0 ? mark->open : mark->base;
+}
+
+/* Position of the first page entry at or behind `entry`. */
+static uint32_t
+page_find(const struct span *span, const struct ff_entry *entry)
+{
+    uint32_t low = 0, high = span->page_n;
+
+    while (low < high) {
+        uint32_t mid = low + (high - low) / 2;
+
+        if (ff_entry_cmp(&span->page[mid].entry, entry) < 0) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    return low;
+}
+
+static void
+page_set_gone(struct span *span, const struct ff_entry *entry, bool gone)
+{
+    uint32_t i = span->page_valid ? page_find(span, entry) : span->page_n;
+
+    if (i == span->page_n || ff_entry_cmp(&span->page[i].entry, entry) != 0) {
+        return;
+    }
+    span->page[i].gone = gone;
+    if (!gone && i < span->page_head) {
+        span->page_head = i;
+    }
+    while (span->page_head < span->page_n && span->page[span->page_head].gone) {
+        span->page_head++;
+    }
+}
+
+/* Brings the trees, the count and the page in line with the mark's new state. */
+static void
+mark_refresh(struct mark *mark, int before)
+{
+    struct span *span = mark->span;
+    int after = mark_state(mark);
+
+    if (before == after) {
+        return;
+    }
+    span->removed -= before < 0;
+    span->removed += after < 0;
+    if ((after > 0) != mark->in_present) {
+        mark->in_present = after > 0;
+        if (mark->in_present) {
+            RB_INSERT(present_tree, &span->present, mark);
+        } else {
+            RB_REMOVE(present_tree, &span->present, mark);
+        }
+    }
+    if ((before < 0) != (after < 0)) {
+        page_set_gone(span, &mark->entry, after < 0);
+    }
+}
+
+static void
+mark_free(struct ff_engine *engine, struct mark *mark)
+{
+    struct span *span = mark->span;
+
+    RB_REMOVE(mark_tree, &span->all, mark);
+    span->marks--;
+    free(mark);
+    if (span->marks == 0 && !span->page_valid && !span->wanted) {
+        span_free(engine, span);
+    }
+}
+
+static struct mark *
+mark_get(struct ff_engine *engine, const struct ff_index_key *key)
+{
+    struct span *span = ff_span_get(engine, key->index, &key->scope);
+    struct mark probe, *mark = NULL;
+
+    probe.entry.sort = key->sort;
+    probe.entry.id = key->id;
+    mark = RB_FIND(mark_tree, &span->all, &probe);
+    if (mark == NULL) {
+        mark = calloc(1, sizeof(*mark));
+        FF_ASSERT(mark != NULL);
+        mark->span = span;
+        mark->entry = probe.entry;
+        RB_INSERT(mark_tree, &span->all, mark);
+        span->marks++;
+    }
+    return mark;
+}
+
+void
+ff_span_change(struct ff_engine *engine, const struct ff_index_key *key, bool add)
+{
+    struct mark *mark = mark_get(engine, key);
+    int before = mark_state(mark);
+
+    if (add) {
+        mark->open = mark->open < 0 ? 0 : 1;
+        ff_parking_note_add(engine, key);
+    } else {
+        mark->open = mark->open > 0 ? 0 : -1;
+    }
+    mark_refresh(mark, before);
+    if (!mark->in_open_list) {
+        mark->in_open_list = true;
+        TAILQ_INSERT_TAIL(&engine->open->marks, mark, next);
+    }
+}
+
+static void
+base_list_leave(struct mark *mark)
+{
+    if (mark->base_list != NULL) {
+        TAILQ_REMOVE(mark->base_list, mark, base_next);
+        mark->base_list = NULL;
+    }
+}
+
+void
+ff_marks_seal(struct batch *batch)
+{
+    struct mark *mark = NULL;
+
+    while ((mark = TAILQ_FIRST(&batch->marks)) != NULL) {
+        TAILQ_REMOVE(&batch->marks, mark, next);
+        mark->in_open_list = false;
+        if (mark->open != 0) {
+            mark->base = mark->open;
+            mark->open = 0;
+        }
+        base_list_leave(mark); /* an earlier batch's lingering one: held by this batch from now */
+        mark->applied_in = 0;
+        mark->base_list = &batch->sealed_marks;
+        TAILQ_INSERT_TAIL(&batch->sealed_marks, mark, base_next);
+    }
+}
+
+void
+ff_marks_linger(struct ff_engine *engine, struct batch *batch)
+{
+    struct mark *mark = NULL;
+
+    while ((mark = TAILQ_FIRST(&batch->sealed_marks)) != NULL) {
+        base_list_leave(mark);
+        mark->base_list = &engine->lingering;
+        mark->applied_in = batch->number;
+        TAILQ_INSERT_TAIL(&engine->lingering, mark, base_next);
+    }
+}
+
+void
+ff_marks_release(struct ff_engine *engine, struct mark_list *marks, uint64_t up_to)
+{
+    struct mark *mark = NULL;
+
+    while ((mark = TAILQ_FIRST(marks)) != NULL && mark->applied_in <= up_to) {
+        int before = mark_state(mark);
+
+        mark->span->page_valid = false; /* it may show what the mark has hidden */
+        base_list_leave(mark);
+        mark->base = 0;
+        mark_refresh(mark, before);
+        if (mark->open == 0 && !mark->in_open_list) {
+            mark_free(engine, mark);
+        }
+    }
+}
+
+/* Takes back what a batch that will never be has marked. */
+void
+ff_marks_drop(struct ff_engine *engine, struct batch *batch)
+{
+    struct mark *mark = NULL;
+
+    while ((mark = TAILQ_FIRST(&batch->marks)) != NULL) {
+        int before = mark_state(mark);
+
+        TAILQ_REMOVE(&batch->marks, mark, next);
+        mark->in_open_list = false;
+        mark->open = 0;
+        mark_refresh(mark, before);
+        if (mark->base_list == NULL) {
+            mark_free(engine, mark);
+        }
+    }
+    ff_marks_release(engine, &batch->sealed_marks, UINT64_MAX);
+}
+
+/* ---- pages ---- */
+
+static void
+page_room(struct span *span, uint32_t n)
+{
+    if (n > span->page_room) {
+        span->page_room = n;
+        span->page = realloc(span->page, n * sizeof(*span->page));
+        FF_ASSERT(span->page != NULL);
+    }
+}
+
+/* Marks what the batches take away, and finds the first entry that stands. */
+static void
+page_apply_marks(struct span *span)
+{
+    struct mark *mark = NULL;
+
+    if (span->removed > 0) {
+        RB_FOREACH(mark, mark_tree, &span->all)
+        {
+            if (mark_state(mark) < 0) {
+                page_set_gone(span, &mark->entry, true);
+            }
+        }
+    }
+    while (span->page_head < span->page_n && span->page[span->page_head].gone) {
+        span->page_head++;
+    }
+}
+
+void
+ff_span_load(struct ff_engine *engine, const struct ff_want *want)
+{
+    struct span *span = ff_span_get(engine, want->index, &want->scope);
+    bool append = want->has_after && span->page_valid && span->page_n > 0 &&
+                  ff_entry_cmp(&span->page[span->page_n - 1].entry, &want->after) == 0;
+
+    if (!append) {
+        span->page_from_start = !want->has_after;
+        span->page_after = want->after;
+        span->page_n = 0;
+        span->page_head = 0;
+    }
+    page_room(span, span->page_n + want->n);
+    for (uint32_t i = 0; i < want->n; i++) {
+        span->page[span->page_n++] = (struct page_entry){ .entry = want->entries[i] };
+    }
+    span->page_complete = want->complete;
+    span->page_valid = true;
+    span->wanted = false;
+    page_apply_marks(span);
+}
+
+void
+ff_span_unwant(struct ff_engine *engine, const struct ff_want *want)
+{
+    struct span *span = ff_span_get(engine, want->index, &want->scope);
+
+    span->wanted = false;
+    if (span->marks == 0 && !span->page_valid) {
+        span_free(engine, span);
+    }
+}
+
+void
+ff_spans_stale(struct ff_engine *engine)
+{
+    struct span *span = NULL, *next = NULL;
+    struct scopes *scopes = NULL, *next_scopes = NULL;
+
+    RB_FOREACH_SAFE(span, span_tree, &engine->spans, next)
+    {
+        span->page_valid = false;
+        if (span->marks == 0 && !span->wanted) {
+            span_free(engine, span);
+        }
+    }
+    RB_FOREACH_SAFE(scopes, scopes_tree, &engine->scopes, next_scopes)
+    {
+        if (!scopes->wanted) {
+            RB_REMOVE(scopes_tree, &engine->scopes, scopes);
+            free(scopes->v);
+            free(scopes);
+        }
+    }
+}
+
+static bool
+page_covers(const struct span *span, const struct ff_entry *after)
+{
+    if (!span->page_valid) {
+        return false;
+    }
+    if (!span->page_from_start && (after == NULL || ff_entry_cmp(after, &span->page_after) < 0)) {
+        return false;
+    }
+    return span->page_complete || after == NULL || span->page_n == 0 ||
+           ff_entry_cmp(after, &span->page[span->page_n - 1].entry) <= 0;
+}
+
+static struct mark *
+present_after(struct span *span, const struct ff_entry *after)
+{
+    struct mark probe, *mark = NULL;
+
+    if (after == NULL) {
+        return RB_MIN(present_tree, &span->present);
+    }
+    probe.entry = *after;
+    mark = RB_NFIND(present_tree, &span->present, &probe);
+    if (mark != NULL && ff_entry_cmp(&mark->entry, after) == 0) {
+        mark = RB_NEXT(present_tree, &span->present, mark);
+    }
+    return mark;
+}
+
+/* The first standing page entry behind `after`; page_n if there is none. */
+static uint32_t
+page_after(const struct span *span, const struct ff_entry *after)
+{
+    uint32_t i = span->page_head;
+
+    if (after != NULL) {
+        uint32_t at = page_find(span, after);
+
+        if (at < span->page_n && ff_entry_cmp(&span->page[at].entry, after) == 0) {
+            at++;
+        }
+        i = at > i ? at : i;
+    }
+    while (i < span->page_n && span->page[i].gone) {
+        i++;
+    }
+    return i;
+}
+
+/* The earlier of the page's entry i and the mark; false if more of the page is needed to know. */
+static bool
+choose(const struct span *span, uint32_t i, const struct mark *mark, struct ff_entry *out,
+       bool *found)
+{
+    *found = true;
+    if (i < span->page_n) {
+        const struct ff_entry *entry = &span->page[i].entry;
+
+        *out = mark != NULL && ff_entry_cmp(&mark->entry, entry) < 0 ? mark->entry : *entry;
+        return true;
+    }
+    if (mark != NULL && (span->page_complete ||
+                         (span->page_n > 0 &&
+                          ff_entry_cmp(&mark->entry, &span->page[span->page_n - 1].entry) < 0))) {
+        *out = mark->entry;
+        return true;
+    }
+    *found = false;
+    return span->page_complete;
+}
+
+ff_err
+ff_span_next(struct ff_txn *txn, struct span *span, const struct ff_entry *after, uint32_t expect,
+             struct ff_entry *out, bool *found)
+{
+    uint32_t limit = expect + span->removed + 1;
+
+    for (;;) {
+        const struct ff_entry *from = after;
+
+        if (page_covers(span, after)) {
+            if (choose(span, page_after(span, after), present_after(span, after), out, found)) {
+                return FF_E_OK;
+            }
+            from = span->page_n > 0 ? &span->page[span->page_n - 1].entry : after;
+            limit = limit > span->page_n ? limit : span->page_n;
+        }
+        FF_TRY(ff_want_page(txn->engine, span, from, limit, &txn->fault));
+    }
+}
+
+/* ---- scopes ---- */
+
+struct scopes *
+ff_scopes_get(struct ff_engine *engine, enum ff_index index, const struct ff_scope *prefix)
+{
+    struct scopes probe, *scopes = NULL;
+
+    probe.index = (uint8_t) index;
+    probe.prefix = *prefix;
+    scopes = RB_FIND(scopes_tree, &engine->scopes, &probe);
+    if (scopes == NULL) {
+        scopes = calloc(1, sizeof(*scopes));
+        FF_ASSERT(scopes != NULL);
+        scopes->index = (uint8_t) index;
+        scopes->prefix = *prefix;
+        RB_INSERT(scopes_tree, &engine->scopes, scopes);
+    }
+    return scopes;
+}
+
+void
+ff_scopes_load(struct ff_engine *engine, const struct ff_want *want)
+{
+    struct scopes *scopes = ff_scopes_get(engine, want->index, &want->scope);
+
+    free(scopes->v);
+    scopes->v = calloc(want->scopes.n + 1u, sizeof(*scopes->v));
+    FF_ASSERT(scopes->v != NULL);
+    memcpy(scopes->v, want->scopes.v, want->scopes.n * sizeof(*scopes->v));
+    scopes->n = want->scopes.n;
+    scopes->valid = true;
+    scopes->wanted = false;
+}
+
+/* The store's scopes and those that only the batches' marks have, in order. */
+void
+ff_scopes_merge(struct ff_engine *engine, const struct scopes *scopes, struct ff_arena *arena,
+                struct ff_scope_list *out)
+{
+    struct span probe, *span = NULL;
+    uint32_t i = 0, room = scopes->n;
+
+    probe.index = scopes->index;
+    probe.scope = scopes->prefix;
+    for (span = RB_NFIND(span_tree, &engine->spans, &probe);
+         span != NULL && span->index == scopes->index &&
+         ff_scope_begins(&span->scope, &scopes->prefix);
+         span = RB_NEXT(span_tree, &engine->spans, span)) {
+        room++;
+    }
+    out->v = ff_arena_alloc(arena, (room + 1u) * sizeof(*out->v));
+    out->n = 0;
+    span = RB_NFIND(span_tree, &engine->spans, &probe);
+    for (;;) {
+        bool in_prefix = span != NULL && span->index == scopes->index &&
+                         ff_scope_begins(&span->scope, &scopes->prefix);
+        int order = !in_prefix       ? -1
+                    : i == scopes->n ? 1
+                                     : ff_scope_cmp(&scopes->v[i], &span->scope);
+
+        if (!in_prefix && i == scopes->n) {
+            return;
+        }
+        if (order <= 0) {
+            out->v[out->n++] = scopes->v[i++];
+        } else if (!RB_EMPTY(&span->present)) {
+            out->v[out->n++] = span->scope;
+        }
+        if (order >= 0) {
+            span = RB_NEXT(span_tree, &engine->spans, span);
+        }
+    }
+}
+
+void
+ff_spans_clear(struct ff_engine *engine)
+{
+    struct span *span = NULL, *next = NULL;
+    struct scopes *scopes = NULL, *next_scopes = NULL;
+
+    RB_FOREACH_SAFE(span, span_tree, &engine->spans, next)
+    {
+        FF_ASSERT(span->marks == 0);
+        span_free(engine, span);
+    }
+    RB_FOREACH_SAFE(scopes, scopes_tree, &engine->scopes, next_scopes)
+    {
+        RB_REMOVE(scopes_tree, &engine->scopes, scopes);
+        free(scopes->v);
+        free(scopes);
+    }
+}

@@ -1,0 +1,239 @@
+#include <sodium.h>
+#include <stdlib.h>
+
+#include "core/engine/dispatch.h"
+#include "core/engine/engine_int.h"
+
+struct ff_task *
+ff_task_new(struct ff_engine *engine, struct ff_frame *frame)
+{
+    struct ff_task *task = FF_ARENA_NEW(&frame->arena, struct ff_task, 1);
+
+    task->frame = frame;
+    task->number = engine->next_task++;
+    task->arrived_mono_ms = -1;
+    task->state = TASK_RUNNING; /* in no list yet */
+    frame->task = task;
+    TAILQ_INSERT_TAIL(&engine->alive, task, alive);
+    return task;
+}
+
+static struct task_list *
+list_of(struct ff_engine *engine, enum task_state state)
+{
+    switch (state) {
+    case TASK_QUEUED:
+        return &engine->queue;
+    case TASK_LONELY:
+        return &engine->lonely;
+    case TASK_WANTING:
+        return &engine->wanting;
+    case TASK_LOADING:
+        return &engine->loading_tasks;
+    case TASK_RUNNING:
+    case TASK_PARKED:
+    case TASK_WAITING_COMMIT:
+        break;
+    }
+    return NULL;
+}
+
+void
+ff_task_move(struct ff_engine *engine, struct ff_task *task, enum task_state state)
+{
+    struct task_list *from = list_of(engine, task->state);
+    struct task_list *to = list_of(engine, state);
+
+    if (task->state == TASK_PARKED) {
+        ff_parking_unlink(engine, task);
+    } else if (from != NULL) {
+        TAILQ_REMOVE(from, task, link);
+    }
+    task->state = state;
+    if (to != NULL) {
+        TAILQ_INSERT_TAIL(to, task, link);
+    }
+}
+
+/* ---- time ---- */
+
+int64_t
+ff_engine_now(struct ff_engine *engine, struct ff_opt_i64 given_ms)
+{
+    const struct ff_engine_config *config = &engine->config;
+    int64_t now_ms = 0;
+
+    if (config->test_mode && given_ms.is) {
+        if (!engine->test_now_ms.is || engine->test_now_ms.v != given_ms.v) {
+            engine->test_now_ms = given_ms;
+            ff_parking_wake(engine, NULL); /* time has moved for everybody */
+        }
+    }
+    if (engine->test_now_ms.is) {
+        return engine->test_now_ms.v;
+    }
+    now_ms = config->wall_ms(config->clock_ctx);
+    if (now_ms < engine->last_now_ms) {
+        now_ms = engine->last_now_ms; /* the engine clock never goes back (01 §10.5) */
+    }
+    engine->last_now_ms = now_ms;
+    return now_ms;
+}
+
+/* ---- answers ---- */
+
+static void
+keep_reply(struct ff_engine *engine, struct ff_task *task, uint32_t call)
+{
+    task->frame->calls[call].reply =
+        ff_arena_copy(&task->frame->arena, ff_packer_str(&engine->reply));
+}
+
+void
+ff_task_answer_fault(struct ff_engine *engine, struct ff_task *task, uint32_t call,
+                     const struct ff_fault *fault)
+{
+    struct ff_call *answered = &task->frame->calls[call];
+
+    answered->fault = *fault;
+    engine->reply.buf.size = 0;
+    ff_encode_error(fault, ff_ops[answered->op].name, &engine->reply.pk);
+    keep_reply(engine, task, call);
+    /* Details may point into memory that goes away; what is answered stands in the reply. */
+    answered->fault.n = 0;
+    answered->fault.message = NULL;
+}
+
+static void
+answer_result(struct ff_engine *engine, struct ff_task *task, const void *result)
+{
+    struct ff_call *call = &task->frame->calls[task->at];
+
+    call->fault = (struct ff_fault){ 0 };
+    engine->reply.buf.size = 0;
+    ff_encode(ff_ops[call->op].result, result, &engine->reply.pk);
+    keep_reply(engine, task, task->at);
+}
+
+void
+ff_task_settle(struct ff_engine *engine, struct ff_task *task)
+{
+    if (task->state != TASK_WAITING_COMMIT || task->last_batch > engine->committed) {
+        return;
+    }
+    TAILQ_REMOVE(&engine->alive, task, alive);
+    free(task->touched);
+    task->frame->task = NULL;
+    task->frame->done(task->frame);
+}
+
+void
+ff_task_abandon(struct ff_engine *engine, struct ff_task *task, const struct ff_fault *fault)
+{
+    while (task->at < task->frame->n) {
+        ff_task_answer_fault(engine, task, task->at++, fault);
+    }
+    ff_task_move(engine, task, TASK_WAITING_COMMIT);
+    if (task->last_batch > engine->committed) {
+        ff_batch_add(engine, task, task->frame->n - 1); /* what it did before is under way */
+    } else {
+        ff_task_settle(engine, task);
+    }
+}
+
+/* ---- running a call ---- */
+
+static ff_err
+run_op(struct ff_engine *engine, struct ff_task *task, struct ff_txn *txn, void **result_out)
+{
+    struct ff_call *call = &task->frame->calls[task->at];
+    const struct ff_op_info *op = &ff_ops[call->op];
+
+    if (call->fault.code != FF_E_OK) { /* judged before it came here */
+        txn->fault = call->fault;
+        return call->fault.code;
+    }
+    if (ff_op_runs[call->op] == NULL) {
+        return ff_fail(&txn->fault, FF_E_UNAVAILABLE, ff_d_text("reason", "not_implemented"),
+                       ff_d_text("operation", op->name));
+    }
+    *result_out = ff_arena_zalloc(&engine->scratch, op->result->size);
+    return ff_op_runs[call->op](txn, call->args, *result_out);
+}
+
+/* Takes the call's changes back, unless it asked to keep them. */
+static void
+take_back(struct ff_engine *engine, uint32_t n_events)
+{
+    if (!engine->keep) {
+        ff_cells_undo(engine);
+        engine->open->n_events = n_events;
+    }
+}
+
+static ff_err
+run_call(struct ff_engine *engine, struct ff_task *task)
+{
+    struct ff_call *call = &task->frame->calls[task->at];
+    struct ff_txn txn = { .arena = &engine->scratch,
+                          .facts = &engine->facts,
+                          .common = &call->common,
+                          .engine = engine,
+                          .task = task };
+    uint32_t n_events = engine->open->n_events;
+    void *result = NULL;
+    ff_err err = FF_E_OK;
+
+    txn.now_ms = ff_engine_now(engine, call->common.now_ms);
+    engine->keep = false;
+    engine->random_used = sizeof(engine->random);
+    engine->random_block = 0;
+    engine->random_call = task->number << 10 | task->at; /* at most 1024 calls a frame */
+    task->n_touched = 0;
+    err = run_op(engine, task, &txn, &result);
+    if (err == FF_E_PENDING) {
+        engine->keep = false; /* the next run writes it again */
+    }
+    if (err == FF_E_OK) {
+        answer_result(engine, task, result);
+    } else {
+        take_back(engine, n_events);
+        if (err != FF_E_PENDING && err != FF_E_PARKED) {
+            ff_task_answer_fault(engine, task, task->at, &txn.fault);
+        }
+    }
+    ff_cells_settle(engine);
+    ff_arena_reset(&engine->scratch);
+    return err;
+}
+
+void
+ff_task_run(struct ff_engine *engine, struct ff_task *task)
+{
+    ff_task_move(engine, task, TASK_RUNNING);
+    while (task->at < task->frame->n) {
+        ff_err err = FF_E_OK;
+
+        if (ff_batch_full(engine)) {
+            ff_task_move(engine, task, TASK_QUEUED);
+            TAILQ_REMOVE(&engine->queue, task, link);
+            TAILQ_INSERT_HEAD(&engine->queue, task, link);
+            return;
+        }
+        err = run_call(engine, task);
+        if (err == FF_E_PENDING) {
+            ff_task_move(engine, task, TASK_WANTING);
+            return;
+        }
+        if (err == FF_E_PARKED) {
+            ff_parking_link(engine, task);
+            return;
+        }
+        engine->stats.calls++;
+        ff_batch_add(engine, task, task->at);
+        task->at++;
+        task->arrived_mono_ms = -1;
+        task->conflicts = 0;
+    }
+    ff_task_move(engine, task, TASK_WAITING_COMMIT);
+}

@@ -1,0 +1,203 @@
+#include "core/engine/txn.h"
+
+#include <sodium.h>
+
+#include "core/engine/engine_int.h"
+#include "core/id.h"
+
+/* ---- records ---- */
+
+/* Shared stores: which calls used which records, for when one has moved. */
+static void
+touch(struct ff_txn *txn, struct cell *cell)
+{
+    struct ff_task *task = txn->task;
+
+    if (!txn->engine->store->ops->exclusive) {
+        task->touched =
+            ff_grow(task->touched, &task->touched_room, task->n_touched, sizeof(*task->touched));
+        task->touched[task->n_touched++] = cell;
+    }
+}
+
+static ff_err
+resident(struct ff_txn *txn, enum ff_record kind, const struct ff_key *key, struct cell **cell_out)
+{
+    struct cell *cell = ff_cell_get(txn->engine, kind, key);
+
+    touch(txn, cell);
+    if (ff_cell_top(cell) == NULL) {
+        FF_TRY(ff_want_cell(txn->engine, cell, &txn->fault));
+    }
+    *cell_out = cell;
+    return FF_E_OK;
+}
+
+ff_err
+ff_txn_find(struct ff_txn *txn, enum ff_record kind, const struct ff_key *key, void *out,
+            bool *found)
+{
+    struct cell *cell = NULL;
+    struct row *row = NULL;
+
+    FF_TRY(resident(txn, kind, key, &cell));
+    row = ff_cell_top(cell);
+    *found = !row->absent;
+    if (row->absent) {
+        memset(out, 0, ff_records[kind]->size);
+    } else {
+        memcpy(out, row->data, ff_records[kind]->size);
+    }
+    return FF_E_OK;
+}
+
+ff_err
+ff_txn_put(struct ff_txn *txn, enum ff_record kind, const void *record)
+{
+    struct ff_key key = ff_record_key(kind, record);
+    struct cell *cell = NULL;
+
+    FF_TRY(resident(txn, kind, &key, &cell));
+    ff_cell_write(txn->engine, cell, ff_row_new(kind, record));
+    if (kind == FF_R_LANE) {
+        struct ff_scope lane = ff_scope_lane(((const struct ff_lane *) record)->lane_id);
+
+        ff_parking_wake(txn->engine, &lane);
+    }
+    return FF_E_OK;
+}
+
+ff_err
+ff_txn_remove(struct ff_txn *txn, enum ff_record kind, const struct ff_key *key)
+{
+    struct cell *cell = NULL;
+
+    FF_TRY(resident(txn, kind, key, &cell));
+    if (!ff_cell_top(cell)->absent) {
+        ff_cell_write(txn->engine, cell, ff_row_new(kind, NULL));
+    }
+    return FF_E_OK;
+}
+
+/* ---- indexes ---- */
+
+ff_err
+ff_txn_next(struct ff_txn *txn, enum ff_index index, const struct ff_scope *scope,
+            const struct ff_entry *after, uint32_t expect, struct ff_entry *out, bool *found)
+{
+    struct span *span = ff_span_get(txn->engine, index, scope);
+
+    return ff_span_next(txn, span, after, expect, out, found);
+}
+
+ff_err
+ff_txn_scopes(struct ff_txn *txn, enum ff_index index, const struct ff_scope *prefix,
+              struct ff_scope_list *out)
+{
+    struct scopes *scopes = ff_scopes_get(txn->engine, index, prefix);
+
+    if (!scopes->valid) {
+        FF_TRY(ff_want_scopes(txn->engine, scopes, &txn->fault));
+    }
+    ff_scopes_merge(txn->engine, scopes, txn->arena, out);
+    return FF_E_OK;
+}
+
+/* ---- events ---- */
+
+void
+ff_txn_event(struct ff_txn *txn, const struct ff_event *event)
+{
+    struct ff_engine *engine = txn->engine;
+    struct batch *open = engine->open;
+    struct event_out *out = NULL;
+
+    engine->reply.buf.size = 0; /* free until the answer is written */
+    ff_row_encode(FF_R_EVENT, event, &engine->reply.pk);
+    open->events = ff_grow(open->events, &open->events_room, open->n_events, sizeof(*open->events));
+    out = &open->events[open->n_events++];
+    out->family = event->family;
+    out->body = ff_arena_copy(&open->arena, ff_packer_str(&engine->reply));
+    open->bytes += out->body.n;
+}
+
+/* ---- ids ---- */
+
+/* The stream of bytes depends on the engine's seed and the call's number only, so that a call that
+ * is run again draws the same. */
+static void
+draw(struct ff_txn *txn, void *out, uint32_t n)
+{
+    struct ff_engine *engine = txn->engine;
+
+    if (engine->random_used + n > sizeof(engine->random)) {
+        uint8_t nonce[crypto_stream_chacha20_NONCEBYTES];
+        uint64_t block = engine->random_call << 12 | engine->random_block++;
+
+        memcpy(nonce, &block, sizeof(nonce));
+        crypto_stream_chacha20(engine->random, sizeof(engine->random), nonce, engine->config.seed);
+        engine->random_used = 0;
+    }
+    memcpy(out, engine->random + engine->random_used, n);
+    engine->random_used += n;
+}
+
+struct ff_uuid
+ff_txn_uuid(struct ff_txn *txn)
+{
+    uint8_t random[16];
+
+    draw(txn, random, sizeof(random));
+    return ff_uuid_v4(random);
+}
+
+uint64_t
+ff_txn_random(struct ff_txn *txn, uint64_t bound)
+{
+    uint64_t reject = bound == 0 ? 0 : -bound % bound; /* so that every value is as likely */
+    uint64_t value = 0;
+
+    FF_ASSERT(bound > 0);
+    do {
+        draw(txn, &value, sizeof(value));
+    } while (value < reject);
+    return value % bound;
+}
+
+/* ---- the rest ---- */
+
+void
+ff_txn_keep(struct ff_txn *txn)
+{
+    txn->engine->keep = true;
+}
+
+ff_err
+ff_txn_park(struct ff_txn *txn, const struct ff_scope *topic, uint64_t block_ms, int64_t wake_at_ms)
+{
+    return ff_park(txn, topic, block_ms, wake_at_ms);
+}
+
+ff_err
+ff_txn_get_exec(struct ff_txn *txn, const struct ff_eid *id, struct ff_exec *out)
+{
+    const struct ff_common_args *common = txn->common;
+    bool found = false;
+
+    FF_TRY(ff_txn_find_exec(txn, id, out, &found));
+    if (!found) {
+        return ff_fail(&txn->fault, FF_E_EXECUTION_NOT_FOUND, ff_d_text("entity", "execution"));
+    }
+    if (common->partition.is && common->partition.v != id->partition) {
+        return ff_fail(&txn->fault, FF_E_INVALID_INPUT, ff_d_text("field", "partition"),
+                       ff_d_text("reason", "partition_mismatch"),
+                       ff_d_u64("arg_index", common->partition.v),
+                       ff_d_u64("id_index", id->partition));
+    }
+    if (common->lane_id.n > 0 && !ff_str_eq(common->lane_id, out->lane_id)) {
+        return ff_fail(&txn->fault, FF_E_INVALID_INPUT, ff_d_text("field", "lane_id"),
+                       ff_d_text("reason", "lane_mismatch"), ff_d_str("given", common->lane_id),
+                       ff_d_str("stored", out->lane_id));
+    }
+    return FF_E_OK;
+}
