@@ -347,3 +347,27 @@ ff_record_live(enum ff_record kind, const void *record)
     return kind != FF_R_EXEC ||
            ((const struct ff_exec *) record)->lifecycle_phase != FF_PHASE_TERMINAL;
 }
+
+static uint32_t
+attempt_of(const struct ff_key *key)
+{
+    return (uint32_t) key->b[18] << 24 | (uint32_t) key->b[19] << 16 | (uint32_t) key->b[20] << 8 |
+           key->b[21];
+}
+
+bool
+ff_record_ruled_out(enum ff_record kind, const struct ff_key *key, const struct ff_exec *exec)
+{
+    switch (kind) {
+    case FF_R_EXEC_INPUT:
+        return exec == NULL;
+    case FF_R_EXEC_TAGS:
+        return exec == NULL || !exec->has_tags;
+    case FF_R_EXEC_RESULT:
+        return exec == NULL || exec->terminal_outcome != FF_OUTCOME_SUCCESS;
+    case FF_R_ATTEMPT:
+        return exec == NULL || attempt_of(key) >= exec->total_attempt_count;
+    default:
+        return false;
+    }
+}

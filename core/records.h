@@ -80,6 +80,11 @@ uint32_t ff_index_keys(enum ff_record kind, const void *record, struct ff_index_
 /* False for what has ended: a store that keeps indexes in memory serves it from disk. */
 bool ff_record_live(enum ff_record kind, const void *record);
 
+/* True where the execution's record, as stored, says that no such record of its can be stored: it
+ * need not be looked for. exec NULL: there is no execution. False for kinds that belong to none. */
+bool ff_record_ruled_out(enum ff_record kind, const struct ff_key *key,
+                         const struct ff_exec *exec);
+
 /* The key under which a record is stored, from its own fields. */
 struct ff_key ff_record_key(enum ff_record kind, const void *record);
 

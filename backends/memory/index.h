@@ -1,7 +1,7 @@
 /* index.h: ordered indexes in memory, for stores that keep them there.
  *
- * One tree of entries per (index, scope); the scopes of an index are ordered too, so that those that
- * begin with a prefix are a range. Not thread-safe. About 80 bytes an entry.
+ * One tree of entries per (index, scope); the scopes of an index are ordered too, so that those
+ * that begin with a prefix are a range. Not thread-safe. About 80 bytes an entry.
  */
 #ifndef FF_BACKENDS_MEMORY_INDEX_H
 #define FF_BACKENDS_MEMORY_INDEX_H

@@ -7,9 +7,9 @@
 
 #include "backends/sqlite/sqlite_int.h"
 
-/* Version 1. Executions stand in the order of their arrival (exec_live), and when they have ended in
- * the order of their completion (exec_done); what belongs to one is stored under its arrival row, so
- * that all writing is near the end of a table. */
+/* Version 1. Executions stand in the order of their arrival (exec_live), and when they have ended
+ * in the order of their completion (exec_done); what belongs to one is stored under its arrival
+ * row, so that all writing is near the end of a table. */
 static const char schema_1[] =
     "CREATE TABLE info (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE exec_live (row INTEGER PRIMARY KEY, id BLOB NOT NULL, version INTEGER NOT NULL,"
@@ -17,9 +17,12 @@ static const char schema_1[] =
     "CREATE TABLE exec_done (seq INTEGER PRIMARY KEY, row INTEGER NOT NULL, id BLOB NOT NULL,"
     " version INTEGER NOT NULL, body BLOB NOT NULL);"
     "CREATE UNIQUE INDEX exec_done_id ON exec_done (id);"
-    "CREATE TABLE exec_input (row INTEGER PRIMARY KEY, version INTEGER NOT NULL, body BLOB NOT NULL);"
-    "CREATE TABLE exec_tags (row INTEGER PRIMARY KEY, version INTEGER NOT NULL, body BLOB NOT NULL);"
-    "CREATE TABLE exec_result (row INTEGER PRIMARY KEY, version INTEGER NOT NULL, body BLOB NOT NULL);"
+    "CREATE TABLE exec_input (row INTEGER PRIMARY KEY, version INTEGER NOT NULL, body BLOB NOT "
+    "NULL);"
+    "CREATE TABLE exec_tags (row INTEGER PRIMARY KEY, version INTEGER NOT NULL, body BLOB NOT "
+    "NULL);"
+    "CREATE TABLE exec_result (row INTEGER PRIMARY KEY, version INTEGER NOT NULL, body BLOB NOT "
+    "NULL);"
     "CREATE TABLE attempt (row INTEGER NOT NULL, n INTEGER NOT NULL, version INTEGER NOT NULL,"
     " body BLOB NOT NULL, PRIMARY KEY (row, n)) WITHOUT ROWID;"
     "CREATE TABLE create_key (key BLOB PRIMARY KEY, due INTEGER NOT NULL, version INTEGER NOT NULL,"
@@ -120,8 +123,7 @@ take_lock(struct sqlite *sqlite, struct ff_fault *fault)
         return ff_fail_transport(fault, "sqlite", "other", sqlite->message);
     }
     snprintf(pid, sizeof(pid), "%d", (int) getpid());
-    if (ftruncate(sqlite->lock_fd, 0) != 0 ||
-        pwrite(sqlite->lock_fd, pid, strlen(pid), 0) < 0) {
+    if (ftruncate(sqlite->lock_fd, 0) != 0 || pwrite(sqlite->lock_fd, pid, strlen(pid), 0) < 0) {
         /* The lock holds without the number; only the other's message is poorer. */
         sqlite->message[0] = '\0';
     }
@@ -222,8 +224,8 @@ prepare_all(struct sqlite *sqlite, struct ff_fault *fault)
     char sql[128];
 
     for (int i = 0; i < ST_EVENT; i++) {
-        FF_TRY(prepare_one(sqlite, sqlite->writer, statement_texts[i], &sqlite->statements[i],
-                           fault));
+        FF_TRY(
+            prepare_one(sqlite, sqlite->writer, statement_texts[i], &sqlite->statements[i], fault));
     }
     for (int i = 0; i < Q_EVENTS; i++) {
         FF_TRY(prepare_one(sqlite, sqlite->reader, query_texts[i], &sqlite->queries[i], fault));
@@ -246,7 +248,7 @@ prepare_all(struct sqlite *sqlite, struct ff_fault *fault)
 ff_err
 ff_sqlite_open_files(struct sqlite *sqlite, struct ff_fault *fault)
 {
-    int64_t live = 0, done = 0;
+    int64_t newest = 0;
 
     FF_TRY(take_lock(sqlite, fault));
     if (open_one(sqlite, "PRAGMA cache_size = -65536", &sqlite->writer) != SQLITE_OK) {
@@ -257,16 +259,9 @@ ff_sqlite_open_files(struct sqlite *sqlite, struct ff_fault *fault)
         return ff_sqlite_fail(sqlite, sqlite->reader, fault);
     }
     FF_TRY(prepare_all(sqlite, fault));
-    FF_TRY(read_number(sqlite, "SELECT max(row) FROM exec_live", &live, fault));
-    FF_TRY(read_number(sqlite, "SELECT value FROM info WHERE name = 'next_row'", &done, fault));
-    sqlite->next_row = (live + 1 > done ? live + 1 : done);
-    /* Rows of ended executions may be higher than those of live ones: the newest done ones tell,
-     * because next_row is written at an orderly close only. */
-    FF_TRY(read_number(sqlite,
-                       "SELECT max(m) FROM (SELECT max(row) AS m FROM exec_input UNION ALL"
-                       " SELECT max(row) FROM attempt)",
-                       &done, fault));
-    sqlite->next_row = done + 1 > sqlite->next_row ? done + 1 : sqlite->next_row;
+    /* Every execution has an input under its row, as long as it is kept. */
+    FF_TRY(read_number(sqlite, "SELECT max(row) FROM exec_input", &newest, fault));
+    sqlite->next_row = newest + 1;
     return FF_E_OK;
 }
 
@@ -325,7 +320,8 @@ ff_sqlite_prepare(struct ff_store *store, struct ff_partition_counts *counts, bo
         counts->quota = counts->quota == 0 ? 32 : counts->quota;
         return store_counts(sqlite, counts, fault);
     }
-    stored = (struct ff_partition_counts){ .flow = (uint32_t) flow, .budget = (uint32_t) budget,
+    stored = (struct ff_partition_counts){ .flow = (uint32_t) flow,
+                                           .budget = (uint32_t) budget,
                                            .quota = (uint32_t) quota };
     return ff_store_check_counts(&stored, counts, fault);
 }

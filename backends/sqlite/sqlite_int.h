@@ -37,8 +37,8 @@ enum step {
     STEP_DONE_INSERT, /* made and ended in one batch */
     STEP_DONE_UPDATE,
     STEP_DONE_DELETE,
-    STEP_REVIVE, /* done → live */
-    STEP_PART_PUT,    /* a record that belongs to an execution */
+    STEP_REVIVE,   /* done → live */
+    STEP_PART_PUT, /* a record that belongs to an execution */
     STEP_PART_DELETE,
     STEP_PLAIN_PUT,
     STEP_PLAIN_DELETE
@@ -114,8 +114,8 @@ struct sqlite {
     /* writer thread */
     sqlite3 *writer;
     sqlite3_stmt *statements[ST_WRITER_N];
-    int wal_fd;     /* INTERVAL: what is to be synced; -1 until first used */
-    int wal_pages;  /* in the log, after the last commit */
+    int wal_fd;    /* INTERVAL: what is to be synced; -1 until first used */
+    int wal_pages; /* in the log, after the last commit */
     bool unsynced;
 
     /* between them */
@@ -134,8 +134,8 @@ struct sqlite {
 ff_err ff_sqlite_open_files(struct sqlite *sqlite, struct ff_fault *fault);
 void ff_sqlite_close_files(struct sqlite *sqlite);
 ff_err ff_sqlite_fail(struct sqlite *sqlite, sqlite3 *db, struct ff_fault *fault);
-ff_err ff_sqlite_prepare(struct ff_store *store, struct ff_partition_counts *counts,
-                         bool *applied, struct ff_fault *fault);
+ff_err ff_sqlite_prepare(struct ff_store *store, struct ff_partition_counts *counts, bool *applied,
+                         struct ff_fault *fault);
 
 /* rebuild.c: reads what is live into memory. */
 ff_err ff_sqlite_rebuild(struct sqlite *sqlite, struct ff_fault *fault);

@@ -20,12 +20,37 @@ touch(struct ff_txn *txn, struct cell *cell)
     }
 }
 
+/* What the execution's own record, as the store has it, says cannot be there is not looked for. */
+static bool
+ruled_out(struct ff_engine *engine, enum ff_record kind, const struct ff_key *key)
+{
+    struct ff_key exec_key;
+    const struct cell *exec = NULL;
+
+    if (kind != FF_R_EXEC_INPUT && kind != FF_R_EXEC_TAGS && kind != FF_R_EXEC_RESULT &&
+        kind != FF_R_ATTEMPT) {
+        return false;
+    }
+    exec_key = *key;
+    exec_key.n = 18;
+    exec = ff_cell_get(engine, FF_R_EXEC, &exec_key);
+    if (exec->stored == NULL) {
+        return false;
+    }
+    return ff_record_ruled_out(kind, key, exec->stored->absent
+                                              ? NULL
+                                              : (const struct ff_exec *) exec->stored->data);
+}
+
 static ff_err
 resident(struct ff_txn *txn, enum ff_record kind, const struct ff_key *key, struct cell **cell_out)
 {
     struct cell *cell = ff_cell_get(txn->engine, kind, key);
 
     touch(txn, cell);
+    if (ff_cell_top(cell) == NULL && ruled_out(txn->engine, kind, key)) {
+        ff_cell_store(txn->engine, cell, ff_row_new(kind, NULL), 0);
+    }
     if (ff_cell_top(cell) == NULL) {
         FF_TRY(ff_want_cell(txn->engine, cell, &txn->fault));
     }

@@ -1,0 +1,151 @@
+#include "backends/sqlite/sqlite.h"
+
+#include <stdlib.h>
+
+#include "backends/sqlite/sqlite_int.h"
+
+static struct sqlite *
+of(struct ff_store *store)
+{
+    return (struct sqlite *) store;
+}
+
+static void
+sqlite_commit(struct ff_store *store, struct ff_commit *commit)
+{
+    struct sqlite *sqlite = of(store);
+
+    FF_ASSERT(sqlite->commit == NULL); /* one at a time */
+    sqlite->commit = commit;
+    ff_sqlite_plan(sqlite, commit);
+    pthread_mutex_lock(&sqlite->mutex);
+    sqlite->handed_over = true;
+    pthread_cond_broadcast(&sqlite->cond);
+    pthread_mutex_unlock(&sqlite->mutex);
+}
+
+static void
+sqlite_poll(struct ff_store *store, bool wait)
+{
+    struct sqlite *sqlite = of(store);
+    struct ff_commit *commit = sqlite->commit;
+    bool finished = false;
+
+    if (commit == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&sqlite->mutex);
+    while (wait && !sqlite->finished) {
+        pthread_cond_wait(&sqlite->cond, &sqlite->mutex);
+    }
+    finished = sqlite->finished;
+    sqlite->finished = false;
+    pthread_mutex_unlock(&sqlite->mutex);
+    if (!finished) {
+        return;
+    }
+    if (commit->outcome == FF_COMMIT_OK) {
+        ff_sqlite_apply(sqlite, commit);
+    } else {
+        ff_sqlite_forget(sqlite, commit);
+    }
+    sqlite->commit = NULL;
+    commit->done(commit);
+}
+
+static void
+free_memory(struct sqlite *sqlite)
+{
+    struct live *live = NULL, *next = NULL;
+
+    HASH_ITER(hh, sqlite->live, live, next)
+    {
+        HASH_DELETE(hh, sqlite->live, live);
+        free(live);
+    }
+    ff_memory_index_done(&sqlite->index);
+    free(sqlite->plan);
+    free(sqlite->path);
+    free(sqlite);
+}
+
+static void
+sqlite_close(struct ff_store *store)
+{
+    struct sqlite *sqlite = of(store);
+
+    sqlite_poll(store, true);
+    pthread_mutex_lock(&sqlite->mutex);
+    sqlite->stopping = true;
+    pthread_cond_broadcast(&sqlite->cond);
+    pthread_mutex_unlock(&sqlite->mutex);
+    pthread_join(sqlite->thread, NULL);
+    ff_sqlite_close_files(sqlite);
+    free_memory(sqlite);
+}
+
+static const struct ff_store_ops sqlite_ops = {
+    .label = "sqlite",
+    .handle_tag = 0x11,
+    .exclusive = true,
+    .immediate = true,
+    .prepare = ff_sqlite_prepare,
+    .load = ff_sqlite_load,
+    .commit = sqlite_commit,
+    .poll = sqlite_poll,
+    .close = sqlite_close,
+};
+
+static struct sqlite *
+sqlite_new(const struct ff_sqlite_options *options, const struct ff_store_host *host)
+{
+    struct sqlite *sqlite = calloc(1, sizeof(*sqlite));
+
+    FF_ASSERT(sqlite != NULL);
+    sqlite->store.ops = &sqlite_ops;
+    sqlite->host = *host;
+    sqlite->path = strndup(options->path.p, options->path.n);
+    FF_ASSERT(sqlite->path != NULL);
+    sqlite->lock_fd = sqlite->wal_fd = -1;
+    sqlite->durability = options->durability;
+    sqlite->sync_ms = options->sync_ms;
+    ff_memory_index_init(&sqlite->index);
+    pthread_mutex_init(&sqlite->mutex, NULL);
+    pthread_cond_init(&sqlite->cond, NULL);
+    return sqlite;
+}
+
+/* What the fault points to must outlive the store that failed to open. */
+static void
+keep_message(struct ff_fault *fault)
+{
+    static char message[256];
+
+    if (fault->message != NULL) {
+        strncpy(message, fault->message, sizeof(message) - 1);
+        fault->message = message;
+    }
+}
+
+ff_err
+ff_sqlite_open(const struct ff_sqlite_options *options, const struct ff_store_host *host,
+               struct ff_store **store_out, struct ff_fault *fault)
+{
+    struct sqlite *sqlite = sqlite_new(options, host);
+    ff_err err = ff_sqlite_open_files(sqlite, fault);
+
+    if (err == FF_E_OK) {
+        err = ff_sqlite_rebuild(sqlite, fault);
+    }
+    if (err == FF_E_OK && pthread_create(&sqlite->thread, NULL, ff_sqlite_writer, sqlite) != 0) {
+        err = ff_fail_transport(fault, "sqlite", "other", "sqlite: cannot start a thread");
+    }
+    if (err != FF_E_OK) {
+        keep_message(fault);
+        ff_sqlite_close_files(sqlite);
+        free_memory(sqlite);
+        return err;
+    }
+    *store_out = &sqlite->store;
+    return FF_E_OK;
+}
