@@ -43,8 +43,10 @@ test: deps
 
 lint: deps
 	$(call build,dev,build-dev)
-	$(SOURCES) | xargs clang-format --dry-run -Werror
-	$(SOURCES) | grep '\.c$$' | xargs -P $(JOBS) -n 8 clang-tidy --quiet -p build-dev
+	@bad=0; \
+	$(SOURCES) | xargs clang-format --dry-run -Werror || bad=1; \
+	$(SOURCES) | grep '\.c$$' | xargs -P $(JOBS) -n 8 clang-tidy --quiet -p build-dev || bad=1; \
+	exit $$bad
 
 install: build
 	cmake --install build --prefix $(PREFIX)
