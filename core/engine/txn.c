@@ -37,9 +37,8 @@ ruled_out(struct ff_engine *engine, enum ff_record kind, const struct ff_key *ke
     if (exec->stored == NULL) {
         return false;
     }
-    return ff_record_ruled_out(kind, key, exec->stored->absent
-                                              ? NULL
-                                              : (const struct ff_exec *) exec->stored->data);
+    return ff_record_ruled_out(
+        kind, key, exec->stored->absent ? NULL : (const struct ff_exec *) exec->stored->data);
 }
 
 static ff_err
@@ -190,6 +189,32 @@ ff_txn_random(struct ff_txn *txn, uint64_t bound)
 }
 
 /* ---- the rest ---- */
+
+static void
+ping_done(struct ff_load *load)
+{
+    *(bool *) load->ctx = true;
+}
+
+/* Only a store that answers at once can be asked for nothing; another one is asked for a record
+ * that there never is, which it is read for anew in every batch. */
+ff_err
+ff_txn_ping(struct ff_txn *txn)
+{
+    struct ff_store *store = txn->engine->store;
+    bool done = false;
+    struct ff_load load = { .arena = txn->arena, .done = ping_done, .ctx = &done };
+    const struct ff_key nowhere = { .n = 0 };
+    struct ff_lane lane = { 0 };
+
+    if (!store->ops->immediate) {
+        return ff_txn_find(txn, FF_R_LANE, &nowhere, &lane, &done);
+    }
+    ff_store_load(store, &load);
+    FF_ASSERT(done);
+    txn->fault = load.fault;
+    return load.fault.code;
+}
 
 void
 ff_txn_keep(struct ff_txn *txn)

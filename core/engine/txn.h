@@ -65,6 +65,9 @@ struct ff_uuid ff_txn_uuid(struct ff_txn *txn);
 /* Uniform in 0..bound-1 (bound at least 1), the same at every run of this call. */
 uint64_t ff_txn_random(struct ff_txn *txn, uint64_t bound);
 
+/* Reaches the store once. FF_E_PENDING, FF_E_TRANSPORT. */
+FF_MUST_USE ff_err ff_txn_ping(struct ff_txn *txn);
+
 /* What the call has written so far stays even if it then fails (01 §1.2). */
 void ff_txn_keep(struct ff_txn *txn);
 

@@ -1,0 +1,463 @@
+#include "core/engine/pick.h"
+
+#include <stdlib.h>
+
+#include "core/caps.h"
+#include "core/engine/lanes.h"
+#include "core/engine/lease.h"
+#include "core/engine/reclaim.h"
+#include "core/id.h"
+
+/* Marked per call; what is left is the next call's, or the lease scanner's. */
+#define LAPSED_LEASES_MAX 1024
+/* Merged by rank as they are; older ones lose their grant and join the ready index again. */
+#define LAPSED_GRANTS_MAX 256
+
+struct ff_pick_source {
+    struct ff_scope scope;
+    uint8_t index; /* READY or RECLAIMABLE */
+    bool spent;    /* empty, or its class is refused */
+    bool passed;   /* its class was judged and may be taken */
+    struct ff_entry head;
+};
+
+struct ff_pick_lapsed {
+    struct ff_entry entry; /* by rank */
+    struct ff_exec exec;
+};
+
+ff_err
+ff_offered_caps(struct ff_txn *txn, struct ff_str packed, struct ff_strs *out)
+{
+    static const struct ff_caps_from from = { FF_SIDE_WORKER, "worker_capabilities" };
+
+    return ff_caps_parse(packed, from, txn->arena, out, &txn->fault);
+}
+
+/* ---- loading ---- */
+
+/* Remembers that something is to be loaded, so that all wants of a loop travel together. */
+static ff_err
+gather(ff_err err, bool *pending)
+{
+    if (err == FF_E_PENDING) {
+        *pending = true;
+        return FF_E_OK;
+    }
+    return err;
+}
+
+/* Asks for the record behind an entry, and for what the caller will read with it. */
+static ff_err
+want_record(struct ff_txn *txn, const struct ff_entry *entry, bool with_context, bool *pending)
+{
+    struct ff_exec exec = { 0 };
+    struct ff_exec_input input = { 0 };
+    bool found = false;
+
+    FF_TRY(gather(ff_txn_find(txn, FF_R_EXEC, &entry->id, &exec, &found), pending));
+    if (with_context) {
+        FF_TRY(gather(ff_txn_find(txn, FF_R_EXEC_INPUT, &entry->id, &input, &found), pending));
+    }
+    if (with_context && found && exec.has_tags) {
+        struct ff_exec_tags tags = { 0 };
+
+        FF_TRY(gather(ff_txn_find(txn, FF_R_EXEC_TAGS, &entry->id, &tags, &found), pending));
+    }
+    return FF_E_OK;
+}
+
+/* One record was not resident: asks for all that this scope is likely to give; FF_E_PENDING. */
+static ff_err
+want_scope(struct ff_txn *txn, const struct ff_pick_source *source, const struct ff_picking *want)
+{
+    struct ff_entry entry = { 0 }, next = { 0 };
+    bool found = true, pending = false;
+
+    for (uint32_t i = 0; i < want->expect; i++) {
+        ff_err err = ff_txn_next(txn, source->index, &source->scope, i == 0 ? NULL : &entry,
+                                 want->expect - i, &next, &found);
+
+        FF_TRY(gather(err, &pending));
+        if (err == FF_E_PENDING || !found) {
+            break;
+        }
+        entry = next;
+        FF_TRY(want_record(txn, &entry, want->with_context, &pending));
+    }
+    return FF_E_PENDING;
+}
+
+/* ---- what only time has changed ---- */
+
+static void
+wake_no_later(struct ff_pick *pick, int64_t at_ms)
+{
+    if (at_ms < pick->wake_at_ms) {
+        pick->wake_at_ms = at_ms;
+    }
+}
+
+/* Marks the leases of the lane that have lapsed, so that they stand among the reclaimable. */
+static ff_err
+mark_lapsed_leases(struct ff_txn *txn, struct ff_pick *pick)
+{
+    struct ff_pick_source due = {
+        .index = FF_IX_LEASE_DUE,
+        .scope = ff_scope_lease_due(pick->want->lane_id, FF_OWNER_LEASED),
+    };
+    struct ff_picking some = { .expect = 64 };
+    struct ff_exec exec = { 0 };
+    bool found = false;
+
+    for (int i = 0; i < LAPSED_LEASES_MAX; i++) {
+        ff_err err = FF_E_OK;
+
+        FF_TRY(ff_txn_next(txn, due.index, &due.scope, NULL, 1, &due.head, &found));
+        if (!found || due.head.sort > txn->now_ms) {
+            break;
+        }
+        err = ff_txn_find(txn, FF_R_EXEC, &due.head.id, &exec, &found);
+        if (err == FF_E_PENDING) {
+            return want_scope(txn, &due, &some);
+        }
+        FF_TRY(err);
+        FF_TRY(ff_lease_mark_expired(txn, &exec, "lease_ttl"));
+        pick->wrote = true;
+    }
+    if (found) {
+        wake_no_later(pick, due.head.sort);
+    }
+    return FF_E_OK;
+}
+
+static int
+lapsed_cmp(const void *a, const void *b)
+{
+    return ff_entry_cmp(&((const struct ff_pick_lapsed *) a)->entry,
+                        &((const struct ff_pick_lapsed *) b)->entry);
+}
+
+static bool
+may_be_candidate(const struct ff_exec *exec, bool include_reclaimable)
+{
+    if (exec->lifecycle_phase == FF_PHASE_ACTIVE) {
+        return include_reclaimable;
+    }
+    return exec->eligibility_state == FF_ELIGIBLE_NOW ||
+           exec->eligibility_state == FF_ELIGIBLE_BUDGET ||
+           exec->eligibility_state == FF_ELIGIBLE_QUOTA ||
+           exec->eligibility_state == FF_ELIGIBLE_ROUTE;
+}
+
+/* Counts the lapsed grants, and drops the oldest of a crowd: their executions stand among the ready
+ * ones from here on. */
+static ff_err
+thin_lapsed_grants(struct ff_txn *txn, const struct ff_scope *scope, uint32_t *n_out,
+                   int64_t *next_at)
+{
+    struct ff_entry entry = { 0 }, next = { 0 };
+    struct ff_key oldest[LAPSED_GRANTS_MAX];
+    bool found = true;
+    uint32_t n = 0;
+
+    *next_at = INT64_MAX;
+    for (;;) {
+        struct ff_exec exec = { 0 };
+
+        FF_TRY(ff_txn_next(txn, FF_IX_GRANTED, scope, n == 0 ? NULL : &entry, 1, &next, &found));
+        if (!found || next.sort > txn->now_ms) {
+            break;
+        }
+        if (n >= LAPSED_GRANTS_MAX) {
+            FF_TRY(ff_txn_find(txn, FF_R_EXEC, &oldest[n % LAPSED_GRANTS_MAX], &exec, &found));
+            exec.grant = NULL;
+            FF_TRY(ff_exec_save(txn, &exec, FF_EXEC_SAME));
+        }
+        oldest[n++ % LAPSED_GRANTS_MAX] = next.id;
+        entry = next;
+    }
+    *n_out = n < LAPSED_GRANTS_MAX ? n : LAPSED_GRANTS_MAX;
+    *next_at = found ? next.sort : INT64_MAX;
+    return FF_E_OK;
+}
+
+/* Executions whose grant has lapsed unused are candidates at their rank (02 §5.2). */
+static ff_err
+collect_lapsed_grants(struct ff_txn *txn, struct ff_pick *pick)
+{
+    struct ff_pick_source granted = {
+        .index = FF_IX_GRANTED,
+        .scope = ff_scope_lane(pick->want->lane_id),
+    };
+    struct ff_picking some = { .expect = LAPSED_GRANTS_MAX };
+    bool found = false;
+    int64_t next_at = INT64_MAX;
+    uint32_t n = 0;
+
+    FF_TRY(thin_lapsed_grants(txn, &granted.scope, &n, &next_at));
+    wake_no_later(pick, next_at);
+    pick->lapsed = n == 0 ? NULL : FF_ARENA_NEW(txn->arena, struct ff_pick_lapsed, n);
+    for (uint32_t i = 0; i < n; i++) {
+        struct ff_pick_lapsed *lapsed = &pick->lapsed[pick->n_lapsed];
+        ff_err err = FF_E_OK;
+
+        FF_TRY(ff_txn_next(txn, FF_IX_GRANTED, &granted.scope, i == 0 ? NULL : &granted.head, n - i,
+                           &lapsed->entry, &found));
+        granted.head = lapsed->entry;
+        err = ff_txn_find(txn, FF_R_EXEC, &granted.head.id, &lapsed->exec, &found);
+        if (err == FF_E_PENDING) {
+            return want_scope(txn, &granted, &some);
+        }
+        FF_TRY(err);
+        lapsed->entry.sort = ff_rank(lapsed->exec.created_at, lapsed->exec.priority);
+        pick->n_lapsed += may_be_candidate(&lapsed->exec, pick->want->include_reclaimable);
+    }
+    if (pick->n_lapsed > 1) {
+        qsort(pick->lapsed, pick->n_lapsed, sizeof(pick->lapsed[0]), lapsed_cmp);
+    }
+    return FF_E_OK;
+}
+
+/* ---- sources ---- */
+
+static ff_err
+add_sources(struct ff_txn *txn, struct ff_pick *pick)
+{
+    struct ff_scope lane = ff_scope_lane(pick->want->lane_id);
+    struct ff_scope_list ready = { 0 }, lost = { 0 };
+    bool pending = false;
+
+    FF_TRY(gather(ff_txn_scopes(txn, FF_IX_READY, &lane, &ready), &pending));
+    if (pick->want->include_reclaimable) {
+        FF_TRY(gather(ff_txn_scopes(txn, FF_IX_RECLAIMABLE, &lane, &lost), &pending));
+    }
+    pick->sources = FF_ARENA_NEW(txn->arena, struct ff_pick_source, ready.n + lost.n);
+    pick->n_sources = ready.n + lost.n;
+    for (uint32_t i = 0; i < pick->n_sources; i++) {
+        struct ff_pick_source *source = &pick->sources[i];
+        bool found = false;
+
+        source->index = i < ready.n ? FF_IX_READY : FF_IX_RECLAIMABLE;
+        source->scope = i < ready.n ? ready.v[i] : lost.v[i - ready.n];
+        FF_TRY(gather(ff_txn_next(txn, source->index, &source->scope, NULL, pick->want->expect,
+                                  &source->head, &found),
+                      &pending));
+        source->spent = !found;
+    }
+    return pending ? FF_E_PENDING : FF_E_OK;
+}
+
+ff_err
+ff_pick_begin(struct ff_txn *txn, const struct ff_picking *want, struct ff_pick *out)
+{
+    struct ff_lane lane = { 0 };
+    bool registered = false;
+
+    *out = (struct ff_pick){ .want = want, .wake_at_ms = INT64_MAX };
+    FF_TRY(ff_lane_get(txn, want->lane_id, &lane, &registered));
+    out->closed = !ff_lane_hands_out(lane.state) || txn->facts->claims_stopped;
+    if (out->closed) {
+        return FF_E_OK;
+    }
+    if (want->include_reclaimable) {
+        FF_TRY(mark_lapsed_leases(txn, out));
+    }
+    FF_TRY(collect_lapsed_grants(txn, out));
+    return add_sources(txn, out);
+}
+
+/* What the last candidate came from has moved on: looks at its new head. */
+static ff_err
+advance(struct ff_txn *txn, struct ff_pick *pick)
+{
+    bool found = false;
+
+    if (!pick->given) {
+        return FF_E_OK;
+    }
+    pick->given = false;
+    if (pick->last == NULL) {
+        pick->at_lapsed++;
+        return FF_E_OK;
+    }
+    FF_TRY(ff_txn_next(txn, pick->last->index, &pick->last->scope, NULL, pick->want->expect,
+                       &pick->last->head, &found));
+    pick->last->spent = !found;
+    return FF_E_OK;
+}
+
+/* The candidate that comes first; pick->last says where from. False: there is none. */
+static bool
+choose(struct ff_pick *pick, const struct ff_entry **entry)
+{
+    *entry = pick->at_lapsed < pick->n_lapsed ? &pick->lapsed[pick->at_lapsed].entry : NULL;
+    pick->last = NULL;
+    for (uint32_t i = 0; i < pick->n_sources; i++) {
+        struct ff_pick_source *source = &pick->sources[i];
+
+        if (!source->spent && (*entry == NULL || ff_entry_cmp(&source->head, *entry) < 0)) {
+            *entry = &source->head;
+            pick->last = source;
+        }
+    }
+    return *entry != NULL;
+}
+
+/* ---- judging ---- */
+
+/* What keeps a class of executions from this worker; BLOCK_NONE: nothing. */
+struct verdict {
+    enum ff_blocking_reason reason;
+    enum ff_eligibility_state eligibility;
+    struct ff_str detail;
+};
+
+/* All executions of a class are judged alike (records.md §1.7): capabilities first, so that what
+ * nobody here can run never uses up a quota (C-3). */
+static ff_err
+judge(struct ff_txn *txn, const struct ff_pick *pick, const struct ff_exec *exec,
+      struct verdict *out)
+{
+    struct ff_strs missing = { 0 };
+
+    out->reason = FF_BLOCK_NONE;
+    if (ff_caps_match(exec->required_capabilities, pick->want->offered)) {
+        return FF_E_OK;
+    }
+    missing = ff_caps_missing(exec->required_capabilities, pick->want->offered, txn->arena);
+    out->reason = FF_BLOCK_WAITING_FOR_CAPABLE_WORKER;
+    out->eligibility = FF_ELIGIBLE_ROUTE;
+    out->detail = ff_arena_printf(txn->arena, "no capable worker; the last one lacked %.*s",
+                                  (int) missing.v[0].n, missing.v[0].p);
+    return FF_E_OK;
+}
+
+/* Labels a rejected candidate, unless it bears that label. Lost work is only stepped over (C-12).
+ */
+static ff_err
+label(struct ff_txn *txn, struct ff_pick *pick, struct ff_exec *exec, const struct verdict *verdict)
+{
+    if (exec->lifecycle_phase != FF_PHASE_RUNNABLE ||
+        exec->eligibility_state == verdict->eligibility) {
+        return FF_E_OK;
+    }
+    pick->wrote = true;
+    exec->grant = NULL; /* a lapsed one, or none */
+    ff_exec_make_blocked(exec, verdict->eligibility, verdict->reason, verdict->detail);
+    return ff_exec_save(txn, exec, FF_EXEC_MOVED);
+}
+
+/* Class part of a scope: ready ones have the eligibility behind it. */
+static bool
+same_class(const struct ff_pick_source *a, const struct ff_pick_source *b)
+{
+    size_t n = a->scope.n - (a->index == FF_IX_READY);
+
+    return a->index == b->index && a->scope.n == b->scope.n &&
+           memcmp(a->scope.b, b->scope.b, n) == 0;
+}
+
+/* The verdict holds for the whole class: its scopes, which stand side by side, are done with. */
+static void
+settle_class(struct ff_pick *pick, bool passed)
+{
+    struct ff_pick_source *end = pick->sources + pick->n_sources;
+    struct ff_pick_source *first = pick->last, *last = pick->last;
+
+    while (first > pick->sources && same_class(&first[-1], pick->last)) {
+        first--;
+    }
+    while (last + 1 < end && same_class(&last[1], pick->last)) {
+        last++;
+    }
+    for (; first <= last; first++) {
+        first->passed = passed;
+        first->spent = first->spent || !passed;
+    }
+}
+
+/* True in *fits if the worker may have it; else it is labelled and its class left. */
+static ff_err
+consider(struct ff_txn *txn, struct ff_pick *pick, struct ff_exec *exec, bool *fits)
+{
+    struct verdict verdict = { .reason = FF_BLOCK_NONE };
+
+    *fits = true;
+    if (pick->last == NULL || !pick->last->passed) {
+        FF_TRY(judge(txn, pick, exec, &verdict));
+        *fits = verdict.reason == FF_BLOCK_NONE;
+        if (pick->last != NULL) {
+            settle_class(pick, *fits);
+        }
+    }
+    if (!*fits) {
+        return label(txn, pick, exec, &verdict);
+    }
+    if (ff_is_reclaimable(exec) &&
+        exec->lease_reclaim_count >= ff_reclaim_cap(exec, FF_NONE(ff_opt_u32))) {
+        *fits = false;
+        pick->wrote = true;
+        return ff_reclaim_fail_capped(txn, exec);
+    }
+    return FF_E_OK;
+}
+
+static ff_err
+read_candidate(struct ff_txn *txn, const struct ff_pick *pick, const struct ff_entry *entry,
+               struct ff_exec *out)
+{
+    bool found = false;
+    ff_err err = FF_E_OK;
+
+    if (pick->last == NULL) {
+        *out = pick->lapsed[pick->at_lapsed].exec;
+        return FF_E_OK;
+    }
+    err = ff_txn_find(txn, FF_R_EXEC, &entry->id, out, &found);
+    if (err == FF_E_PENDING) {
+        return want_scope(txn, pick->last, pick->want);
+    }
+    return err;
+}
+
+ff_err
+ff_pick_next(struct ff_txn *txn, struct ff_pick *pick, struct ff_exec *out, bool *found)
+{
+    const struct ff_entry *entry = NULL;
+
+    *found = false;
+    if (pick->closed) {
+        return FF_E_OK;
+    }
+    FF_TRY(advance(txn, pick));
+    while (!*found && choose(pick, &entry)) {
+        FF_TRY(read_candidate(txn, pick, entry, out));
+        FF_TRY(consider(txn, pick, out, found));
+        pick->given = pick->last == NULL || !pick->last->spent; /* a refused class is left */
+        if (!*found) {
+            FF_TRY(advance(txn, pick));
+        }
+    }
+    return FF_E_OK;
+}
+
+ff_err
+ff_pick_wait(struct ff_txn *txn, const struct ff_pick *pick, uint64_t block_ms)
+{
+    struct ff_scope lane = ff_scope_lane(pick->want->lane_id);
+
+    if (block_ms == 0) {
+        return FF_E_OK;
+    }
+    if (pick->wrote) {
+        ff_txn_keep(txn); /* labels and marks are shown while the call waits */
+    }
+    return ff_txn_park(txn, &lane, block_ms, pick->wake_at_ms);
+}
+
+ff_err
+ff_pick_prefetch(struct ff_txn *txn, const struct ff_pick *pick)
+{
+    return pick->last == NULL ? FF_E_PENDING : want_scope(txn, pick->last, pick->want);
+}

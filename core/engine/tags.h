@@ -1,0 +1,17 @@
+/* tags.h: the tags of executions (01 §7). */
+#ifndef FF_CORE_ENGINE_TAGS_H
+#define FF_CORE_ENGINE_TAGS_H
+
+#include "core/engine/txn.h"
+
+#define FF_TAGS_MAX 64
+#define FF_TAG_KEY_MAX 256
+#define FF_TAG_VALUE_MAX 65536
+#define FF_TAGS_BYTES_MAX 131072 /* keys and values together (01 §1.8) */
+
+/* Number, keys of 1..256 bytes and sizes. FF_E_INVALID_INPUT tags … */
+FF_MUST_USE ff_err ff_tags_check(struct ff_txn *txn, struct ff_tags tags);
+/* A copy in key order, in the call's arena. */
+struct ff_tags ff_tags_sorted(struct ff_txn *txn, struct ff_tags tags);
+
+#endif
