@@ -115,8 +115,8 @@ FF_MUST_USE ff_err ff_field_parse(const struct ff_field *field, struct ff_str te
  * FF_E_INVALID_INPUT {reason: "malformed", line, column}. */
 FF_MUST_USE ff_err ff_json_to_msgpack(const struct ff_desc *desc, struct ff_str json,
                                       msgpack_packer *pk, struct ff_fault *fault);
-/* msgpack to JSON text: bytes as base64, integers above 2^53 as decimal text, what JSON lacks (not a
- * number, infinities) as null. indent: spaces, 0 = one line. The text lives in the arena. */
+/* msgpack to JSON text: bytes as base64, integers above 2^53 as decimal text, NaN and infinities as
+ * null. indent: spaces, 0 = one line. The text lives in the arena. */
 struct ff_str ff_msgpack_to_json(const msgpack_object *value, int indent, struct ff_arena *arena);
 
 #endif

@@ -45,6 +45,22 @@ names_execution(const struct ff_desc *desc)
 
 /* ---- maps ---- */
 
+/* Of n bytes each: names of up to 16 bytes, and most are, without a call. */
+static inline bool
+same_bytes(const char *a, const char *b, uint32_t n)
+{
+    uint64_t words[4] = { 0 };
+
+    if (n < 8 || n > 16) {
+        return memcmp(a, b, n) == 0;
+    }
+    memcpy(&words[0], a, 8);
+    memcpy(&words[1], b, 8);
+    memcpy(&words[2], a + n - 8, 8);
+    memcpy(&words[3], b + n - 8, 8);
+    return words[0] == words[1] && words[2] == words[3];
+}
+
 /* The field of this name, looked for from `from` on and then from the start: clients mostly send
  * their arguments in table order. desc->n: none. */
 static inline uint32_t
@@ -58,7 +74,7 @@ find(const struct ff_desc *desc, const msgpack_object *key, uint32_t from)
 
         i = i < desc->n ? i : 0;
         field = &desc->fields[i];
-        if (field->name_n == n && memcmp(field->name, key->via.str.ptr, n) == 0) {
+        if (field->name_n == n && same_bytes(field->name, key->via.str.ptr, n)) {
             return i;
         }
     }

@@ -1,5 +1,9 @@
 #include "core/codec_int.h"
 
+/* The wire form: maps with the wire names, ids and enums as text (00 §3). Nothing is checked: what
+ * is encoded here is ours. */
+
+/* Lists without names inside. */
 static void
 list(struct ff_wr *wr, const struct ff_field *field, const void *p)
 {
@@ -51,6 +55,7 @@ is_there(const struct ff_field *field, const void *slot)
     return (field->flags & FF_FIELD_OPT) == 0 || ff_slot_present(field, slot);
 }
 
+/* Counted first: the head of a map says how many there are. */
 static void
 members(struct ff_wr *wr, const struct ff_desc *desc, const uint8_t *in)
 {
@@ -125,7 +130,7 @@ ff_wr_member(struct ff_wr *wr, const struct ff_field *field, const void *p)
     case FF_TYPE_BYTES:
         ff_wr_bin(wr, *(const struct ff_str *) p);
         break;
-    case FF_TYPE_ANY:
+    case FF_TYPE_ANY: /* msgpack already; nothing at all is nil */
         if (((const struct ff_str *) p)->n == 0) {
             ff_wr_nil(wr);
         }

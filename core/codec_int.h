@@ -1,21 +1,17 @@
-/* codec_int.h: what the parts of the codec share: members behind a descriptor, a bounded reader of
- * msgpack, and a writer that calls its packer once a block. Nobody else includes it, save tests.
+/* codec_int.h: what the parts of the codec share: how members lie behind a descriptor, and single
+ * members. Nobody else includes it, save tests.
  */
 #ifndef FF_CORE_CODEC_INT_H
 #define FF_CORE_CODEC_INT_H
 
-#include <endian.h>
-
 #include "core/codec.h"
+#include "core/codec_rd.h"
+#include "core/codec_wr.h"
 
 /* Fields of a described struct; the tables stay well under it (codec_desc_test). */
 #define FF_FIELDS_MAX 128
 
 /* ---- members ---- */
-
-/* Where the presence flag of an optional member stands in it; 0: it begins with a pointer, and NULL
- * is absent. */
-extern const uint8_t ff_slot_is_at[];
 
 /* What an integer type holds (01 §1.5); no other type has an entry. */
 struct ff_int_range {
@@ -24,21 +20,43 @@ struct ff_int_range {
 };
 extern const struct ff_int_range ff_int_ranges[];
 
+bool ff_slot_stored_slow(const struct ff_field *field, const uint8_t *in);
+
+/* Whether the stored form has the member of the struct at in, of `size` bytes. Without a jump that
+ * depends on the type: eight bytes from where it tells on, or the last eight of the struct, shifted
+ * until only the member's are left. */
+static inline bool
+ff_slot_stored(const struct ff_field *field, const uint8_t *in, uint32_t size)
+{
+    uint32_t from = field->probe_at;
+    uint64_t word = 0;
+
+    if (field->probe_n == 0 || size < sizeof(word)) {
+        return ff_slot_stored_slow(field, in);
+    }
+    if (from > size - sizeof(word)) {
+        from = size - (uint32_t) sizeof(word);
+    }
+    memcpy(&word, in + from, sizeof(word));
+    word = le64toh(word) >> 8 * (field->probe_at - from);
+    return word << (64 - 8 * field->probe_n) != 0;
+}
+
+/* An optional member at p. */
 static inline bool
 ff_slot_present(const struct ff_field *field, const void *p)
 {
-    uint8_t at = ff_slot_is_at[field->type];
+    const uint8_t *flag = (const uint8_t *) p + (field->probe_at - field->offset);
 
-    return at != 0 ? ((const uint8_t *) p)[at] != 0 : *(void *const *) p != NULL;
+    return field->probe_n == sizeof(bool) ? *flag != 0 : *(void *const *) p != NULL;
 }
 
+/* Makes a value that was stored at p present, where the member is optional. */
 static inline void
 ff_slot_set(const struct ff_field *field, void *p)
 {
-    uint8_t at = ff_slot_is_at[field->type];
-
-    if ((field->flags & FF_FIELD_OPT) != 0 && at != 0) {
-        ((uint8_t *) p)[at] = 1;
+    if ((field->flags & FF_FIELD_OPT) != 0 && field->probe_n == sizeof(bool)) {
+        ((uint8_t *) p)[field->probe_at - field->offset] = true;
     }
 }
 
@@ -46,104 +64,14 @@ ff_slot_set(const struct ff_field *field, void *p)
 uint64_t ff_slot_int(const struct ff_field *field, const void *p);
 void ff_slot_put_int(const struct ff_field *field, void *p, uint64_t bits);
 
-/* A required member that the stored form leaves out. */
-bool ff_slot_is_zero(const struct ff_field *field, const void *p);
-
 /* What a present but empty text or list points at. */
 extern const uint64_t ff_empty_room[];
 #define FF_EMPTY ((void *) (uintptr_t) ff_empty_room)
 
-/* ---- reading ---- */
-
-struct ff_rd {
-    const uint8_t *p;
-    const uint8_t *end;
-};
-
-/* The next token: a scalar, a text that points into the input, or the head of a map or array with
- * its size and ptr NULL. NULL, or the reason why there is none (ff_msgpack_parse). */
-const char *ff_rd_next(struct ff_rd *rd, msgpack_object *out);
-/* Passes over one value of any depth. */
-bool ff_rd_skip(struct ff_rd *rd);
-
-/* ---- writing ---- */
-
-struct ff_wr {
-    msgpack_packer *pk;
-    uint32_t n;
-    uint8_t b[1024];
-};
-
-void ff_wr_flush(struct ff_wr *wr);
-/* A length with its head: text (0xa0), bytes, list (0x90), map (0x80). */
-void ff_wr_str_head(struct ff_wr *wr, uint32_t n);
-void ff_wr_bin_head(struct ff_wr *wr, uint32_t n);
-void ff_wr_list_head(struct ff_wr *wr, uint32_t n);
-void ff_wr_map_head(struct ff_wr *wr, uint32_t n);
-void ff_wr_raw(struct ff_wr *wr, const void *p, uint32_t n);
-void ff_wr_uint(struct ff_wr *wr, uint64_t value);
-void ff_wr_int(struct ff_wr *wr, int64_t value);
-void ff_wr_f64(struct ff_wr *wr, double value);
-void ff_wr_uuid(struct ff_wr *wr, const struct ff_uuid *uuid);
-void ff_wr_eid(struct ff_wr *wr, const struct ff_eid *eid);
-
-static inline void
-ff_wr_init(struct ff_wr *wr, msgpack_packer *pk)
-{
-    wr->pk = pk;
-    wr->n = 0;
-}
-
-/* Room for n ≤ 64 bytes; the caller adds what it used to wr->n. */
-static inline uint8_t *
-ff_wr_room(struct ff_wr *wr, uint32_t n)
-{
-    if (sizeof(wr->b) - wr->n < n) {
-        ff_wr_flush(wr);
-    }
-    return wr->b + wr->n;
-}
-
-static inline void
-ff_wr_byte(struct ff_wr *wr, uint8_t byte)
-{
-    *ff_wr_room(wr, 1) = byte;
-    wr->n++;
-}
-
-static inline void
-ff_wr_nil(struct ff_wr *wr)
-{
-    ff_wr_byte(wr, 0xc0);
-}
-
-static inline void
-ff_wr_bool(struct ff_wr *wr, bool value)
-{
-    ff_wr_byte(wr, value ? 0xc3 : 0xc2);
-}
-
-static inline void
-ff_wr_str(struct ff_wr *wr, struct ff_str text)
-{
-    ff_wr_str_head(wr, text.n);
-    ff_wr_raw(wr, text.p, text.n);
-}
-
-static inline void
-ff_wr_bin(struct ff_wr *wr, struct ff_str bytes)
-{
-    ff_wr_bin_head(wr, bytes.n);
-    ff_wr_raw(wr, bytes.p, bytes.n);
-}
+/* ---- one member ---- */
 
 /* One member's value in wire form; an optional one must be present. */
 void ff_wr_member(struct ff_wr *wr, const struct ff_field *field, const void *p);
-/* A tree. */
-void ff_wr_tree(struct ff_wr *wr, const msgpack_object *value);
-
-/* ---- decoding one member ---- */
-
 /* Reads one value into one member, without limits (results, cells). The rest as ff_decode. */
 FF_MUST_USE ff_err ff_decode_member(const struct ff_field *field, const msgpack_object *value,
                                     struct ff_arena *arena, void *record, struct ff_fault *fault);

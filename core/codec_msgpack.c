@@ -4,43 +4,20 @@
 
 /* ---- reading ---- */
 
+/* The big-endian number of 0, 1, 2, 4 or 8 bytes at the front. */
 static inline uint64_t
-big_endian(const uint8_t *p, uint32_t bytes)
+big_endian(const struct ff_rd *rd, uint32_t bytes)
 {
     uint64_t value = 0;
 
+    if (bytes > 0 && rd->end - rd->p >= (ptrdiff_t) sizeof(value)) {
+        memcpy(&value, rd->p, sizeof(value));
+        return be64toh(value) >> (64 - 8 * bytes);
+    }
     for (uint32_t i = 0; i < bytes; i++) {
-        value = value << 8 | p[i];
+        value = value << 8 | rd->p[i];
     }
     return value;
-}
-
-static inline void
-set_int(msgpack_object *out, int64_t value)
-{
-    out->type = value < 0 ? MSGPACK_OBJECT_NEGATIVE_INTEGER : MSGPACK_OBJECT_POSITIVE_INTEGER;
-    out->via.i64 = value;
-}
-
-/* A text, or the head of a list or map: what it announces must fit into the rest. */
-static inline const char *
-sized(struct ff_rd *rd, msgpack_object_type type, uint64_t n, msgpack_object *out)
-{
-    uint64_t bytes = type == MSGPACK_OBJECT_MAP ? 2 * n : n; /* an element takes a byte at least */
-
-    if (bytes > (uint64_t) (rd->end - rd->p)) {
-        return "truncated";
-    }
-    out->type = type;
-    if (type == MSGPACK_OBJECT_STR || type == MSGPACK_OBJECT_BIN) {
-        out->via.str.size = (uint32_t) n;
-        out->via.str.ptr = (const char *) rd->p;
-        rd->p += n;
-    } else {
-        out->via.array.size = (uint32_t) n;
-        out->via.array.ptr = NULL;
-    }
-    return NULL;
 }
 
 /* 0xc0 to 0xdf: bytes of payload or of length behind the head. */
@@ -69,8 +46,8 @@ set_float(msgpack_object *out, uint8_t head, uint64_t bits)
     }
 }
 
-static const char *
-next_long(struct ff_rd *rd, uint8_t head, msgpack_object *out)
+const char *
+ff_rd_long(struct ff_rd *rd, uint8_t head, msgpack_object *out)
 {
     uint32_t bytes = head_bytes[head & 0x1f];
     uint64_t bits = 0;
@@ -78,7 +55,7 @@ next_long(struct ff_rd *rd, uint8_t head, msgpack_object *out)
     if ((uint64_t) (rd->end - rd->p) < bytes) {
         return "truncated";
     }
-    bits = big_endian(rd->p, bytes);
+    bits = big_endian(rd, bytes);
     rd->p += bytes;
     switch (head) {
     case 0xc0:
@@ -92,7 +69,7 @@ next_long(struct ff_rd *rd, uint8_t head, msgpack_object *out)
         out->via.boolean = head == 0xc3;
         return NULL;
     case 0xc4 ... 0xc6:
-        return sized(rd, MSGPACK_OBJECT_BIN, bits, out);
+        return ff_rd_sized(rd, MSGPACK_OBJECT_BIN, bits, out);
     case 0xca:
     case 0xcb:
         set_float(out, head, bits);
@@ -102,59 +79,19 @@ next_long(struct ff_rd *rd, uint8_t head, msgpack_object *out)
         out->via.u64 = bits;
         return NULL;
     case 0xd0 ... 0xd3: /* shifted up and down again: the sign of a narrow one */
-        set_int(out, (int64_t) (bits << (64 - 8 * bytes)) >> (64 - 8 * bytes));
+        ff_rd_set_int(out, (int64_t) (bits << (64 - 8 * bytes)) >> (64 - 8 * bytes));
         return NULL;
     case 0xd9 ... 0xdb:
-        return sized(rd, MSGPACK_OBJECT_STR, bits, out);
+        return ff_rd_sized(rd, MSGPACK_OBJECT_STR, bits, out);
     case 0xdc:
     case 0xdd:
-        return sized(rd, MSGPACK_OBJECT_ARRAY, bits, out);
+        return ff_rd_sized(rd, MSGPACK_OBJECT_ARRAY, bits, out);
     case 0xde:
     case 0xdf:
-        return sized(rd, MSGPACK_OBJECT_MAP, bits, out);
+        return ff_rd_sized(rd, MSGPACK_OBJECT_MAP, bits, out);
     default:
         return "ext_type";
     }
-}
-
-const char *
-ff_rd_next(struct ff_rd *rd, msgpack_object *out)
-{
-    uint8_t head = 0;
-
-    if (rd->p == rd->end) {
-        return "truncated";
-    }
-    head = *rd->p++;
-    if (head < 0x80) {
-        out->type = MSGPACK_OBJECT_POSITIVE_INTEGER;
-        out->via.u64 = head;
-        return NULL;
-    }
-    if (head < 0x90) {
-        return sized(rd, MSGPACK_OBJECT_MAP, head & 0x0f, out);
-    }
-    if (head < 0xa0) {
-        return sized(rd, MSGPACK_OBJECT_ARRAY, head & 0x0f, out);
-    }
-    if (head < 0xc0) {
-        return sized(rd, MSGPACK_OBJECT_STR, head & 0x1f, out);
-    }
-    if (head >= 0xe0) {
-        set_int(out, (int8_t) head);
-        return NULL;
-    }
-    return next_long(rd, head, out);
-}
-
-/* Elements behind the head of a list or map. */
-static inline uint64_t
-children(const msgpack_object *head)
-{
-    if (head->type == MSGPACK_OBJECT_ARRAY) {
-        return head->via.array.size;
-    }
-    return head->type == MSGPACK_OBJECT_MAP ? 2 * (uint64_t) head->via.map.size : 0;
 }
 
 bool
@@ -166,106 +103,140 @@ ff_rd_skip(struct ff_rd *rd)
         if (ff_rd_next(rd, &token) != NULL) {
             return false;
         }
-        left += children(&token);
+        left += ff_rd_children(&token);
     }
     return true;
 }
 
 /* ---- parsing ---- */
 
-/* Counts the values of a message, if it is one. */
-static const char *
-check(struct ff_rd rd, uint32_t *values_out)
+static inline bool
+has_high_bit(const char *p, uint32_t bytes)
 {
-    uint64_t left[FF_MSGPACK_DEPTH_MAX]; /* elements to come, outermost first */
-    uint32_t depth = 0;
-    uint32_t values = 0;
+    uint64_t word = 0;
 
-    do {
-        msgpack_object token;
-        const char *reason = ff_rd_next(&rd, &token);
+    memcpy(&word, p, bytes);
+    return (word & UINT64_C(0x8080808080808080)) != 0;
+}
 
+/* Most texts are short and ASCII; a text of 8 bytes or more is looked at in words, the last of
+ * which may lie over the one before. */
+static inline bool
+utf8_ok(const char *p, uint32_t n)
+{
+    bool ascii = true;
+    uint32_t at = 0;
+
+    if (n >= 8) {
+        for (; at + 8 < n && ascii; at += 8) {
+            ascii = !has_high_bit(p + at, 8);
+        }
+        ascii = ascii && !has_high_bit(p + n - 8, 8);
+    } else if (n >= 4) {
+        ascii = !has_high_bit(p, 4) && !has_high_bit(p + n - 4, 4);
+    } else {
+        for (; at < n && ascii; at++) {
+            ascii = (p[at] & 0x80) == 0;
+        }
+    }
+    return ascii || ff_utf8_ok(ff_str(p, n));
+}
+
+/* A list or map whose elements are being read. */
+struct open {
+    msgpack_object *next;
+    uint64_t left;
+};
+
+struct parse {
+    struct ff_rd rd;
+    msgpack_zone *zone;
+    uint64_t values;     /* announced so far */
+    uint64_t values_max; /* each takes a byte at least */
+    struct open open[FF_MSGPACK_DEPTH_MAX];
+    uint32_t depth;
+};
+
+_Static_assert(sizeof(msgpack_object_kv) == 2 * sizeof(msgpack_object), "a pair is two values");
+
+/* Room for the elements of a list or map; a pair of a map is two of them. What all heads together
+ * announce has to fit into the message, else heads inside heads could ask for far more room. */
+static const char *
+enter(struct parse *parse, msgpack_object *head)
+{
+    uint64_t n = ff_rd_children(head);
+    msgpack_object *room = NULL;
+
+    if (parse->depth == FF_MSGPACK_DEPTH_MAX) {
+        return "too_deep";
+    }
+    if (n == 0) {
+        return NULL;
+    }
+    parse->values += n;
+    if (parse->values > parse->values_max) {
+        return "truncated";
+    }
+    if (parse->values > FF_MSGPACK_VALUES_MAX) {
+        return "too_many_values";
+    }
+    room = msgpack_zone_malloc(parse->zone, n * sizeof(*room));
+    FF_ASSERT(room != NULL);
+    if (head->type == MSGPACK_OBJECT_ARRAY) {
+        head->via.array.ptr = room;
+    } else {
+        head->via.map.ptr = (msgpack_object_kv *) room;
+    }
+    parse->open[parse->depth].next = room;
+    parse->open[parse->depth++].left = n;
+    return NULL;
+}
+
+static const char *
+read_tree(struct parse *parse, msgpack_object *at)
+{
+    for (;;) {
+        const char *reason = ff_rd_next(&parse->rd, at);
+
+        if (reason == NULL && at->type == MSGPACK_OBJECT_STR &&
+            !utf8_ok(at->via.str.ptr, at->via.str.size)) {
+            reason = "invalid_utf8";
+        }
+        if (reason == NULL &&
+            (at->type == MSGPACK_OBJECT_ARRAY || at->type == MSGPACK_OBJECT_MAP)) {
+            reason = enter(parse, at);
+        }
         if (reason != NULL) {
             return reason;
         }
-        if (++values > FF_MSGPACK_VALUES_MAX) {
-            return "too_many_values";
+        while (parse->depth > 0 && parse->open[parse->depth - 1].left == 0) {
+            parse->depth--;
         }
-        if (token.type == MSGPACK_OBJECT_STR &&
-            !ff_utf8_ok(ff_str(token.via.str.ptr, token.via.str.size))) {
-            return "invalid_utf8";
+        if (parse->depth == 0) {
+            return parse->rd.p == parse->rd.end ? NULL : "trailing_bytes";
         }
-        if (token.type == MSGPACK_OBJECT_ARRAY || token.type == MSGPACK_OBJECT_MAP) {
-            if (depth == FF_MSGPACK_DEPTH_MAX) {
-                return "too_deep";
-            }
-            left[depth++] = children(&token) + 1; /* itself, taken off below */
-        }
-        while (depth > 0 && --left[depth - 1] == 0) {
-            depth--;
-        }
-    } while (depth > 0);
-    *values_out = values;
-    return rd.p == rd.end ? NULL : "trailing_bytes";
-}
-
-/* Builds the tree of a checked message in `pool`, which has room for exactly its values: each list
- * and map takes the next stretch, a pair of a map being two values. */
-static void
-build(struct ff_rd rd, msgpack_object *pool)
-{
-    struct {
-        msgpack_object *at;
-        uint64_t left;
-    } open[FF_MSGPACK_DEPTH_MAX + 1];
-    uint32_t depth = 1;
-    msgpack_object *room = pool + 1;
-
-    open[0].at = pool;
-    open[0].left = 1;
-    while (depth > 0) {
-        msgpack_object *at = NULL;
-        uint64_t n = 0;
-
-        if (open[depth - 1].left == 0) {
-            depth--;
-            continue;
-        }
-        open[depth - 1].left--;
-        at = open[depth - 1].at++;
-        FF_ASSERT(ff_rd_next(&rd, at) == NULL);
-        n = children(at);
-        if (n > 0) {
-            if (at->type == MSGPACK_OBJECT_ARRAY) {
-                at->via.array.ptr = room;
-            } else {
-                at->via.map.ptr = (msgpack_object_kv *) room;
-            }
-            open[depth].at = room;
-            open[depth++].left = n;
-            room += n;
-        }
+        at = parse->open[parse->depth - 1].next++;
+        parse->open[parse->depth - 1].left--;
     }
 }
-
-_Static_assert(sizeof(msgpack_object_kv) == 2 * sizeof(msgpack_object), "a pair is two values");
 
 ff_err
 ff_msgpack_parse(struct ff_str bytes, msgpack_zone *zone, msgpack_object *out,
                  struct ff_fault *fault)
 {
-    struct ff_rd rd = { (const uint8_t *) bytes.p, (const uint8_t *) bytes.p + bytes.n };
-    uint32_t values = 0;
-    const char *reason = check(rd, &values);
-    msgpack_object *pool = NULL;
+    struct parse parse;
+    const char *reason = NULL;
 
+    parse.rd.p = (const uint8_t *) bytes.p;
+    parse.rd.end = parse.rd.p + bytes.n;
+    parse.zone = zone;
+    parse.values = 1;
+    parse.values_max = bytes.n;
+    parse.depth = 0;
+    reason = read_tree(&parse, out);
     if (reason != NULL) {
         return ff_fail(fault, FF_E_MALFORMED_FRAME, ff_d_text("reason", reason));
     }
-    pool = msgpack_zone_malloc(zone, values * sizeof(*pool));
-    FF_ASSERT(pool != NULL);
-    build(rd, pool);
-    *out = pool[0];
     return FF_E_OK;
 }
 

@@ -7,27 +7,41 @@
 /* Entries of one stored list: far above every bound of 01 §1.8, so only a damaged row has more. */
 #define ROW_LIST_MAX 65536
 
+#define UUID_BYTES 16
+#define EID_BYTES 18
+
 static inline uint32_t
-number_of(const struct ff_desc *desc, uint32_t i)
+number_of(const struct ff_field *field, uint32_t i)
 {
-    return desc->fields[i].tag != 0 ? desc->fields[i].tag : i + 1;
+    return field->tag != 0 ? field->tag : i + 1;
 }
 
 /* ---- writing ---- */
 
 static void row_members(struct ff_wr *wr, const struct ff_desc *desc, const uint8_t *in);
 
-static void
-put_eid(struct ff_wr *wr, const struct ff_eid *eid)
+static inline void
+put_uuid(struct ff_wr *wr, const struct ff_uuid *uuid)
 {
-    uint8_t *p = ff_wr_room(wr, 20);
+    uint8_t *p = ff_wr_room(wr, UUID_BYTES + 2);
 
     p[0] = 0xc4;
-    p[1] = 18;
+    p[1] = UUID_BYTES;
+    memcpy(p + 2, uuid->b, UUID_BYTES);
+    wr->n += UUID_BYTES + 2;
+}
+
+static inline void
+put_eid(struct ff_wr *wr, const struct ff_eid *eid)
+{
+    uint8_t *p = ff_wr_room(wr, EID_BYTES + 2);
+
+    p[0] = 0xc4;
+    p[1] = EID_BYTES;
     p[2] = (uint8_t) (eid->partition >> 8);
     p[3] = (uint8_t) eid->partition;
-    memcpy(p + 4, eid->uuid.b, sizeof(eid->uuid.b));
-    wr->n += 20;
+    memcpy(p + 4, eid->uuid.b, UUID_BYTES);
+    wr->n += EID_BYTES + 2;
 }
 
 static void
@@ -60,22 +74,9 @@ put_list(struct ff_wr *wr, const struct ff_field *field, const void *p)
 }
 
 static void
-put(struct ff_wr *wr, const struct ff_field *field, const void *p)
+put_composite(struct ff_wr *wr, const struct ff_field *field, const void *p)
 {
     switch ((enum ff_type) field->type) {
-    case FF_TYPE_BYTES:
-    case FF_TYPE_ANY:
-        ff_wr_bin(wr, *(const struct ff_str *) p);
-        break;
-    case FF_TYPE_ENUM:
-        ff_wr_uint(wr, ff_slot_int(field, p));
-        break;
-    case FF_TYPE_UUID:
-        ff_wr_bin(wr, ff_str(p, sizeof(struct ff_uuid)));
-        break;
-    case FF_TYPE_EID:
-        put_eid(wr, p);
-        break;
     case FF_TYPE_STRS:
     case FF_TYPE_UUIDS:
     case FF_TYPE_U64S:
@@ -94,26 +95,66 @@ put(struct ff_wr *wr, const struct ff_field *field, const void *p)
     }
 }
 
+static inline void
+put(struct ff_wr *wr, const struct ff_field *field, const void *p)
+{
+    switch ((enum ff_type) field->type) {
+    case FF_TYPE_STR:
+    case FF_TYPE_LANE:
+    case FF_TYPE_LANE_HINT:
+    case FF_TYPE_WID:
+        ff_wr_str(wr, *(const struct ff_str *) p);
+        break;
+    case FF_TYPE_BYTES:
+    case FF_TYPE_ANY:
+        ff_wr_bin(wr, *(const struct ff_str *) p);
+        break;
+    case FF_TYPE_U32:
+    case FF_TYPE_POS_U32:
+    case FF_TYPE_ENUM:
+        ff_wr_uint(wr, *(const uint32_t *) p);
+        break;
+    case FF_TYPE_U64:
+    case FF_TYPE_POS_U64:
+    case FF_TYPE_DUR_MS:
+    case FF_TYPE_POS_MS:
+        ff_wr_uint(wr, *(const uint64_t *) p);
+        break;
+    case FF_TYPE_I64:
+    case FF_TYPE_MS:
+        ff_wr_int(wr, *(const int64_t *) p);
+        break;
+    case FF_TYPE_UUID:
+        put_uuid(wr, p);
+        break;
+    case FF_TYPE_EID:
+        put_eid(wr, p);
+        break;
+    default:
+        put_composite(wr, field, p);
+        break;
+    }
+}
+
 static void
 row_members(struct ff_wr *wr, const struct ff_desc *desc, const uint8_t *in)
 {
+    const struct ff_field *fields = desc->fields;
+    uint32_t n_fields = desc->n;
+    uint32_t size = desc->size;
     uint8_t stored[FF_FIELDS_MAX];
     uint32_t n = 0;
 
-    FF_ASSERT(desc->n <= FF_FIELDS_MAX);
-    for (uint32_t i = 0; i < desc->n; i++) {
-        const struct ff_field *field = &desc->fields[i];
-        const uint8_t *slot = in + field->offset;
-
+    FF_ASSERT(n_fields <= FF_FIELDS_MAX);
+    for (uint32_t i = 0; i < n_fields; i++) {
         stored[n] = (uint8_t) i;
-        n += (field->flags & FF_FIELD_OPT) != 0 ? ff_slot_present(field, slot)
-                                                : !ff_slot_is_zero(field, slot);
+        n += ff_slot_stored(&fields[i], in, size);
     }
     ff_wr_map_head(wr, n);
     for (uint32_t k = 0; k < n; k++) {
-        const struct ff_field *field = &desc->fields[stored[k]];
+        const struct ff_field *field = &fields[stored[k]];
 
-        ff_wr_uint(wr, number_of(desc, stored[k]));
+        ff_wr_uint(wr, number_of(field, stored[k]));
         put(wr, field, in + field->offset);
     }
 }
@@ -138,13 +179,13 @@ struct row {
 
 static bool get_members(struct row *row, const struct ff_desc *desc, uint8_t *out);
 
-static bool
+static inline bool
 next(struct row *row, msgpack_object_type type, msgpack_object *out)
 {
     return ff_rd_next(&row->rd, out) == NULL && out->type == type;
 }
 
-static bool
+static inline bool
 get_text(struct row *row, msgpack_object_type type, struct ff_str *out)
 {
     msgpack_object token;
@@ -156,7 +197,7 @@ get_text(struct row *row, msgpack_object_type type, struct ff_str *out)
     return true;
 }
 
-static bool
+static inline bool
 get_u64(struct row *row, uint64_t *out)
 {
     msgpack_object token;
@@ -165,6 +206,39 @@ get_u64(struct row *row, uint64_t *out)
         return false;
     }
     *out = token.via.u64;
+    return true;
+}
+
+/* The commonest integers; the others go by their range. */
+static inline bool
+get_u32_slot(struct row *row, const struct ff_field *field, struct ff_opt_u32 *out)
+{
+    uint64_t value = 0;
+
+    if (!get_u64(row, &value) || value > UINT32_MAX) {
+        return false;
+    }
+    out->v = (uint32_t) value;
+    if ((field->flags & FF_FIELD_OPT) != 0) {
+        out->is = true;
+    }
+    return true;
+}
+
+static inline bool
+get_i64_slot(struct row *row, const struct ff_field *field, struct ff_opt_i64 *out)
+{
+    msgpack_object token;
+
+    if (ff_rd_next(&row->rd, &token) != NULL ||
+        (token.type != MSGPACK_OBJECT_NEGATIVE_INTEGER &&
+         (token.type != MSGPACK_OBJECT_POSITIVE_INTEGER || token.via.u64 > INT64_MAX))) {
+        return false;
+    }
+    out->v = token.via.i64;
+    if ((field->flags & FF_FIELD_OPT) != 0) {
+        out->is = true;
+    }
     return true;
 }
 
@@ -234,14 +308,14 @@ get_id(struct row *row, const struct ff_field *field, void *p)
     struct ff_eid *eid = p;
 
     if (!get_text(row, MSGPACK_OBJECT_BIN, &bytes) ||
-        bytes.n != (field->type == FF_TYPE_EID ? 18 : sizeof(struct ff_uuid))) {
+        bytes.n != (field->type == FF_TYPE_EID ? EID_BYTES : UUID_BYTES)) {
         return false;
     }
     if (field->type == FF_TYPE_EID) {
         eid->partition = (uint16_t) ((uint8_t) bytes.p[0] << 8 | (uint8_t) bytes.p[1]);
-        memcpy(eid->uuid.b, bytes.p + 2, sizeof(eid->uuid.b));
+        memcpy(eid->uuid.b, bytes.p + 2, UUID_BYTES);
     } else {
-        memcpy(p, bytes.p, bytes.n);
+        memcpy(p, bytes.p, UUID_BYTES);
     }
     ff_slot_set(field, p);
     return true;
@@ -335,7 +409,7 @@ get_object(struct row *row, const struct ff_field *field, void *p)
     if ((field->flags & FF_FIELD_OPT) == 0) {
         return get_members(row, desc, p);
     }
-    *(void **) p = ff_arena_alloc(row->arena, desc->size);
+    *(void **) p = ff_arena_zalloc(row->arena, desc->size);
     return get_members(row, desc, *(void **) p);
 }
 
@@ -350,7 +424,7 @@ get_objects(struct row *row, const struct ff_desc *desc, struct ff_objs *out)
     return ok;
 }
 
-static bool
+static inline bool
 get(struct row *row, const struct ff_field *field, void *p)
 {
     switch ((enum ff_type) field->type) {
@@ -362,6 +436,10 @@ get(struct row *row, const struct ff_field *field, void *p)
     case FF_TYPE_BYTES:
     case FF_TYPE_ANY:
         return get_text(row, MSGPACK_OBJECT_BIN, p);
+    case FF_TYPE_U32:
+        return get_u32_slot(row, field, p);
+    case FF_TYPE_MS:
+        return get_i64_slot(row, field, p);
     case FF_TYPE_BOOL:
         return get_bool(row, field, p);
     case FF_TYPE_F64:
@@ -392,31 +470,39 @@ get(struct row *row, const struct ff_field *field, void *p)
     }
 }
 
-/* A required text that was left out is empty, not absent. */
-static void
-fill_left_out(const struct ff_desc *desc, uint8_t *out)
-{
-    for (uint32_t i = 0; i < desc->n; i++) {
-        const struct ff_field *field = &desc->fields[i];
+static void leave_all_out(const struct ff_desc *desc, uint8_t *out);
 
-        if (field->type <= FF_TYPE_ANY && (field->flags & FF_FIELD_OPT) == 0) {
-            *(struct ff_str *) (out + field->offset) = ff_str(FF_EMPTY, 0);
-        } else if (field->type == FF_TYPE_OBJ && (field->flags & FF_FIELD_OPT) == 0) {
-            fill_left_out(field->sub, out + field->offset);
-        }
+/* A required text that was left out is empty, not absent. */
+static inline void
+leave_out(const struct ff_field *field, uint8_t *out)
+{
+    if ((field->flags & FF_FIELD_OPT) != 0) {
+        return;
+    }
+    if (field->type <= FF_TYPE_ANY) {
+        ((struct ff_str *) (out + field->offset))->p = FF_EMPTY;
+    } else if (field->type == FF_TYPE_OBJ) {
+        leave_all_out(field->sub, out + field->offset);
     }
 }
 
 _Static_assert(FF_TYPE_STR == 0 && FF_TYPE_ANY == 5, "texts are the first types");
 
+static void
+leave_all_out(const struct ff_desc *desc, uint8_t *out)
+{
+    for (uint32_t i = 0; i < desc->n; i++) {
+        leave_out(&desc->fields[i], out);
+    }
+}
+
+/* Reads into a zeroed struct. */
 static bool
 get_members(struct row *row, const struct ff_desc *desc, uint8_t *out)
 {
     msgpack_object token;
-    uint32_t at = 0;
+    uint32_t at = 0; /* numbers ascend, in the table as in the row */
 
-    memset(out, 0, desc->size);
-    fill_left_out(desc, out);
     if (!next(row, MSGPACK_OBJECT_MAP, &token)) {
         return false;
     }
@@ -426,10 +512,10 @@ get_members(struct row *row, const struct ff_desc *desc, uint8_t *out)
         if (!get_u64(row, &number)) {
             return false;
         }
-        while (at < desc->n && number_of(desc, at) < number) { /* written in ascending order */
-            at++;
+        for (; at < desc->n && number_of(&desc->fields[at], at) < number; at++) {
+            leave_out(&desc->fields[at], out);
         }
-        if (at == desc->n || number_of(desc, at) != number) {
+        if (at == desc->n || number_of(&desc->fields[at], at) != number) {
             if (!ff_rd_skip(&row->rd)) {
                 return false;
             }
@@ -439,6 +525,10 @@ get_members(struct row *row, const struct ff_desc *desc, uint8_t *out)
         if (!get(row, &desc->fields[at], out + desc->fields[at].offset)) {
             return false;
         }
+        at++;
+    }
+    for (; at < desc->n; at++) {
+        leave_out(&desc->fields[at], out);
     }
     return true;
 }
@@ -452,6 +542,7 @@ ff_row_decode(enum ff_record kind, struct ff_str body, struct ff_arena *arena, v
                        .arena = arena,
                        .field = "" };
 
+    memset(record_out, 0, desc->size);
     if (get_members(&row, desc, record_out) && row.rd.p == row.rd.end) {
         return FF_E_OK;
     }

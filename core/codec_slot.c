@@ -2,28 +2,6 @@
 
 const uint64_t ff_empty_room[2] = { 0 };
 
-#define IS_AT(opt) offsetof(struct opt, is)
-
-const uint8_t ff_slot_is_at[] = {
-    [FF_TYPE_BOOL] = IS_AT(ff_opt_bool),
-    [FF_TYPE_U8] = IS_AT(ff_opt_u32),
-    [FF_TYPE_U16] = IS_AT(ff_opt_u32),
-    [FF_TYPE_U32] = IS_AT(ff_opt_u32),
-    [FF_TYPE_POS_U32] = IS_AT(ff_opt_u32),
-    [FF_TYPE_U64] = IS_AT(ff_opt_u64),
-    [FF_TYPE_POS_U64] = IS_AT(ff_opt_u64),
-    [FF_TYPE_DUR_MS] = IS_AT(ff_opt_u64),
-    [FF_TYPE_POS_MS] = IS_AT(ff_opt_u64),
-    [FF_TYPE_I32] = IS_AT(ff_opt_i32),
-    [FF_TYPE_I64] = IS_AT(ff_opt_i64),
-    [FF_TYPE_MS] = IS_AT(ff_opt_i64),
-    [FF_TYPE_F64] = IS_AT(ff_opt_f64),
-    [FF_TYPE_UUID] = IS_AT(ff_opt_uuid),
-    [FF_TYPE_EID] = IS_AT(ff_opt_eid),
-    [FF_TYPE_ENUM] = IS_AT(ff_opt_u32),
-    [FF_TYPE_U64S] = 0, /* the last type: the table covers all */
-};
-
 const struct ff_int_range ff_int_ranges[] = {
     [FF_TYPE_U8] = { 0, UINT8_MAX },          [FF_TYPE_U16] = { 0, UINT16_MAX },
     [FF_TYPE_U32] = { 0, UINT32_MAX },        [FF_TYPE_POS_U32] = { 1, UINT32_MAX },
@@ -94,50 +72,35 @@ ff_slot_put_int(const struct ff_field *field, void *p, uint64_t bits)
     ff_slot_set(field, p);
 }
 
+/* ---- what is stored ---- */
+
 static bool
-obj_is_zero(const struct ff_desc *desc, const void *p)
-{
-    for (uint32_t i = 0; i < desc->n; i++) {
-        const struct ff_field *field = &desc->fields[i];
-        const void *slot = (const uint8_t *) p + field->offset;
-
-        if ((field->flags & FF_FIELD_OPT) != 0 ? ff_slot_present(field, slot)
-                                               : !ff_slot_is_zero(field, slot)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-bool
-ff_slot_is_zero(const struct ff_field *field, const void *p)
+is_zero(const uint8_t *p, size_t n)
 {
     static const uint8_t zeros[sizeof(struct ff_eid)] = { 0 };
 
-    switch ((enum ff_type) field->type) {
-    case FF_TYPE_STR:
-    case FF_TYPE_BYTES:
-    case FF_TYPE_LANE:
-    case FF_TYPE_LANE_HINT:
-    case FF_TYPE_WID:
-    case FF_TYPE_ANY:
-        return ((const struct ff_str *) p)->n == 0;
-    case FF_TYPE_STRS:
-    case FF_TYPE_UUIDS:
-    case FF_TYPE_U64S:
-    case FF_TYPE_TAGS:
-    case FF_TYPE_COUNTS:
-    case FF_TYPE_OBJS:
-        return ((const struct ff_objs *) p)->n == 0;
-    case FF_TYPE_UUID:
-        return memcmp(p, zeros, sizeof(struct ff_uuid)) == 0;
-    case FF_TYPE_EID:
-        return memcmp(p, zeros, sizeof(struct ff_eid)) == 0;
-    case FF_TYPE_WORD:
-        return *(const char *const *) p == NULL;
-    case FF_TYPE_OBJ:
-        return obj_is_zero(field->sub, p);
-    default:
-        return ff_slot_int(field, p) == 0;
+    return memcmp(p, zeros, n) == 0;
+}
+
+bool
+ff_slot_stored_slow(const struct ff_field *field, const uint8_t *in)
+{
+    const struct ff_desc *desc = field->sub;
+    const uint8_t *p = in + field->offset;
+
+    if (field->probe_n != 0) {
+        return !is_zero(in + field->probe_at, field->probe_n);
     }
+    if (field->type == FF_TYPE_UUID) {
+        return !is_zero(p, sizeof(struct ff_uuid));
+    }
+    if (field->type == FF_TYPE_EID) {
+        return !is_zero(p, sizeof(struct ff_eid));
+    }
+    for (uint32_t i = 0; i < desc->n; i++) {
+        if (ff_slot_stored(&desc->fields[i], p, desc->size)) {
+            return true;
+        }
+    }
+    return false;
 }

@@ -65,13 +65,15 @@ struct ff_objs {
 struct ff_field {
     const char *name; /* the wire name */
     uint8_t type;     /* enum ff_type */
-    uint8_t flags;
-    uint8_t tag;    /* records: number in the stored form, never reused; else 0 */
-    uint8_t name_n; /* bytes of name */
-    uint32_t offset;
-    uint64_t max;    /* bytes, entries, or the highest value; 0 = the type's own */
-    const void *sub; /* struct ff_vocab or struct ff_desc */
-    const char *def; /* JSON text of the default */
+    uint8_t flags : 4;
+    uint8_t probe_n : 4; /* bytes that tell whether it is stored; 0: more than that (FF_SLOT) */
+    uint8_t tag;         /* records: number in the stored form, never reused; else 0 */
+    uint8_t name_n;      /* bytes of name */
+    uint16_t offset;
+    uint16_t probe_at; /* where they are */
+    uint64_t max;      /* bytes, entries, or the highest value; 0 = the type's own */
+    const void *sub;   /* struct ff_vocab or struct ff_desc */
+    const char *def;   /* JSON text of the default */
     const char *help;
 };
 
@@ -86,5 +88,42 @@ struct ff_desc {
     uint32_t size; /* of the C struct */
     bool lenient;  /* unknown members are ignored, not refused (policy, 01 §5.1) */
 };
+
+/* What a type and its flags say about the member behind them. A member is stored if it is present,
+ * or, where it is required, not zero: an optional one has a flag behind its value or begins with a
+ * pointer, a text or list counts its bytes or entries, ids and shapes have to be looked through. */
+#define FF_IS_LIST(type) ((type) >= FF_TYPE_STRS && (type) != FF_TYPE_OBJ)
+#define FF_IS_POINTED(type)                                                                        \
+    ((type) <= FF_TYPE_ANY || (type) == FF_TYPE_WORD || (type) >= FF_TYPE_STRS)
+#define FF_IS_AT(type)                                                                             \
+    ((type) == FF_TYPE_BOOL ? offsetof(struct ff_opt_bool, is)                                     \
+     : (type) <= FF_TYPE_POS_U32 || (type) == FF_TYPE_I32 || (type) == FF_TYPE_ENUM                \
+         ? offsetof(struct ff_opt_u32, is)                                                         \
+     : (type) == FF_TYPE_UUID ? offsetof(struct ff_opt_uuid, is)                                   \
+     : (type) == FF_TYPE_EID  ? offsetof(struct ff_opt_eid, is)                                    \
+                              : offsetof(struct ff_opt_u64, is))
+#define FF_OPT_PROBE_N(type) (FF_IS_POINTED(type) ? sizeof(void *) : sizeof(bool))
+#define FF_OPT_PROBE_AT(type) (FF_IS_POINTED(type) ? 0 : FF_IS_AT(type))
+#define FF_REQ_PROBE_N(type)                                                                       \
+    ((type) == FF_TYPE_UUID || (type) == FF_TYPE_EID || (type) == FF_TYPE_OBJ ? 0                  \
+     : (type) <= FF_TYPE_ANY || FF_IS_LIST(type)                              ? sizeof(uint32_t)   \
+     : (type) == FF_TYPE_BOOL || (type) == FF_TYPE_U8                         ? sizeof(uint8_t)    \
+     : (type) == FF_TYPE_U16                                                  ? sizeof(uint16_t)   \
+     : (type) == FF_TYPE_U32 || (type) == FF_TYPE_POS_U32 || (type) == FF_TYPE_I32 ||              \
+             (type) == FF_TYPE_ENUM                                                                \
+         ? sizeof(uint32_t)                                                                        \
+         : sizeof(uint64_t))
+#define FF_REQ_PROBE_AT(type)                                                                      \
+    ((type) <= FF_TYPE_ANY || FF_IS_LIST(type) ? offsetof(struct ff_str, n) : 0)
+
+/* The part of a struct ff_field that follows from the C struct. */
+#define FF_SLOT(struct_, member, token, flags_)                                                    \
+    .type = FF_T_##token, .flags = (flags_), .offset = offsetof(struct_, member),                  \
+    .probe_n = ((flags_) &FF_FIELD_OPT) != 0 ? FF_OPT_PROBE_N(FF_T_##token)                        \
+                                             : FF_REQ_PROBE_N(FF_T_##token),                       \
+    .probe_at = offsetof(struct_, member) + (((flags_) &FF_FIELD_OPT) != 0                         \
+                                                 ? FF_OPT_PROBE_AT(FF_T_##token)                   \
+                                                 : FF_REQ_PROBE_AT(FF_T_##token)),                 \
+    .sub = FF_SUB_##token
 
 #endif

@@ -3,11 +3,8 @@
 #define FF_FIELD(desc, token, name_, flags_, max_, def_, help_)                                    \
     { .name = #name_,                                                                              \
       .name_n = sizeof(#name_) - 1,                                                                \
-      .type = FF_T_##token,                                                                        \
-      .flags = (flags_),                                                                           \
-      .offset = offsetof(desc, name_),                                                             \
+      FF_SLOT(desc, name_, token, flags_),                                                         \
       .max = (max_),                                                                               \
-      .sub = FF_SUB_##token,                                                                       \
       .def = (def_),                                                                               \
       .help = (help_) },
 

@@ -3,11 +3,8 @@
 #define FF_COLUMN(record, tag_, token, name_, flags_, help_)                                       \
     { .name = #name_,                                                                              \
       .name_n = sizeof(#name_) - 1,                                                                \
-      .type = FF_T_##token,                                                                        \
-      .flags = (flags_),                                                                           \
+      FF_SLOT(struct ff_##record, name_, token, flags_),                                           \
       .tag = (tag_),                                                                               \
-      .offset = offsetof(struct ff_##record, name_),                                               \
-      .sub = FF_SUB_##token,                                                                       \
       .help = (help_) },
 
 #define FF_RECORD(record, upper, help) static const struct ff_field columns_##record[] = {

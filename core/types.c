@@ -13,11 +13,8 @@
 #define FF_MEMBER(shape, token, name_, wire_, flags_, max_, def_, help_)                           \
     { .name = (wire_),                                                                             \
       .name_n = sizeof(wire_) - 1,                                                                 \
-      .type = FF_T_##token,                                                                        \
-      .flags = (flags_),                                                                           \
-      .offset = offsetof(struct ff_##shape, name_),                                                \
+      FF_SLOT(struct ff_##shape, name_, token, flags_),                                            \
       .max = (max_),                                                                               \
-      .sub = FF_SUB_##token,                                                                       \
       .def = (def_),                                                                               \
       .help = (help_) },
 #define FF_SHAPE(shape, help) static const struct ff_field fields_##shape[] = {

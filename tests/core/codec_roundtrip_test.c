@@ -46,23 +46,23 @@ assert_same_bytes(struct ff_str got, struct ff_str want)
     assert_memory_equal(got.p, want.p, want.n);
 }
 
-typedef void round_fn(struct fill *fill, const void *what);
+typedef void round_fn(struct ff_fill *fill, const void *what);
 
 static void
 rounds(round_fn *round, const void *what)
 {
     for (uint64_t seed = 0; seed < ROUNDS; seed++) {
         FF_SCOPED(ff_arena) arena = { 0 };
-        struct fill fill = { .arena = &arena,
-                             .seed = seed,
-                             .absent_percent = (uint32_t) (seed % 3) * 50 };
+        struct ff_fill fill = { .arena = &arena,
+                                .seed = seed,
+                                .absent_percent = (uint32_t) (seed % 3) * 50 };
 
         round(&fill, what);
     }
 }
 
 static void
-round_args(struct fill *fill, const void *what)
+round_args(struct ff_fill *fill, const void *what)
 {
     const struct ff_op_info *op = what;
     void *in = ff_arena_alloc(fill->arena, op->args->size);
@@ -73,7 +73,7 @@ round_args(struct fill *fill, const void *what)
     msgpack_object tree;
     msgpack_zone zone;
 
-    fill_struct(fill, op->args, in);
+    ff_fill_struct(fill, op->args, in);
     bytes = encode(op->args, in, fill->arena);
     assert_true(msgpack_zone_init(&zone, 8192));
     tree = parse(bytes, &zone);
@@ -85,7 +85,7 @@ round_args(struct fill *fill, const void *what)
 }
 
 static void
-round_result(struct fill *fill, const void *what)
+round_result(struct ff_fill *fill, const void *what)
 {
     const struct ff_desc *desc = ((const struct ff_op_info *) what)->result;
     void *in = ff_arena_alloc(fill->arena, desc->size);
@@ -95,7 +95,7 @@ round_result(struct fill *fill, const void *what)
     msgpack_object tree;
     msgpack_zone zone;
 
-    fill_struct(fill, desc, in);
+    ff_fill_struct(fill, desc, in);
     bytes = encode(desc, in, fill->arena);
     assert_true(msgpack_zone_init(&zone, 8192));
     tree = parse(bytes, &zone);
@@ -107,7 +107,7 @@ round_result(struct fill *fill, const void *what)
 }
 
 static void
-round_json(struct fill *fill, const void *what)
+round_json(struct ff_fill *fill, const void *what)
 {
     FF_SCOPED(ff_packer) packer = { 0 };
     const struct ff_desc *desc = ((const struct ff_op_info *) what)->args;
@@ -118,7 +118,7 @@ round_json(struct fill *fill, const void *what)
     msgpack_object tree;
     msgpack_zone zone;
 
-    fill_struct(fill, desc, in);
+    ff_fill_struct(fill, desc, in);
     bytes = encode(desc, in, fill->arena);
     assert_true(msgpack_zone_init(&zone, 8192));
     tree = parse(bytes, &zone);
@@ -148,7 +148,7 @@ encode_row(enum ff_record kind, const void *in, struct ff_arena *arena)
 }
 
 static void
-round_row(struct fill *fill, const void *what)
+round_row(struct ff_fill *fill, const void *what)
 {
     enum ff_record kind = (enum ff_record)((const struct ff_desc *const *) what - ff_records);
     const struct ff_desc *desc = ff_records[kind];
@@ -157,7 +157,7 @@ round_row(struct fill *fill, const void *what)
     struct ff_fault fault = { 0 };
     struct ff_str row;
 
-    fill_struct(fill, desc, in);
+    ff_fill_struct(fill, desc, in);
     row = encode_row(kind, in, fill->arena);
     if (ff_row_decode(kind, row, fill->arena, out, &fault) != FF_E_OK) {
         fail_fault(desc->name, &fault);
@@ -167,17 +167,17 @@ round_row(struct fill *fill, const void *what)
 }
 
 static void
-round_copy(struct fill *fill, const void *what)
+round_copy(struct ff_fill *fill, const void *what)
 {
     const struct ff_desc *desc = *(const struct ff_desc *const *) what;
     FF_SCOPED(ff_arena) source = { 0 };
-    struct fill other = { .arena = &source, .seed = fill->seed, .absent_percent = 30 };
+    struct ff_fill other = { .arena = &source, .seed = fill->seed, .absent_percent = 30 };
     void *in = ff_arena_alloc(&source, desc->size);
     void *out = ff_arena_alloc(fill->arena, desc->size);
     struct ff_str bytes;
     size_t size = 0;
 
-    fill_struct(&other, desc, in);
+    ff_fill_struct(&other, desc, in);
     bytes = encode(desc, in, fill->arena);
     size = ff_deep_size(desc, in);
     ff_deep_copy(desc, in, out, ff_arena_alloc(fill->arena, size));
@@ -186,14 +186,14 @@ round_copy(struct fill *fill, const void *what)
 }
 
 static void
-round_cells(struct fill *fill, const void *what)
+round_cells(struct ff_fill *fill, const void *what)
 {
     const struct ff_desc *desc = *(const struct ff_desc *const *) what;
     void *in = ff_arena_alloc(fill->arena, desc->size);
     void *out = ff_arena_zalloc(fill->arena, desc->size);
     struct ff_fault fault = { 0 };
 
-    fill_struct(fill, desc, in);
+    ff_fill_struct(fill, desc, in);
     for (uint32_t i = 0; i < desc->n; i++) {
         struct ff_str text = ff_field_text(&desc->fields[i], in, fill->arena);
 
