@@ -112,8 +112,7 @@ ff_caps_parse(struct ff_str packed, struct ff_caps_from from, struct ff_arena *a
     msgpack_object list;
     ff_err err = FF_E_OK;
 
-    /* most claims offer nothing: no tree for an empty list or nil */
-    if (packed.n == 0 || ff_str_is(packed, "\x90") || ff_str_is(packed, "\xc0")) {
+    if (packed.n == 0 || ff_str_is(packed, "\x90")) { /* most claims: no tree for an empty list */
         *out = (struct ff_strs){ 0 };
         return FF_E_OK;
     }

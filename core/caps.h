@@ -28,7 +28,7 @@ struct ff_caps_from {
 FF_MUST_USE ff_err ff_caps_of_object(const msgpack_object *list, struct ff_caps_from from,
                                      struct ff_arena *arena, struct ff_strs *out,
                                      struct ff_fault *fault);
-/* The same of an argument of type `any`: one packed value. Absent or nil: the empty set. */
+/* The same of an argument of type `any`: one packed value. Absent: the empty set. */
 FF_MUST_USE ff_err ff_caps_parse(struct ff_str packed, struct ff_caps_from from,
                                  struct ff_arena *arena, struct ff_strs *out,
                                  struct ff_fault *fault);

@@ -77,13 +77,13 @@ ff_fault_add(struct ff_fault *fault, struct ff_datum datum)
     }
 }
 
-static bool
-transport_kind_is_retryable(const char *kind)
+bool
+ff_transport_kind_retryable(struct ff_str kind)
 {
     static const char *const retryable[] = { "transport", "timeout", "cluster", "busy_loading" };
 
     for (size_t i = 0; i < FF_COUNT(retryable); i++) {
-        if (strcmp(kind, retryable[i]) == 0) {
+        if (ff_str_is(kind, retryable[i])) {
             return true;
         }
     }
@@ -97,7 +97,7 @@ ff_fail_transport(struct ff_fault *fault, const char *backend, const char *trans
     ff_err err = ff_fail(fault, FF_E_TRANSPORT, ff_d_text("backend", backend),
                          ff_d_text("transport_kind", transport_kind));
 
-    fault->retryable = transport_kind_is_retryable(transport_kind);
+    fault->retryable = ff_transport_kind_retryable(ff_cstr(transport_kind));
     fault->message = message;
     return err;
 }

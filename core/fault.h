@@ -115,6 +115,8 @@ ff_err ff_fail_n(struct ff_fault *fault, ff_err code, const struct ff_datum *det
 ff_err ff_fail_input(struct ff_fault *fault, const char *field, const char *reason);
 /* Adds one more detail to a fault that is set; dropped beyond FF_DETAIL_MAX. */
 void ff_fault_add(struct ff_fault *fault, struct ff_datum datum);
+/* Whether a transport error of this kind may pass; false for an unknown one (01 §9.3). */
+bool ff_transport_kind_retryable(struct ff_str kind);
 /* transport {backend, transport_kind}; retryable by transport_kind (01 §9.3). */
 ff_err ff_fail_transport(struct ff_fault *fault, const char *backend, const char *transport_kind,
                          const char *message);

@@ -1,7 +1,5 @@
 #include "core/state.h"
 
-#include "core/arena.h"
-
 #define BIT(value) (1u << (value))
 
 /* Attempt states of what waits to be claimed: P of 01 §4.3. */
@@ -141,14 +139,19 @@ ff_vector_violations(const struct ff_state_vector *v)
     return bits;
 }
 
-const char *
-ff_violation_name(uint32_t bit)
+struct ff_strs
+ff_violation_names(uint32_t violations, struct ff_arena *arena)
 {
     static const char *const names[FF_VIOLATIONS_N] = { "V1", "V2", "V3", "V4",  "V5", "V6",
                                                         "V7", "V8", "V9", "V10", "V11" };
+    struct ff_strs list = { .v = FF_ARENA_NEW(arena, struct ff_str, FF_VIOLATIONS_N) };
 
-    FF_ASSERT(bit < FF_VIOLATIONS_N);
-    return names[bit];
+    for (uint32_t i = 0; i < FF_VIOLATIONS_N; i++) {
+        if ((violations & BIT(i)) != 0) {
+            list.v[list.n++] = ff_cstr(names[i]);
+        }
+    }
+    return list;
 }
 
 static bool
@@ -214,19 +217,12 @@ ff_exec_check(const struct ff_exec *exec, struct ff_arena *arena, struct ff_faul
 {
     struct ff_state_vector vector = ff_exec_vector(exec);
     uint32_t bits = ff_vector_violations(&vector);
-    struct ff_strs list = { 0 };
 
     if (bits == 0) {
         return FF_E_OK;
     }
-    list.v = FF_ARENA_NEW(arena, struct ff_str, FF_VIOLATIONS_N);
-    for (uint32_t i = 0; i < FF_VIOLATIONS_N; i++) {
-        if ((bits & BIT(i)) != 0) {
-            list.v[list.n++] = ff_cstr(ff_violation_name(i));
-        }
-    }
     return ff_fail(fault, FF_E_INVARIANT_VIOLATION, ff_d_text("reason", "state_vector"),
-                   ff_d_strs("violations", list));
+                   ff_d_strs("violations", ff_violation_names(bits, arena)));
 }
 
 bool

@@ -5,6 +5,7 @@
 #ifndef FF_CORE_STATE_H
 #define FF_CORE_STATE_H
 
+#include "core/arena.h"
 #include "core/fault.h"
 #include "core/records.h"
 #include "core/types.h"
@@ -16,8 +17,8 @@ enum ff_public_state ff_public_state_of(const struct ff_state_vector *vector);
 uint32_t ff_vector_violations(const struct ff_state_vector *vector);
 #define FF_VIOLATIONS_N 11
 #define FF_VIOLATION_LABEL (1u << 10) /* V11: the stored label is not the derived one */
-/* "V1" for bit 0. */
-const char *ff_violation_name(uint32_t bit);
+/* Their names, ascending; the list in the arena. */
+struct ff_strs ff_violation_names(uint32_t violations, struct ff_arena *arena);
 
 /* It stands in the list of 01 §4.3 of what the engine stores. attempted: at least one attempt was
  * ever made. Stricter than ff_vector_violations. */

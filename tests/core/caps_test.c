@@ -39,7 +39,7 @@ static const struct check_row {
     { "01 ex 40: another script", "[\"东京-gpu\"]", "东京-gpu", NULL },
     { "01 ex 43: sorted, no duplicates", "[\"gpu\",\"cuda\",\"gpu\"]", "cuda,gpu", NULL },
     { "the empty set", "[]", "", NULL },
-    { "nothing given", "null", "", NULL },
+    { "null is no list", "null", NULL, "not_array" },
     { "null is no token", "[null]", NULL, "non_string_token" },
     { "a map is no list", "{}", NULL, "not_array" },
     { "DEL", "[\"a\\u007f\"]", NULL, "control_or_whitespace" },
