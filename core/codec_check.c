@@ -12,19 +12,19 @@ struct ff_dec_common {
     const msgpack_object *vals[COMMON_N];
 };
 
-#define COMMON(name_, type_, member_)                                                              \
+#define COMMON(name_, token, member_)                                                              \
     {                                                                                              \
-        .name = #name_, .name_n = sizeof(#name_) - 1, .type = (type_), .flags = FF_FIELD_OPT,      \
-        .offset = offsetof(struct ff_common_args, member_)                                         \
+        .name = #name_, .name_n = sizeof(#name_) - 1,                                              \
+        FF_SLOT(struct ff_common_args, member_, token, FF_FIELD_OPT)                               \
     }
 
 static const struct ff_field common_fields[COMMON_N] = {
-    [COMMON_NOW] = COMMON(now, FF_TYPE_MS, now_ms),
-    [COMMON_NOW_MS] = COMMON(now_ms, FF_TYPE_MS, now_ms),
-    [COMMON_LANE_ID] = COMMON(lane_id, FF_TYPE_LANE_HINT, lane_id),
-    [COMMON_PARTITION] = COMMON(partition, FF_TYPE_U16, partition),
+    [COMMON_NOW] = COMMON(now, ms, now_ms),
+    [COMMON_NOW_MS] = COMMON(now_ms, ms, now_ms),
+    [COMMON_LANE_ID] = COMMON(lane_id, lane_hint, lane_id),
+    [COMMON_PARTITION] = COMMON(partition, u16, partition),
 };
-static const struct ff_field partition_text = COMMON(partition, FF_TYPE_STR, partition);
+static const struct ff_field partition_text = COMMON(partition, str, partition);
 static const struct ff_desc common_desc = { "common", common_fields, COMMON_N,
                                             sizeof(struct ff_common_args), false };
 
