@@ -76,8 +76,8 @@ static const char *const query_texts[Q_EVENTS] = {
     [Q_KEY] = "SELECT version, body FROM create_key WHERE key = ?1",
     [Q_LANE] = "SELECT version, body FROM lane WHERE key = ?1",
     [Q_DONE_PAGE] = "SELECT id FROM exec_done WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3",
-    [Q_KEY_PAGE] = "SELECT due, key FROM create_key WHERE (due, key) > (?1, ?2)"
-                   " ORDER BY due, key LIMIT ?3",
+    [Q_KEY_PAGE] = ("SELECT due, key FROM create_key WHERE (due, key) > (?1, ?2)"
+                    " ORDER BY due, key LIMIT ?3"),
 };
 
 /* ---- failures ---- */
