@@ -245,6 +245,26 @@ test_help_names_its_section(void **state)
 }
 
 static void
+assert_helpful(const char *op, const struct ff_desc *desc)
+{
+    for (uint32_t i = 0; i < desc->n; i++) {
+        if (desc->fields[i].help[0] == '\0') {
+            fail_msg("%s says nothing about %s", op, desc->fields[i].name);
+        }
+    }
+}
+
+static void
+test_every_field_has_help(void **state)
+{
+    (void) state;
+    for (int i = 0; i < FF_OP_N; i++) {
+        assert_helpful(ff_ops[i].name, ff_ops[i].args);
+        assert_helpful(ff_ops[i].name, ff_ops[i].result);
+    }
+}
+
+static void
 test_pure_operations_only_read(void **state)
 {
     (void) state;
@@ -265,6 +285,7 @@ main(void)
         cmocka_unit_test(test_nothing_beyond_the_index),
         cmocka_unit_test(test_field_names_are_distinct),
         cmocka_unit_test(test_help_names_its_section),
+        cmocka_unit_test(test_every_field_has_help),
         cmocka_unit_test(test_pure_operations_only_read),
     };
 
