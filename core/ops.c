@@ -92,12 +92,51 @@ const char *ff_op_class_name(enum ff_op_class class)
     return names[class];
 }
 
+/* ---- by name ---- */
+
+/* Open addressing; a power of two, several times the number of operations. */
+#define SLOTS 1024
+_Static_assert(FF_OP_N * 4 <= SLOTS, "the table of names is sparse");
+
+static uint16_t slots[SLOTS]; /* operation + 1 */
+
+static uint32_t
+slot_of(struct ff_str name)
+{
+    uint32_t hash = 2166136261u; /* FNV-1a */
+
+    for (uint32_t i = 0; i < name.n; i++) {
+        hash = (hash ^ (uint8_t) name.p[i]) * 16777619u;
+    }
+    return hash;
+}
+
+__attribute__((constructor)) static void
+fill_slots(void)
+{
+    for (uint16_t op = 0; op < FF_OP_N; op++) {
+        uint32_t slot = slot_of(ff_cstr(ff_ops[op].name));
+
+        while (slots[slot % SLOTS] != 0) {
+            slot++;
+        }
+        slots[slot % SLOTS] = (uint16_t) (op + 1);
+    }
+}
+
 const struct ff_op_info *
 ff_op_find(struct ff_str name)
 {
-    for (int op = 0; op < FF_OP_N; op++) {
-        if (ff_str_is(name, ff_ops[op].name)) {
-            return &ff_ops[op];
+    uint32_t slot = 0;
+
+    if (name.n > 64) { /* longer than any: do not even hash it */
+        return NULL;
+    }
+    for (slot = slot_of(name); slots[slot % SLOTS] != 0; slot++) {
+        const struct ff_op_info *op = &ff_ops[slots[slot % SLOTS] - 1];
+
+        if (ff_str_is(name, op->name)) {
+            return op;
         }
     }
     return NULL;
