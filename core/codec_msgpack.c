@@ -108,6 +108,20 @@ ff_rd_skip(struct ff_rd *rd)
     return true;
 }
 
+struct ff_str
+ff_msgpack_take(struct ff_str *rest)
+{
+    const uint8_t *start = (const uint8_t *) rest->p;
+    struct ff_rd rd = { start, start + rest->n };
+    struct ff_str value = { 0 };
+
+    if (ff_rd_skip(&rd)) {
+        value = ff_str(start, (size_t) (rd.p - start));
+        *rest = ff_str(rd.p, (size_t) (rd.end - rd.p));
+    }
+    return value;
+}
+
 /* ---- parsing ---- */
 
 static inline bool
