@@ -134,9 +134,12 @@ static ff_err
 integer(struct ff_dec *dec, const struct ff_dec_at *at, const msgpack_object *value, void *p)
 {
     const struct ff_int_range *range = &ff_int_ranges[at->field->type];
-    uint64_t max = dec->limits ? max_of(at->field, range->max) : range->max;
+    uint64_t max = range->max;
     bool ok = false;
 
+    if (dec->limits && at->field->max != 0 && at->field->max < max) {
+        max = at->field->max;
+    }
     if (value->type == MSGPACK_OBJECT_POSITIVE_INTEGER) {
         ok = value->via.u64 <= max && (range->min != 1 || value->via.u64 != 0);
     } else {
