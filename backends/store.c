@@ -83,7 +83,8 @@ memory_option(struct ff_memory_options *options, struct ff_str name, struct ff_s
 }
 
 static ff_err
-open_memory(struct ff_str url, struct ff_store **store_out, struct ff_fault *fault)
+open_memory(struct ff_str url, const struct ff_store_host *host, struct ff_store **store_out,
+            struct ff_fault *fault)
 {
     struct ff_memory_options options = { 0 };
     struct ff_str rest, name, value, mode = cut(url, '?', &rest);
@@ -103,7 +104,7 @@ open_memory(struct ff_str url, struct ff_store **store_out, struct ff_fault *fau
             return bad(fault, "unknown_option", option);
         }
     }
-    *store_out = ff_memory_open(&options);
+    *store_out = ff_memory_open(&options, host);
     return FF_E_OK;
 }
 
@@ -153,7 +154,7 @@ ff_store_open(struct ff_str url, const struct ff_store_host *host, struct ff_sto
               struct ff_fault *fault)
 {
     if (begins(url, "memory:")) {
-        return open_memory(skip(url, strlen("memory:")), store_out, fault);
+        return open_memory(skip(url, strlen("memory:")), host, store_out, fault);
     }
     if (begins(url, "sqlite:")) {
         return open_sqlite(skip(url, strlen("sqlite:")), host, store_out, fault);

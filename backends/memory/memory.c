@@ -29,6 +29,7 @@ struct later {
 struct memory {
     struct ff_store store;
     struct ff_memory_options options;
+    struct ff_store_host host;
     struct ff_partition_counts counts;
     bool prepared;
     struct record *records; /* uthash */
@@ -256,6 +257,7 @@ put_off(struct memory *memory, struct ff_load *load, struct ff_commit *commit)
         .commit = commit,
         .polls = (uint32_t) (draw(memory) % (memory->options.delay_polls_max + 1u)),
     };
+    memory->host.wake(memory->host.ctx);
 }
 
 static void
@@ -315,6 +317,9 @@ memory_poll(struct ff_store *store, bool wait)
 
     while (!poll_once(memory) && wait && memory->n_later > 0) {
     }
+    if (memory->n_later > 0) {
+        memory->host.wake(memory->host.ctx);
+    }
 }
 
 static void
@@ -367,13 +372,14 @@ static const struct ff_store_ops contrary_ops = {
 };
 
 struct ff_store *
-ff_memory_open(const struct ff_memory_options *options)
+ff_memory_open(const struct ff_memory_options *options, const struct ff_store_host *host)
 {
     struct memory *memory = calloc(1, sizeof(*memory));
 
     FF_ASSERT(memory != NULL);
     memory->store.ops = options->contrary ? &contrary_ops : &memory_ops;
     memory->options = *options;
+    memory->host = *host;
     memory->random = options->seed;
     ff_memory_index_init(&memory->index);
     return &memory->store;

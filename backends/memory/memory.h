@@ -13,6 +13,8 @@ struct ff_memory_options {
     uint32_t delay_polls_max;  /* completions wait for 0..this many polls */
 };
 
-struct ff_store *ff_memory_open(const struct ff_memory_options *options);
+/* host: woken whenever something waits for a poll. */
+struct ff_store *ff_memory_open(const struct ff_memory_options *options,
+                                const struct ff_store_host *host);
 
 #endif

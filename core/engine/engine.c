@@ -219,6 +219,18 @@ ff_engine_stop_claims(struct ff_engine *engine)
     ff_parking_wake(engine, NULL);
 }
 
+const struct ff_engine_facts *
+ff_engine_facts(const struct ff_engine *engine)
+{
+    return &engine->facts;
+}
+
+int64_t
+ff_engine_clock_ms(struct ff_engine *engine)
+{
+    return ff_engine_now(engine, FF_NONE(ff_opt_i64));
+}
+
 void
 ff_engine_stats(const struct ff_engine *engine, struct ff_engine_stats *out)
 {

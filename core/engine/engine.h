@@ -70,6 +70,10 @@ bool ff_engine_busy(const struct ff_engine *engine);
 /* From now on nothing is claimed: parked calls are answered with what there is. */
 void ff_engine_stop_claims(struct ff_engine *engine);
 
+const struct ff_engine_facts *ff_engine_facts(const struct ff_engine *engine);
+/* The engine clock now (01 §1.6). */
+int64_t ff_engine_clock_ms(struct ff_engine *engine);
+
 struct ff_engine_stats {
     uint64_t calls, commits, conflicts, failed_commits, reruns, loads;
     uint32_t parked;

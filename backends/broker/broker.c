@@ -1,0 +1,280 @@
+#include "backends/broker/broker.h"
+
+#include <stdlib.h>
+
+#include "backends/broker/hello.h"
+
+struct ff_broker {
+    struct ff_broker_options options;
+    struct ev_loop *loop;
+    struct ff_store *store;
+    struct ff_engine *engine;
+    struct ff_server *server;
+    struct ff_greeting greeting;
+    struct ev_async store_wake; /* perhaps from the store's own thread */
+    struct ev_timer engine_due; /* a parked call's time is over */
+    struct ev_prepare settle;   /* before each sleep of the loop */
+    struct ev_timer grace;      /* of the ordered end */
+    bool stopping;
+};
+
+static void
+say(const struct ff_broker *broker, enum ff_log_level level, const char *event,
+    struct ff_str detail)
+{
+    broker->options.log(broker->options.log_ctx, level, event, detail);
+}
+
+/* ---- the engine on the loop ---- */
+
+static void
+run(struct ff_broker *broker)
+{
+    int64_t wait_ms = 0;
+
+    ff_engine_run(broker->engine);
+    wait_ms = ff_engine_wait_ms(broker->engine);
+    ev_timer_stop(broker->loop, &broker->engine_due);
+    if (wait_ms >= 0) {
+        ev_timer_set(&broker->engine_due, (double) wait_ms / 1000.0, 0.0);
+        ev_timer_start(broker->loop, &broker->engine_due);
+    }
+}
+
+static void
+on_store_wake(struct ev_loop *loop, struct ev_async *watcher, int events)
+{
+    struct ff_broker *broker = watcher->data;
+
+    (void) loop;
+    (void) events;
+    ff_store_poll(broker->store, false);
+    run(broker);
+}
+
+static void
+on_engine_due(struct ev_loop *loop, struct ev_timer *watcher, int events)
+{
+    (void) loop;
+    (void) events;
+    run(watcher->data);
+}
+
+static void
+on_settle(struct ev_loop *loop, struct ev_prepare *watcher, int events)
+{
+    struct ff_broker *broker = watcher->data;
+
+    (void) events;
+    if (broker->stopping && !ff_engine_busy(broker->engine) && ff_server_idle(broker->server)) {
+        ev_break(loop, EVBREAK_ALL);
+    }
+}
+
+static void
+wake_loop(void *ctx)
+{
+    struct ff_broker *broker = ctx;
+
+    ev_async_send(broker->loop, &broker->store_wake);
+}
+
+/* ---- what the server asks for ---- */
+
+static void
+on_submit(void *ctx, struct ff_frame *frame)
+{
+    ff_engine_submit(((struct ff_broker *) ctx)->engine, frame);
+}
+
+static void
+on_cancel(void *ctx, struct ff_frame *frame)
+{
+    ff_engine_cancel(((struct ff_broker *) ctx)->engine, frame);
+}
+
+static void
+on_flush(void *ctx)
+{
+    run(ctx);
+}
+
+static enum ff_host_answer
+on_host_call(void *ctx, struct ff_channel *channel, struct ff_call *call, struct ff_arena *arena)
+{
+    struct ff_broker *broker = ctx;
+
+    (void) channel;
+    if (call->op != FF_OP_hello) {
+        return FF_HOST_UNKNOWN;
+    }
+    call->reply =
+        ff_hello(&broker->greeting, broker->engine, ff_server_limits(broker->server, arena), arena);
+    return FF_HOST_ANSWERED;
+}
+
+/* ---- calls of the broker's own ---- */
+
+static void
+own_done(struct ff_frame *frame)
+{
+    for (uint32_t i = 0; i < frame->n; i++) {
+        if (frame->calls[i].fault.code != FF_E_OK) {
+            say(frame->ctx, FF_LEVEL_WARN, "own_call_failed",
+                ff_cstr(ff_error_info(frame->calls[i].fault.code)->code));
+        }
+    }
+    ff_arena_done(&frame->arena);
+    free(frame);
+}
+
+/* A frame that nobody waits for: it frees itself. */
+static void
+on_worker_lost(void *ctx, struct ff_str worker_instance_id, struct ff_str namespace)
+{
+    struct ff_broker *broker = ctx;
+    struct ff_frame *frame = calloc(1, sizeof(*frame));
+    struct ff_expire_worker_leases_args *args = NULL;
+
+    (void) namespace;
+    FF_ASSERT(frame != NULL);
+    args = FF_ARENA_NEW(&frame->arena, struct ff_expire_worker_leases_args, 1);
+    args->worker_instance_id = ff_arena_copy(&frame->arena, worker_instance_id);
+    args->reason = ff_cstr("worker_lost");
+    frame->calls = FF_ARENA_NEW(&frame->arena, struct ff_call, 1);
+    frame->calls[0].op = FF_OP_expire_worker_leases;
+    frame->calls[0].args = args;
+    frame->n = 1;
+    frame->done = own_done;
+    frame->ctx = broker;
+    say(broker, FF_LEVEL_INFO, "worker_lost", worker_instance_id);
+    ff_engine_submit(broker->engine, frame);
+    run(broker);
+}
+
+static const struct ff_server_ops server_ops = {
+    .submit = on_submit,
+    .cancel = on_cancel,
+    .flush = on_flush,
+    .host_call = on_host_call,
+    .worker_lost = on_worker_lost,
+};
+
+/* ---- opening ---- */
+
+static void
+watch(struct ff_broker *broker)
+{
+    ev_async_init(&broker->store_wake, on_store_wake);
+    ev_timer_init(&broker->engine_due, on_engine_due, 0.0, 0.0);
+    ev_prepare_init(&broker->settle, on_settle);
+    ev_init(&broker->grace, NULL);
+    broker->store_wake.data = broker->engine_due.data = broker->settle.data = broker;
+    ev_async_start(broker->loop, &broker->store_wake);
+    ev_prepare_start(broker->loop, &broker->settle);
+}
+
+static ff_err
+open_engine(struct ff_broker *broker, struct ff_fault *fault)
+{
+    const struct ff_broker_options *options = &broker->options;
+    struct ff_store_host host = { .wake = wake_loop, .ctx = broker };
+    struct ff_engine_config config;
+    bool applied = false;
+
+    FF_TRY(ff_store_open(options->store_url, &host, &broker->store, fault));
+    ff_engine_config_init(&config);
+    config.counts = options->counts;
+    config.test_mode = options->test_mode;
+    config.frame_bytes_max = options->frame_bytes_max;
+    config.parked_max = options->parked_max;
+    FF_TRY(broker->store->ops->prepare(broker->store, &config.counts, &applied, fault));
+    say(broker, FF_LEVEL_INFO, "store_ready", ff_cstr(applied ? "set up" : "as it was left"));
+    broker->engine = ff_engine_new(&config, broker->store);
+    return FF_E_OK;
+}
+
+static ff_err
+open_server(struct ff_broker *broker, struct ff_fault *fault)
+{
+    const struct ff_broker_options *options = &broker->options;
+    struct ff_server_options server;
+    struct ff_listen workers = { "worker", options->worker_path, FF_CLASS_OF_WORKER, 0660 };
+    struct ff_listen operators = { "operator", options->operator_path, FF_CLASS_OF_SCANNER, 0600 };
+
+    ff_server_options_init(&server, &server_ops, broker);
+    server.frame_bytes_max = options->frame_bytes_max;
+    server.frames_max = options->frames_per_channel;
+    server.channels_max = options->channels_max;
+    server.parked_max = options->parked_max;
+    server.disconnect_grace_ms = options->disconnect_grace_ms;
+    broker->server = ff_server_new(broker->loop, &server);
+    FF_TRY(ff_server_listen(broker->server, &workers, fault));
+    return ff_server_listen(broker->server, &operators, fault);
+}
+
+ff_err
+ff_broker_open(struct ev_loop *loop, const struct ff_broker_options *options,
+               struct ff_broker **broker_out, struct ff_fault *fault)
+{
+    struct ff_broker *broker = calloc(1, sizeof(*broker));
+    ff_err err = FF_E_OK;
+
+    FF_ASSERT(broker != NULL);
+    broker->options = *options;
+    broker->loop = loop;
+    ff_greeting_init(&broker->greeting);
+    watch(broker);
+    err = open_engine(broker, fault);
+    if (err == FF_E_OK) {
+        err = open_server(broker, fault);
+    }
+    if (err != FF_E_OK) {
+        ff_broker_close(broker);
+        return err;
+    }
+    *broker_out = broker;
+    return FF_E_OK;
+}
+
+/* ---- the end ---- */
+
+static void
+on_grace_over(struct ev_loop *loop, struct ev_timer *watcher, int events)
+{
+    (void) watcher;
+    (void) events;
+    ev_break(loop, EVBREAK_ALL);
+}
+
+void
+ff_broker_stop(struct ff_broker *broker, uint64_t grace_ms)
+{
+    if (broker->stopping) {
+        return;
+    }
+    broker->stopping = true;
+    ff_server_stop(broker->server);
+    ff_engine_stop_claims(broker->engine);
+    run(broker);
+    ev_timer_init(&broker->grace, on_grace_over, (double) grace_ms / 1000.0, 0.0);
+    ev_timer_start(broker->loop, &broker->grace);
+}
+
+void
+ff_broker_close(struct ff_broker *broker)
+{
+    if (broker == NULL) {
+        return;
+    }
+    ff_engine_free(broker->engine);
+    if (broker->server != NULL) {
+        ff_server_free(broker->server);
+    }
+    ff_store_close(broker->store);
+    ev_async_stop(broker->loop, &broker->store_wake);
+    ev_timer_stop(broker->loop, &broker->engine_due);
+    ev_prepare_stop(broker->loop, &broker->settle);
+    ev_timer_stop(broker->loop, &broker->grace);
+    free(broker);
+}

@@ -1,0 +1,42 @@
+/* broker.h: the process that owns the store: store, engine and server on one libev loop.
+ *
+ *   server ─ submit ─▶ engine ─ commit ─▶ store ─ wake (any thread) ─▶ poll ─▶ engine ─▶ replies
+ */
+#ifndef FF_BACKENDS_BROKER_BROKER_H
+#define FF_BACKENDS_BROKER_BROKER_H
+
+#include <ev.h>
+
+#include "backends/store.h"
+#include "core/engine/engine.h"
+#include "ipc/server.h"
+
+struct ff_broker;
+
+struct ff_broker_options {
+    struct ff_str store_url;
+    struct ff_partition_counts counts; /* 0: whatever the store has, else the default */
+    const char *worker_path;           /* socket files */
+    const char *operator_path;
+    bool test_mode;
+    uint32_t frame_bytes_max;
+    uint32_t frames_per_channel;
+    uint32_t parked_max;
+    uint32_t channels_max;
+    uint64_t disconnect_grace_ms;
+    void (*log)(void *ctx, enum ff_log_level level, const char *event, struct ff_str detail);
+    void *log_ctx;
+};
+
+/* Opens the store, prepares it, and opens the sockets. What the options point to must outlive it.
+ * Errors of ff_store_open, prepare and ff_server_listen.
+ * *broker_out: untouched unless FF_E_OK. */
+FF_MUST_USE ff_err ff_broker_open(struct ev_loop *loop, const struct ff_broker_options *options,
+                                  struct ff_broker **broker_out, struct ff_fault *fault);
+/* Begins an ordered end (08 §4): nothing is claimed any more, waiting calls are answered, no frame
+ * is taken in; when all is answered, or grace_ms are over, the loop is broken (EVBREAK_ALL). */
+void ff_broker_stop(struct ff_broker *broker, uint64_t grace_ms);
+/* Commits what is under way and closes everything. */
+void ff_broker_close(struct ff_broker *broker);
+
+#endif
