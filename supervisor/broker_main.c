@@ -1,0 +1,88 @@
+/* broker_main.c: the role of the broker, from its configuration to its exit status. */
+#include <stdlib.h>
+
+#include "backends/broker/broker.h"
+#include "supervisor/log.h"
+#include "supervisor/role.h"
+
+/* What running frames get to finish in (08 §4). */
+#define GRACE_MS 15000
+
+static void
+on_log(void *ctx, enum ff_log_level level, const char *event, struct ff_str detail)
+{
+    (void) ctx;
+    ff_log(level, event, "detail", detail);
+}
+
+static void
+on_stop(void *ctx, const char *why)
+{
+    ff_log(FF_LEVEL_INFO, "stopping", "why", ff_cstr(why));
+    ff_broker_stop(ctx, GRACE_MS);
+}
+
+static void
+options_of(struct ff_config *config, struct ff_broker_options *options)
+{
+    struct ff_arena *arena = &config->arena;
+    int dir_n = (int) config->runtime_dir.n;
+    const char *dir = config->runtime_dir.p;
+
+    *options = (struct ff_broker_options){
+        .store_url = config->store,
+        .counts = { .flow = (uint32_t) config->flow_partitions,
+                    .budget = (uint32_t) config->budget_partitions,
+                    .quota = (uint32_t) config->quota_partitions },
+        .worker_path = ff_arena_printf(arena, "%.*s/worker.sock", dir_n, dir).p,
+        .operator_path = ff_arena_printf(arena, "%.*s/operator.sock", dir_n, dir).p,
+        .test_mode = config->test_mode,
+        .frame_bytes_max = (uint32_t) config->frame_bytes_max,
+        .frames_per_channel = (uint32_t) config->frames_per_channel,
+        .parked_max = (uint32_t) config->parked_max,
+        .channels_max = (uint32_t) config->channels_max,
+        .disconnect_grace_ms = config->disconnect_grace_ms,
+        .log = on_log,
+    };
+}
+
+static int
+serve(const struct ff_boot *boot, struct ff_config *config)
+{
+    struct ev_loop *loop = ev_default_loop(EVFLAG_AUTO);
+    struct ff_broker_options options;
+    struct ff_stop_watch watch = { .stop = on_stop };
+    struct ff_broker *broker = NULL;
+    struct ff_fault fault = { 0 };
+
+    options_of(config, &options);
+    if (options.test_mode) {
+        ff_log(FF_LEVEL_WARN, "test_mode", "message",
+               ff_cstr("callers may set the clock; never use this for real work"));
+    }
+    if (ff_broker_open(loop, &options, &broker, &fault) != FF_E_OK) {
+        ff_log_fault("boot_failed", &fault);
+        return fault.retryable ? FF_EXIT_RESTART : FF_EXIT_BOOT;
+    }
+    watch.ctx = broker;
+    ff_stop_watch_start(&watch, loop, boot);
+    ff_log(FF_LEVEL_INFO, "ready", "worker_socket", ff_cstr(options.worker_path));
+    ff_boot_ready(boot);
+    ev_run(loop, 0);
+    ff_broker_close(broker);
+    ff_log(FF_LEVEL_INFO, "stopped", NULL, ff_cstr(NULL));
+    return FF_EXIT_OK;
+}
+
+int
+ff_broker_main(int argc, char **argv)
+{
+    FF_SCOPED(ff_config) config = { 0 };
+    struct ff_boot boot;
+
+    ff_boot_parse(&boot, argc, argv, "Owns the store and answers clients, workers and operators.");
+    if (ff_boot_config(&boot, &config) != FF_E_OK) {
+        return boot.ready_fd >= 0 ? FF_EXIT_CONFIG : FF_EXIT_BOOT;
+    }
+    return serve(&boot, &config);
+}
