@@ -1,0 +1,80 @@
+/* client_int.h: shared by the files of the client.
+ *
+ *   caller ─ call ─▶ queue (mutex) ─ ev_async ─▶ I/O thread: frames ─▶ nng ─▶ replies ─▶ done
+ */
+#ifndef FF_WORKERS_CLIENT_INT_H
+#define FF_WORKERS_CLIENT_INT_H
+
+#include <ev.h>
+#include <nng/nng.h>
+#include <pthread.h>
+#include <uthash.h>
+
+#include "core/tree.h"
+#include "ipc/frame.h"
+#include "workers/flowfabric.h"
+
+/* Bytes of calls that one frame gathers; a larger call travels alone. */
+#define FRAME_BYTES_GATHERED (1u << 20)
+/* Frames of waiting calls under way: with the window they stay below the daemon's bound of 64. */
+#define WAITING_FRAMES_MAX 48
+
+struct client_call {
+    TAILQ_ENTRY(client_call) next;
+    const char *op; /* of the table, or in name */
+    char name[FF_OP_NAME_BYTES_MAX + 1];
+    struct ff_packer args;
+    bool waits;               /* alone in its frame, outside the window */
+    int64_t deadline_mono_ms; /* INT64_MAX: none */
+    ff_client_done *done;
+    void *ctx;
+};
+TAILQ_HEAD(client_calls, client_call);
+
+struct client_frame {
+    UT_hash_handle hh;
+    uint64_t seq;
+    struct client_calls calls;
+    uint32_t n;
+    bool waits;
+    bool sent; /* on the present connection */
+    struct ff_packer body;
+};
+
+struct ff_client {
+    struct ff_client_options options;
+    char address[128];
+    char *name, *worker_instance_id, *namespace;
+    struct ff_uuid id;
+
+    pthread_t thread;
+    pthread_mutex_t mutex; /* guards what follows, up to the next blank line */
+    struct client_calls queue;
+    uint32_t outstanding;
+    bool closing, connected, connection_changed;
+
+    struct ev_loop *loop; /* the I/O thread's from here on, but for the async watcher */
+    struct ev_async wake;
+    struct ev_io readable;
+    struct ev_timer tick;
+    nng_socket socket;
+    nng_dialer dialer;
+    struct client_frame *frames; /* uthash by seq */
+    uint64_t next_seq;
+    uint32_t in_window, waiting;
+    bool is_connected;
+    int64_t disconnected_mono_ms; /* since when */
+};
+
+/* client_io.c */
+ff_err ff_client_io_open(struct ff_client *client, struct ff_fault *fault);
+void *ff_client_io(void *client);
+void ff_client_io_close(struct ff_client *client);
+int64_t ff_client_mono_ms(void);
+
+/* client.c: gives the call its answer and frees it. */
+void ff_client_finish(struct ff_client *client, struct client_call *call, struct ff_answer *answer);
+void ff_client_finish_fault(struct ff_client *client, struct client_call *call,
+                            const struct ff_fault *fault);
+
+#endif
