@@ -1,5 +1,5 @@
+#include <nng/nng.h>
 #include <nng/protocol/reqrep0/req.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
