@@ -1,0 +1,62 @@
+/* bench.h: what the scenarios of ffbench share: a daemon of their own, samples, the report. */
+#ifndef FF_BENCH_BENCH_H
+#define FF_BENCH_BENCH_H
+
+#include <pthread.h>
+#include <sys/types.h>
+
+#include "workers/flowfabric.h"
+
+/* What the command line says. */
+struct bench_options {
+    const char *store; /* FF_STORE; NULL: sqlite in the bench's own directory */
+    const char *dir;   /* for it; removed at the end. NULL: one under /tmp */
+    uint32_t workers;
+    uint32_t batch;       /* executions of one claim_many */
+    uint32_t payload;     /* bytes of input */
+    uint32_t connections; /* that the workers share */
+    double seconds;       /* of one variant, after a warm-up of a fifth of it */
+    bool json;
+};
+
+/* ---- daemon.c: a broker in a directory of its own ---- */
+struct bench_daemon {
+    char dir[256];
+    char address[300]; /* of the worker socket */
+    pid_t pid;
+};
+/* Starts flowfabricd beside this executable and waits until it is ready. Exits on failure. */
+void bench_daemon_start(struct bench_daemon *daemon, const struct bench_options *options);
+/* Stops it in order, and removes the directory. */
+void bench_daemon_stop(struct bench_daemon *daemon);
+/* Kibibytes of memory it holds (VmRSS). */
+uint64_t bench_daemon_rss_kib(const struct bench_daemon *daemon);
+
+/* ---- samples.c: durations in microseconds ---- */
+struct bench_samples {
+    double *v;
+    size_t n, room;
+};
+void bench_samples_add(struct bench_samples *samples, double us);
+void bench_samples_merge(struct bench_samples *into, const struct bench_samples *from);
+void bench_samples_done(struct bench_samples *samples);
+double bench_now_us(void);
+
+/* One measured variant. seconds: of the measured part. Prints it, or keeps it for the JSON. */
+void bench_report(const struct bench_options *options, const char *scenario, const char *variant,
+                  struct bench_samples *samples, double seconds);
+/* A plain figure beside the variants. */
+void bench_report_figure(const struct bench_options *options, const char *scenario,
+                         const char *name, double value, const char *unit);
+/* Prints what was kept: {scenario: {variant: {…}}}. */
+void bench_report_end(const struct bench_options *options);
+
+/* ---- scenarios ---- */
+int bench_lifecycle(const struct bench_options *options);
+int bench_raw(const struct bench_options *options);
+
+void bench_die(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
+/* A new execution id of lane "default". Any thread. */
+struct ff_eid bench_eid(void);
+
+#endif

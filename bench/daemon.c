@@ -1,0 +1,130 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bench/bench.h"
+
+void
+bench_die(const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    fprintf(stderr, "ffbench: ");
+    vfprintf(stderr, fmt, ap);
+    fprintf(stderr, "\n");
+    va_end(ap);
+    exit(1);
+}
+
+static void
+write_config(const struct bench_daemon *daemon, const struct bench_options *options, char *path,
+             size_t size)
+{
+    FILE *file = NULL;
+
+    snprintf(path, size, "%s/flowfabric.conf", daemon->dir);
+    file = fopen(path, "w");
+    if (file == NULL) {
+        bench_die("cannot write %s: %s", path, strerror(errno));
+    }
+    fprintf(file, "runtime_dir = \"%s/run\"\nstate_dir = \"%s/state\"\nlog_level = warn\n",
+            daemon->dir, daemon->dir);
+    if (options->store != NULL) {
+        fprintf(file, "store = \"%s\"\n", options->store);
+    }
+    fclose(file);
+}
+
+static void
+exec_daemon(const char *config, int ready_fd)
+{
+    char self[PATH_MAX], program[PATH_MAX + 16], fd[16];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    char *slash = NULL;
+
+    self[n < 0 ? 0 : n] = '\0';
+    slash = strrchr(self, '/');
+    if (slash != NULL) {
+        *slash = '\0';
+    }
+    snprintf(program, sizeof(program), "%s/flowfabricd", self);
+    snprintf(fd, sizeof(fd), "%d", ready_fd);
+    execl(program, "flowfabricd", "broker", "--config", config, "--ready-fd", fd, (char *) NULL);
+    fprintf(stderr, "ffbench: cannot run %s: %s\n", program, strerror(errno));
+    _exit(127);
+}
+
+void
+bench_daemon_start(struct bench_daemon *daemon, const struct bench_options *options)
+{
+    char config[PATH_MAX], byte = 0;
+    int fds[2];
+
+    snprintf(daemon->dir, sizeof(daemon->dir), "%s/ffbench.XXXXXX",
+             options->dir == NULL ? "/tmp" : options->dir);
+    if (mkdtemp(daemon->dir) == NULL || pipe(fds) != 0) {
+        bench_die("cannot make %s: %s", daemon->dir, strerror(errno));
+    }
+    write_config(daemon, options, config, sizeof(config));
+    daemon->pid = fork();
+    if (daemon->pid == 0) {
+        close(fds[0]);
+        exec_daemon(config, fds[1]);
+    }
+    close(fds[1]);
+    if (daemon->pid < 0 || read(fds[0], &byte, 1) != 1) {
+        bench_die("the broker did not start; its log is above");
+    }
+    close(fds[0]);
+    snprintf(daemon->address, sizeof(daemon->address), "ipc://%s/run/worker.sock", daemon->dir);
+}
+
+static int
+remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+    (void) st;
+    (void) flag;
+    (void) ftw;
+    return remove(path);
+}
+
+void
+bench_daemon_stop(struct bench_daemon *daemon)
+{
+    int status = 0;
+
+    kill(daemon->pid, SIGTERM);
+    waitpid(daemon->pid, &status, 0);
+    nftw(daemon->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+        bench_die("the broker ended badly (status %d)", status);
+    }
+}
+
+uint64_t
+bench_daemon_rss_kib(const struct bench_daemon *daemon)
+{
+    char path[64], line[256];
+    unsigned long long kib = 0;
+    FILE *file = NULL;
+
+    snprintf(path, sizeof(path), "/proc/%d/status", (int) daemon->pid);
+    file = fopen(path, "r");
+    while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+        if (sscanf(line, "VmRSS: %llu kB", &kib) == 1) {
+            break;
+        }
+    }
+    if (file != NULL) {
+        fclose(file);
+    }
+    return kib;
+}

@@ -1,0 +1,121 @@
+/* ffbench_main.c: benchmarks of a FlowFabric daemon, each starting its own. */
+#include <argp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/bench.h"
+
+static const char doc[] =
+    "Benchmarks of FlowFabric; each starts a broker of its own in a temporary directory.\v"
+    "Scenarios:\n"
+    "  lifecycle   create, claim, complete: one at a time, one call in flight per worker,\n"
+    "              and with claim_many and batched frames\n"
+    "  raw         what nng and SQLite do alone on this machine\n"
+    "  all         all of them\n\n"
+    "Figures: operations a second, and the 50th, 95th and 99th percentile of one, in\n"
+    "microseconds. Machines are noisy: compare figures of one run.";
+
+static const struct argp_option argp_options[] = {
+    { "json", 'j', NULL, 0, "print JSON", 0 },
+    { "store", 's', "URL", 0, "store (default: sqlite, durability commit)", 0 },
+    { "dir", 'd', "DIR", 0, "where the temporary directory is made (default /tmp)", 0 },
+    { "workers", 'w', "N", 0, "workers (16)", 0 },
+    { "batch", 'b', "N", 0, "executions of one claim_many (32)", 0 },
+    { "payload", 'p', "BYTES", 0, "input of an execution (300)", 0 },
+    { "connections", 'c', "N", 0, "connections that the workers share (1)", 0 },
+    { "seconds", 't', "S", 0, "length of a variant (5)", 0 },
+    { 0 },
+};
+
+struct command {
+    struct bench_options options;
+    const char *scenario;
+};
+
+static uint32_t
+number(const char *text, uint32_t max, struct argp_state *state)
+{
+    char *end = NULL;
+    unsigned long value = strtoul(text, &end, 10);
+
+    if (*text == '\0' || *end != '\0' || value == 0 || value > max) {
+        argp_error(state, "'%s' is not a number from 1 to %u", text, max);
+    }
+    return (uint32_t) value;
+}
+
+static error_t
+parse_option(int key, char *arg, struct argp_state *state)
+{
+    struct command *command = state->input;
+    struct bench_options *options = &command->options;
+
+    switch (key) {
+    case 'j':
+        options->json = true;
+        return 0;
+    case 's':
+        options->store = arg;
+        return 0;
+    case 'd':
+        options->dir = arg;
+        return 0;
+    case 'w':
+        options->workers = number(arg, 256, state);
+        return 0;
+    case 'b':
+        options->batch = number(arg, 256, state);
+        return 0;
+    case 'p':
+        options->payload = number(arg, 1 << 20, state);
+        return 0;
+    case 'c':
+        options->connections = number(arg, 16, state);
+        return 0;
+    case 't':
+        options->seconds = number(arg, 3600, state);
+        return 0;
+    case ARGP_KEY_ARG:
+        command->scenario = arg;
+        return state->arg_num == 0 ? 0 : ARGP_ERR_UNKNOWN;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct scenario {
+    const char *name;
+    int (*run)(const struct bench_options *options);
+} scenarios[] = {
+    { "raw", bench_raw },
+    { "lifecycle", bench_lifecycle },
+};
+
+int
+main(int argc, char **argv)
+{
+    const struct argp argp = {
+        .options = argp_options, .parser = parse_option, .args_doc = "SCENARIO", .doc = doc
+    };
+    struct command command = {
+        .options = { .workers = 16, .batch = 32, .payload = 300, .connections = 1, .seconds = 5 },
+    };
+    bool all = false, any = false;
+
+    argp_err_exit_status = 2;
+    argp_parse(&argp, argc, argv, 0, NULL, &command);
+    all = command.scenario == NULL || strcmp(command.scenario, "all") == 0;
+    for (size_t i = 0; i < FF_COUNT(scenarios); i++) {
+        if (all || strcmp(command.scenario, scenarios[i].name) == 0) {
+            any = true;
+            if (scenarios[i].run(&command.options) != 0) {
+                return 1;
+            }
+        }
+    }
+    if (!any) {
+        bench_die("there is no scenario '%s'; see ffbench --help", command.scenario);
+    }
+    bench_report_end(&command.options);
+    return 0;
+}

@@ -1,0 +1,258 @@
+/* lifecycle.c: create, claim, complete through IPC, in the two forms of design §6. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/bench.h"
+
+#define CONNECTIONS_MAX 16
+#define BATCH_MAX 256
+
+struct crew {
+    const struct bench_options *options;
+    struct ff_client *clients[CONNECTIONS_MAX];
+    const char *payload;
+    double measure_from_us, until_us;
+};
+
+struct worker {
+    pthread_t thread;
+    const struct crew *crew;
+    struct ff_client *client;
+    char name[32];
+    struct bench_samples samples;
+    /* answers of a batch */
+    pthread_mutex_t mutex;
+    pthread_cond_t cond;
+    uint32_t missing;
+    ff_err failed;
+};
+
+static void
+check(ff_err err, struct ff_answer *answer, const char *what)
+{
+    if (err != FF_E_OK) {
+        bench_die("%s: %s", what, ff_answer_text(answer));
+    }
+}
+
+static struct ff_create_execution_args
+create_args(const struct crew *crew)
+{
+    return (struct ff_create_execution_args){
+        .execution_id = bench_eid(),
+        .namespace = ff_cstr("bench"),
+        .lane_id = ff_cstr("default"),
+        .execution_kind = ff_cstr("bench"),
+        .input_payload = ff_str(crew->payload, crew->options->payload),
+        .creator_identity = ff_cstr(""),
+    };
+}
+
+static bool
+measured(const struct crew *crew, double begun_us)
+{
+    return begun_us >= crew->measure_from_us;
+}
+
+/* ---- one call in flight each ---- */
+
+static void
+one_lifecycle(struct worker *worker)
+{
+    struct ff_create_execution_args create = create_args(worker->crew);
+    struct ff_claim_args claim = { 0 };
+    struct ff_complete_args complete = { 0 };
+    struct ff_create_execution_result created = { 0 };
+    struct ff_claim_result claimed = { 0 };
+    struct ff_complete_result completed = { 0 };
+    FF_SCOPED(ff_answer) answer = { 0 };
+    FF_SCOPED(ff_answer) ended = { 0 };
+
+    check(ff_client_create_execution(worker->client, &create, &created, &answer), &answer,
+          "create_execution");
+    claim.lane_id = ff_cstr("default");
+    claim.worker_id = ff_cstr("bench");
+    claim.worker_instance_id = ff_cstr(worker->name);
+    claim.lease_ttl_ms = 60000;
+    claim.block_ms = 5000;
+    claim.include_reclaimable = true;
+    check(ff_client_claim(worker->client, &claim, &claimed, &answer), &answer, "claim");
+    if (strcmp(claimed.outcome, "claimed") != 0) {
+        bench_die("claim: %s", claimed.outcome);
+    }
+    complete.handle = *claimed.handle;
+    complete.payload = ff_cstr("done");
+    check(ff_client_complete(worker->client, &complete, &completed, &ended), &ended, "complete");
+}
+
+static void *
+run_single(void *arg)
+{
+    struct worker *worker = arg;
+    double begun = bench_now_us();
+
+    while (begun < worker->crew->until_us) {
+        one_lifecycle(worker);
+        if (measured(worker->crew, begun)) {
+            bench_samples_add(&worker->samples, bench_now_us() - begun);
+        }
+        begun = bench_now_us();
+    }
+    return NULL;
+}
+
+/* ---- claim_many and batched frames ---- */
+
+static void
+on_answer(void *ctx, struct ff_answer *answer)
+{
+    struct worker *worker = ctx;
+
+    if (answer->fault.code != FF_E_OK) {
+        bench_die("batch: %s", ff_answer_text(answer));
+    }
+    ff_answer_done(answer);
+    pthread_mutex_lock(&worker->mutex);
+    if (--worker->missing == 0) {
+        pthread_cond_signal(&worker->cond);
+    }
+    pthread_mutex_unlock(&worker->mutex);
+}
+
+static void
+expect_answers(struct worker *worker, uint32_t n)
+{
+    pthread_mutex_lock(&worker->mutex);
+    worker->missing = n;
+    pthread_mutex_unlock(&worker->mutex);
+}
+
+static void
+await_answers(struct worker *worker)
+{
+    pthread_mutex_lock(&worker->mutex);
+    while (worker->missing > 0) {
+        pthread_cond_wait(&worker->cond, &worker->mutex);
+    }
+    pthread_mutex_unlock(&worker->mutex);
+}
+
+static uint32_t
+claim_and_complete(struct worker *worker, uint32_t n)
+{
+    struct ff_claim_many_args claim = { 0 };
+    struct ff_claim_many_result claimed = { 0 };
+    FF_SCOPED(ff_answer) answer = { 0 };
+
+    claim.lane_id = ff_cstr("default");
+    claim.worker_id = ff_cstr("bench");
+    claim.worker_instance_id = ff_cstr(worker->name);
+    claim.lease_ttl_ms = 60000;
+    claim.block_ms = 5000;
+    claim.include_reclaimable = true;
+    claim.include_context = true;
+    claim.max = n;
+    check(ff_client_claim_many(worker->client, &claim, &claimed, &answer), &answer, "claim_many");
+    expect_answers(worker, claimed.claims.n);
+    for (uint32_t i = 0; i < claimed.claims.n; i++) {
+        struct ff_complete_args complete = { 0 };
+
+        complete.handle = claimed.claims.v[i].handle;
+        complete.payload = ff_cstr("done");
+        ff_client_complete_async(worker->client, &complete, on_answer, worker);
+    }
+    if (claimed.claims.n > 0) {
+        await_answers(worker);
+    }
+    return claimed.claims.n;
+}
+
+/* A round: create a batch, and finish as many as were created, whoever's they are. */
+static void *
+run_batched(void *arg)
+{
+    struct worker *worker = arg;
+    uint32_t batch = worker->crew->options->batch;
+    double begun = bench_now_us();
+
+    while (begun < worker->crew->until_us) {
+        expect_answers(worker, batch);
+        for (uint32_t i = 0; i < batch; i++) {
+            struct ff_create_execution_args create = create_args(worker->crew);
+
+            ff_client_create_execution_async(worker->client, &create, on_answer, worker);
+        }
+        await_answers(worker);
+        for (uint32_t left = batch; left > 0;) {
+            left -= claim_and_complete(worker, left);
+        }
+        for (uint32_t i = 0; measured(worker->crew, begun) && i < batch; i++) {
+            bench_samples_add(&worker->samples, bench_now_us() - begun);
+        }
+        begun = bench_now_us();
+    }
+    return NULL;
+}
+
+/* ---- the crew ---- */
+
+static void
+run_crew(const struct bench_options *options, const char *variant, void *(*run)(void *) )
+{
+    struct worker *workers = calloc(options->workers, sizeof(*workers));
+    struct bench_samples all = { 0 };
+    struct bench_daemon daemon = { 0 };
+    struct crew crew = { .options = options };
+    char *payload = malloc(options->payload + 1);
+    struct ff_fault fault = { 0 };
+
+    if (workers == NULL || payload == NULL) {
+        bench_die("out of memory");
+    }
+    memset(payload, 'x', options->payload);
+    crew.payload = payload;
+    bench_daemon_start(&daemon, options);
+    for (uint32_t i = 0; i < options->connections; i++) {
+        struct ff_client_options client = { .address = daemon.address };
+
+        if (ff_client_open(&client, &crew.clients[i], &fault) != FF_E_OK) {
+            bench_die("cannot open a client");
+        }
+    }
+    crew.measure_from_us = bench_now_us() + options->seconds * 0.2e6;
+    crew.until_us = crew.measure_from_us + options->seconds * 1e6;
+    for (uint32_t i = 0; i < options->workers; i++) {
+        workers[i].crew = &crew;
+        workers[i].client = crew.clients[i % options->connections];
+        snprintf(workers[i].name, sizeof(workers[i].name), "bench-%u", i);
+        pthread_mutex_init(&workers[i].mutex, NULL);
+        pthread_cond_init(&workers[i].cond, NULL);
+        pthread_create(&workers[i].thread, NULL, run, &workers[i]);
+    }
+    for (uint32_t i = 0; i < options->workers; i++) {
+        pthread_join(workers[i].thread, NULL);
+        bench_samples_merge(&all, &workers[i].samples);
+        bench_samples_done(&workers[i].samples);
+    }
+    for (uint32_t i = 0; i < options->connections; i++) {
+        ff_client_close(crew.clients[i]);
+    }
+    bench_report(options, "lifecycle", variant, &all, options->seconds);
+    bench_samples_done(&all);
+    bench_daemon_stop(&daemon);
+    free(payload);
+    free(workers);
+}
+
+int
+bench_lifecycle(const struct bench_options *options)
+{
+    struct bench_options one = *options;
+
+    one.workers = one.connections = 1;
+    run_crew(&one, "one_at_a_time", run_single);
+    run_crew(options, "single", run_single);
+    run_crew(options, "batched", run_batched);
+    return 0;
+}

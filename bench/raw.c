@@ -1,0 +1,157 @@
+/* raw.c: what nng and SQLite do alone, so that the distance from the limit is visible. */
+#include <nng/nng.h>
+#include <nng/protocol/reqrep0/rep.h>
+#include <nng/protocol/reqrep0/req.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "bench/bench.h"
+
+/* Messages under way at a time. */
+#define OUTSTANDING 64
+
+/* ---- nng ---- */
+
+static void
+must(int rv, const char *what)
+{
+    if (rv != 0) {
+        bench_die("%s: %s", what, nng_strerror(rv));
+    }
+}
+
+struct echo {
+    nng_socket socket;
+    pthread_t thread;
+};
+
+static void *
+echo_run(void *arg)
+{
+    struct echo *echo = arg;
+    nng_msg *msg = NULL;
+
+    while (nng_recvmsg(echo->socket, &msg, 0) == 0) {
+        if (nng_sendmsg(echo->socket, msg, 0) != 0) {
+            nng_msg_free(msg);
+        }
+    }
+    return NULL;
+}
+
+static void
+send_one(nng_socket socket, uint32_t id, const char *body, size_t size)
+{
+    nng_msg *msg = NULL;
+
+    must(nng_msg_alloc(&msg, 0), "message");
+    must(nng_msg_append(msg, body, size), "message");
+    must(nng_msg_header_append_u32(msg, id | 0x80000000u), "message");
+    must(nng_sendmsg(socket, msg, 0), "send");
+}
+
+static void
+measure_nng(const struct bench_options *options, const char *name, size_t size)
+{
+    static char body[32768];
+    struct bench_samples samples = { 0 };
+    struct echo echo;
+    nng_socket client;
+    char address[64];
+    double sent_us[OUTSTANDING], until = 0, from = 0;
+    uint32_t next = 0;
+
+    snprintf(address, sizeof(address), "ipc:///tmp/ffbench.%d.sock", (int) getpid());
+    must(nng_rep0_open_raw(&echo.socket), "socket");
+    must(nng_listen(echo.socket, address, NULL, 0), "listen");
+    must(nng_req0_open_raw(&client), "socket");
+    must(nng_dial(client, address, NULL, 0), "dial");
+    pthread_create(&echo.thread, NULL, echo_run, &echo);
+    from = bench_now_us();
+    until = from + options->seconds * 0.5e6;
+    for (uint32_t i = 0; i < OUTSTANDING; i++) {
+        sent_us[i] = bench_now_us();
+        send_one(client, next++, body, size);
+    }
+    while (bench_now_us() < until) {
+        nng_msg *msg = NULL;
+        uint32_t id = 0;
+
+        must(nng_recvmsg(client, &msg, 0), "receive");
+        must(nng_msg_header_chop_u32(msg, &id), "header");
+        nng_msg_free(msg);
+        bench_samples_add(&samples, bench_now_us() - sent_us[id % OUTSTANDING]);
+        sent_us[id % OUTSTANDING] = bench_now_us();
+        send_one(client, (id & 0x7fffffffu), body, size);
+    }
+    bench_report(options, "raw", name, &samples, (bench_now_us() - from) / 1e6);
+    bench_samples_done(&samples);
+    nng_close(client);
+    nng_close(echo.socket);
+    pthread_join(echo.thread, NULL);
+}
+
+/* ---- SQLite ---- */
+
+static void
+sql(sqlite3 *db, const char *text)
+{
+    if (sqlite3_exec(db, text, NULL, NULL, NULL) != SQLITE_OK) {
+        bench_die("sqlite: %s", sqlite3_errmsg(db));
+    }
+}
+
+/* Commits of 64 appended rows of 300 bytes each. */
+static void
+measure_sqlite(const struct bench_options *options)
+{
+    struct bench_samples samples = { 0 };
+    char path[64], extra[80], row[300] = { 0 };
+    sqlite3 *db = NULL;
+    sqlite3_stmt *insert = NULL;
+    double from = 0, until = 0;
+
+    snprintf(path, sizeof(path), "%s/ffbench.%d.db", options->dir == NULL ? "/tmp" : options->dir,
+             (int) getpid());
+    if (sqlite3_open(path, &db) != SQLITE_OK) {
+        bench_die("sqlite: cannot open %s", path);
+    }
+    sql(db, "PRAGMA journal_mode = WAL");
+    sql(db, "PRAGMA synchronous = FULL");
+    sql(db, "CREATE TABLE t (id INTEGER PRIMARY KEY, body BLOB)");
+    sqlite3_prepare_v2(db, "INSERT INTO t (body) VALUES (?1)", -1, &insert, NULL);
+    from = bench_now_us();
+    until = from + options->seconds * 0.5e6;
+    while (bench_now_us() < until) {
+        double begun = bench_now_us();
+
+        sql(db, "BEGIN");
+        for (int i = 0; i < 64; i++) {
+            sqlite3_bind_blob(insert, 1, row, sizeof(row), SQLITE_STATIC);
+            sqlite3_step(insert);
+            sqlite3_reset(insert);
+        }
+        sql(db, "COMMIT");
+        bench_samples_add(&samples, bench_now_us() - begun);
+    }
+    bench_report(options, "raw", "sqlite_commit_64", &samples, (bench_now_us() - from) / 1e6);
+    bench_samples_done(&samples);
+    sqlite3_finalize(insert);
+    sqlite3_close(db);
+    unlink(path);
+    snprintf(extra, sizeof(extra), "%s-wal", path);
+    unlink(extra);
+    snprintf(extra, sizeof(extra), "%s-shm", path);
+    unlink(extra);
+}
+
+int
+bench_raw(const struct bench_options *options)
+{
+    measure_nng(options, "nng_100_bytes", 100);
+    measure_nng(options, "nng_20_kb", 20000);
+    measure_sqlite(options);
+    return 0;
+}
