@@ -133,6 +133,9 @@ apply_exec(struct sqlite *sqlite, const struct ff_write *write, const struct pla
     struct live *live = ff_sqlite_live(sqlite, &write->key);
     struct ff_index_key key = executions_key(&write->key);
 
+    if (!write->live && !write->deleted) {
+        ff_sqlite_note_done(sqlite, write->key.b);
+    }
     if (plan->step == STEP_REVIVE) {
         ff_sqlite_live_add(sqlite, write->key.b, plan->row);
         ff_memory_index_change(&sqlite->index, &key, true);

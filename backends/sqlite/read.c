@@ -26,6 +26,10 @@ load_exec(struct sqlite *sqlite, struct ff_want *want, struct ff_arena *arena)
         sqlite3_bind_int64(sqlite->queries[Q_LIVE], 1, live->row);
         return fetch(want, sqlite->queries[Q_LIVE], arena);
     }
+    if (!ff_sqlite_may_be_done(sqlite, want->key.b)) {
+        want->found = false;
+        return true;
+    }
     sqlite3_bind_blob(sqlite->queries[Q_DONE], 1, want->key.b, want->key.n, SQLITE_STATIC);
     return fetch(want, sqlite->queries[Q_DONE], arena);
 }
@@ -39,6 +43,10 @@ row_of(struct sqlite *sqlite, const struct ff_key *key, int64_t *row)
 
     if (live != NULL) {
         *row = live->row;
+        return true;
+    }
+    *row = 0;
+    if (!ff_sqlite_may_be_done(sqlite, key->b)) {
         return true;
     }
     sqlite3_bind_blob(stmt, 1, key->b, ID_BYTES, SQLITE_STATIC);

@@ -60,6 +60,56 @@ read_lanes(struct sqlite *sqlite, sqlite3_stmt *stmt, struct ff_fault *fault)
     return rc == SQLITE_DONE ? FF_E_OK : ff_sqlite_fail(sqlite, sqlite->reader, fault);
 }
 
+/* ---- ended executions ---- */
+
+static uint16_t
+partition_of(const uint8_t id[ID_BYTES])
+{
+    return (uint16_t) (id[0] << 8 | id[1]);
+}
+
+void
+ff_sqlite_note_done(struct sqlite *sqlite, const uint8_t id[ID_BYTES])
+{
+    uint16_t p = partition_of(id);
+
+    if (!sqlite->done_any[p] || memcmp(id + 2, sqlite->done_max[p].b, 16) > 0) {
+        memcpy(sqlite->done_max[p].b, id + 2, 16);
+        sqlite->done_any[p] = true;
+    }
+}
+
+bool
+ff_sqlite_may_be_done(const struct sqlite *sqlite, const uint8_t id[ID_BYTES])
+{
+    uint16_t p = partition_of(id);
+
+    return sqlite->done_any[p] && memcmp(id + 2, sqlite->done_max[p].b, 16) <= 0;
+}
+
+/* From the largest id downwards, a step a partition that has any. */
+static ff_err
+read_done(struct sqlite *sqlite, sqlite3_stmt *stmt, struct ff_fault *fault)
+{
+    uint8_t below[ID_BYTES];
+    int rc = SQLITE_OK, n = ID_BYTES;
+
+    memset(below, 0xff, sizeof(below));
+    for (;;) {
+        sqlite3_bind_blob(stmt, 1, below, n, SQLITE_STATIC);
+        rc = sqlite3_step(stmt);
+        if (rc != SQLITE_ROW || sqlite3_column_bytes(stmt, 0) != ID_BYTES) {
+            break;
+        }
+        memcpy(below, sqlite3_column_blob(stmt, 0), ID_BYTES);
+        sqlite3_reset(stmt);
+        ff_sqlite_note_done(sqlite, below);
+        n = 2; /* less than every id of this partition */
+    }
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? FF_E_OK
+                                                 : ff_sqlite_fail(sqlite, sqlite->reader, fault);
+}
+
 typedef ff_err reader_fn(struct sqlite *sqlite, sqlite3_stmt *stmt, struct ff_fault *fault);
 
 static ff_err
@@ -81,5 +131,6 @@ ff_sqlite_rebuild(struct sqlite *sqlite, struct ff_fault *fault)
 {
     FF_TRY(
         with_query(sqlite, "SELECT row, id, body FROM exec_live ORDER BY row", read_live, fault));
-    return with_query(sqlite, "SELECT body FROM lane", read_lanes, fault);
+    FF_TRY(with_query(sqlite, "SELECT body FROM lane", read_lanes, fault));
+    return with_query(sqlite, "SELECT max(id) FROM exec_done WHERE id <= ?1", read_done, fault);
 }

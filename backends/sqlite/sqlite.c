@@ -65,6 +65,8 @@ free_memory(struct sqlite *sqlite)
     }
     ff_memory_index_done(&sqlite->index);
     free(sqlite->plan);
+    free(sqlite->done_max);
+    free(sqlite->done_any);
     free(sqlite->path);
     free(sqlite);
 }
@@ -102,10 +104,15 @@ sqlite_new(const struct ff_sqlite_options *options, const struct ff_store_host *
     struct sqlite *sqlite = calloc(1, sizeof(*sqlite));
 
     FF_ASSERT(sqlite != NULL);
+    /* Its counters of memory would be one mutex for both threads. No effect once SQLite is in use,
+     * which is as well. */
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     sqlite->store.ops = &sqlite_ops;
     sqlite->host = *host;
     sqlite->path = strndup(options->path.p, options->path.n);
-    FF_ASSERT(sqlite->path != NULL);
+    sqlite->done_max = calloc(FF_SQLITE_PARTITIONS, sizeof(*sqlite->done_max));
+    sqlite->done_any = calloc(FF_SQLITE_PARTITIONS, sizeof(*sqlite->done_any));
+    FF_ASSERT(sqlite->path != NULL && sqlite->done_max != NULL && sqlite->done_any != NULL);
     sqlite->lock_fd = sqlite->wal_fd = -1;
     sqlite->durability = options->durability;
     sqlite->sync_ms = options->sync_ms;

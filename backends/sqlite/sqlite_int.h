@@ -106,6 +106,10 @@ struct sqlite {
     sqlite3_stmt *queries[Q_READER_N];
     struct live *live; /* uthash */
     struct ff_memory_index index;
+    /* By partition, as far as there are ended executions: the largest uuid among them. Ids that are
+     * made in the order of time are larger when they are new, and need not be looked for. */
+    struct ff_uuid *done_max;
+    bool *done_any;
     int64_t next_row;
     uint64_t next_seq[FF_FAMILIES];
     int64_t saved_next_row; /* before the commit under way */
@@ -138,6 +142,9 @@ ff_err ff_sqlite_prepare(struct ff_store *store, struct ff_partition_counts *cou
                          struct ff_fault *fault);
 
 /* rebuild.c: reads what is live into memory. */
+#define FF_SQLITE_PARTITIONS 65536
+void ff_sqlite_note_done(struct sqlite *sqlite, const uint8_t id[ID_BYTES]);
+bool ff_sqlite_may_be_done(const struct sqlite *sqlite, const uint8_t id[ID_BYTES]);
 ff_err ff_sqlite_rebuild(struct sqlite *sqlite, struct ff_fault *fault);
 
 /* read.c */

@@ -176,6 +176,13 @@ commit_ok(struct ff_engine *engine, struct batch *batch)
         cell->base = NULL;
         ff_cell_store(engine, cell, row, version);
     }
+    for (uint32_t i = 0; i < batch->commit.n_writes; i++) {
+        const struct ff_write *write = &batch->commit.writes[i];
+
+        if (write->kind == FF_R_EXEC && !write->live && !write->deleted) {
+            ff_cells_forget_exec(engine, (const struct ff_exec *) batch->written[i]->stored->data);
+        }
+    }
     engine->stats.commits++;
     finish(engine, batch);
 }

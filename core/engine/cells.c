@@ -66,6 +66,9 @@ ff_cell_get(struct ff_engine *engine, enum ff_record kind, const struct ff_key *
     ident[0] = (uint8_t) kind;
     memcpy(ident + 1, key->b, key->n);
     HASH_FIND(hh, engine->cells, ident, n, cell);
+    if (cell != NULL && cell->read_in == engine->open->number) {
+        return cell; /* near the end of the list already */
+    }
     if (cell != NULL) {
         TAILQ_REMOVE(&engine->lru, cell, lru);
     } else {
@@ -210,6 +213,35 @@ static bool
 cell_is_idle(const struct cell *cell)
 {
     return cell->base == NULL && cell->open == NULL && !cell->wanted && !cell->listed;
+}
+
+static void
+forget(struct ff_engine *engine, enum ff_record kind, const struct ff_key *key)
+{
+    uint8_t ident[1 + FF_KEY_MAX];
+    struct cell *cell = NULL;
+
+    ident[0] = (uint8_t) kind;
+    memcpy(ident + 1, key->b, key->n);
+    HASH_FIND(hh, engine->cells, ident, 1u + key->n, cell);
+    if (cell != NULL && cell_is_idle(cell)) {
+        cell_free(engine, cell);
+    }
+}
+
+void
+ff_cells_forget_exec(struct ff_engine *engine, const struct ff_exec *exec)
+{
+    struct ff_key key = ff_key_eid(&exec->execution_id), attempt;
+
+    forget(engine, FF_R_EXEC_INPUT, &key);
+    forget(engine, FF_R_EXEC_TAGS, &key);
+    forget(engine, FF_R_EXEC_RESULT, &key);
+    if (exec->current_attempt_index.is) {
+        attempt = ff_key_attempt(&exec->execution_id, exec->current_attempt_index.v);
+        forget(engine, FF_R_ATTEMPT, &attempt);
+    }
+    forget(engine, FF_R_EXEC, &key); /* last: exec points into it */
 }
 
 void

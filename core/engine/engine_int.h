@@ -245,6 +245,8 @@ void ff_cells_settle(struct ff_engine *engine);
 /* Frees what no batch uses beyond the cache's bound; on a shared store all that is older than the
  * open batch. */
 void ff_cells_evict(struct ff_engine *engine);
+/* An execution has ended: what is kept of it is seldom asked for again, and makes room. */
+void ff_cells_forget_exec(struct ff_engine *engine, const struct ff_exec *exec);
 /* Forgets everything, the batches' versions too. */
 void ff_cells_clear(struct ff_engine *engine);
 
