@@ -15,6 +15,7 @@ struct bench_options {
     uint32_t batch;       /* executions of one claim_many */
     uint32_t payload;     /* bytes of input */
     uint32_t connections; /* that the workers share */
+    uint32_t window;      /* frames under way on one; 0: the library's default */
     double seconds;       /* of one variant, after a warm-up of a fifth of it */
     bool json;
 };
@@ -29,6 +30,8 @@ struct bench_daemon {
 void bench_daemon_start(struct bench_daemon *daemon, const struct bench_options *options);
 /* Stops it in order, and removes the directory. */
 void bench_daemon_stop(struct bench_daemon *daemon);
+/* Processor time it has used, all threads. */
+double bench_daemon_cpu_us(const struct bench_daemon *daemon);
 /* Kibibytes of memory it holds (VmRSS). */
 uint64_t bench_daemon_rss_kib(const struct bench_daemon *daemon);
 

@@ -109,6 +109,28 @@ bench_daemon_stop(struct bench_daemon *daemon)
     }
 }
 
+double
+bench_daemon_cpu_us(const struct bench_daemon *daemon)
+{
+    char path[64], text[1024] = { 0 };
+    unsigned long user = 0, system = 0;
+    FILE *file = NULL;
+    const char *at = NULL;
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int) daemon->pid);
+    file = fopen(path, "r");
+    if (file != NULL) {
+        text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+        fclose(file);
+    }
+    at = strrchr(text, ')'); /* the name may hold anything */
+    if (at == NULL ||
+        sscanf(at, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system) != 2) {
+        return 0;
+    }
+    return (double) (user + system) * 1e6 / (double) sysconf(_SC_CLK_TCK);
+}
+
 uint64_t
 bench_daemon_rss_kib(const struct bench_daemon *daemon)
 {

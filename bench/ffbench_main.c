@@ -23,6 +23,7 @@ static const struct argp_option argp_options[] = {
     { "batch", 'b', "N", 0, "executions of one claim_many (32)", 0 },
     { "payload", 'p', "BYTES", 0, "input of an execution (300)", 0 },
     { "connections", 'c', "N", 0, "connections that the workers share (1)", 0 },
+    { "window", 'W', "N", 0, "messages under way on a connection (the library's default)", 0 },
     { "seconds", 't', "S", 0, "length of a variant (5)", 0 },
     { 0 },
 };
@@ -71,6 +72,9 @@ parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case 'c':
         options->connections = number(arg, 16, state);
+        return 0;
+    case 'W':
+        options->window = number(arg, 60, state);
         return 0;
     case 't':
         options->seconds = number(arg, 3600, state);

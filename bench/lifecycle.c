@@ -2,6 +2,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "bench/bench.h"
 
@@ -75,8 +77,8 @@ one_lifecycle(struct worker *worker)
     claim.worker_id = ff_cstr("bench");
     claim.worker_instance_id = ff_cstr(worker->name);
     claim.lease_ttl_ms = 60000;
-    claim.block_ms = 5000;
     claim.include_reclaimable = true;
+    /* There is one for everybody: each has made one. A call that would wait travels alone. */
     check(ff_client_claim(worker->client, &claim, &claimed, &answer), &answer, "claim");
     if (strcmp(claimed.outcome, "claimed") != 0) {
         bench_die("claim: %s", claimed.outcome);
@@ -149,7 +151,6 @@ claim_and_complete(struct worker *worker, uint32_t n)
     claim.worker_id = ff_cstr("bench");
     claim.worker_instance_id = ff_cstr(worker->name);
     claim.lease_ttl_ms = 60000;
-    claim.block_ms = 5000;
     claim.include_reclaimable = true;
     claim.include_context = true;
     claim.max = n;
@@ -197,6 +198,35 @@ run_batched(void *arg)
 
 /* ---- the crew ---- */
 
+static double
+own_cpu_us(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (double) now.tv_sec * 1e6 + (double) now.tv_nsec / 1e3;
+}
+
+static void
+await_time(double at_us)
+{
+    double left_us = at_us - bench_now_us();
+
+    if (left_us > 0) {
+        usleep((useconds_t) left_us);
+    }
+}
+
+static void
+report_cpu(const struct bench_options *options, const char *variant, const char *who, double us,
+           size_t n)
+{
+    char name[64];
+
+    snprintf(name, sizeof(name), "%s_%s", variant, who);
+    bench_report_figure(options, "lifecycle", name, n == 0 ? 0 : us / (double) n, "cpu_us_each");
+}
+
 static void
 run_crew(const struct bench_options *options, const char *variant, void *(*run)(void *) )
 {
@@ -206,6 +236,7 @@ run_crew(const struct bench_options *options, const char *variant, void *(*run)(
     struct crew crew = { .options = options };
     char *payload = malloc(options->payload + 1);
     struct ff_fault fault = { 0 };
+    double daemon_us = 0, own_us = 0;
 
     if (workers == NULL || payload == NULL) {
         bench_die("out of memory");
@@ -214,7 +245,7 @@ run_crew(const struct bench_options *options, const char *variant, void *(*run)(
     crew.payload = payload;
     bench_daemon_start(&daemon, options);
     for (uint32_t i = 0; i < options->connections; i++) {
-        struct ff_client_options client = { .address = daemon.address };
+        struct ff_client_options client = { .address = daemon.address, .window = options->window };
 
         if (ff_client_open(&client, &crew.clients[i], &fault) != FF_E_OK) {
             bench_die("cannot open a client");
@@ -230,6 +261,9 @@ run_crew(const struct bench_options *options, const char *variant, void *(*run)(
         pthread_cond_init(&workers[i].cond, NULL);
         pthread_create(&workers[i].thread, NULL, run, &workers[i]);
     }
+    await_time(crew.measure_from_us);
+    daemon_us = bench_daemon_cpu_us(&daemon);
+    own_us = own_cpu_us();
     for (uint32_t i = 0; i < options->workers; i++) {
         pthread_join(workers[i].thread, NULL);
         bench_samples_merge(&all, &workers[i].samples);
@@ -239,6 +273,8 @@ run_crew(const struct bench_options *options, const char *variant, void *(*run)(
         ff_client_close(crew.clients[i]);
     }
     bench_report(options, "lifecycle", variant, &all, options->seconds);
+    report_cpu(options, variant, "broker", bench_daemon_cpu_us(&daemon) - daemon_us, all.n);
+    report_cpu(options, variant, "client", own_cpu_us() - own_us, all.n);
     bench_samples_done(&all);
     bench_daemon_stop(&daemon);
     free(payload);

@@ -126,7 +126,7 @@ bench_report_figure(const struct bench_options *options, const char *scenario, c
     char key[64];
 
     if (!options->json) {
-        printf("%-10s %-16s %11.1f %s\n", scenario, name, value, unit);
+        printf("%-10s %-20s %7.1f %s\n", scenario, name, value, unit);
         fflush(stdout);
         return;
     }
