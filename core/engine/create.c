@@ -187,7 +187,7 @@ put_input(struct ff_txn *txn, const struct ff_create_execution_args *args,
         .policy = (struct ff_policy *) policy, /* only read */
     };
 
-    return ff_txn_put_exec_input(txn, &input);
+    return ff_txn_put_new(txn, FF_R_EXEC_INPUT, &input);
 }
 
 static ff_err
@@ -203,7 +203,7 @@ put_tags(struct ff_txn *txn, const struct ff_create_execution_args *args,
     for (uint32_t i = 0; i < stored.tags.n; i++) {
         ff_event_tag(txn, exec, "attached", &stored.tags.v[i], stored.tags);
     }
-    return ff_txn_put_exec_tags(txn, &stored);
+    return ff_txn_put_new(txn, FF_R_EXEC_TAGS, &stored);
 }
 
 static ff_err

@@ -37,7 +37,7 @@ complete(struct ff_txn *txn, const struct ff_eid *id, const struct ff_gate *gate
                                          .result = with->payload,
                                          .result_encoding = with->encoding };
 
-        FF_TRY(ff_txn_put_exec_result(txn, &stored));
+        FF_TRY(ff_txn_put_new(txn, FF_R_EXEC_RESULT, &stored)); /* a replay removes it */
     }
     FF_TRY(ff_lease_release(txn, &exec, &note));
     return ff_exec_end(txn, &exec, FF_OUTCOME_SUCCESS);

@@ -117,7 +117,7 @@ begin_attempt(struct ff_txn *txn, struct ff_exec *exec, const struct ff_taker *t
     attempt->lease_epoch = exec->current_lease_epoch;
     attempt->worker_id = taker->worker_id;
     attempt->worker_instance_id = taker->worker_instance_id;
-    FF_TRY(ff_txn_put_attempt(txn, attempt));
+    FF_TRY(ff_txn_put_new(txn, FF_R_ATTEMPT, attempt)); /* indices are never used twice */
     return ff_exec_save(txn, exec, FF_EXEC_MOVED);
 }
 

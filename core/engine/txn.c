@@ -92,6 +92,18 @@ ff_txn_put(struct ff_txn *txn, enum ff_record kind, const void *record)
 }
 
 ff_err
+ff_txn_put_new(struct ff_txn *txn, enum ff_record kind, const void *record)
+{
+    struct ff_key key = ff_record_key(kind, record);
+    struct cell *cell = ff_cell_get(txn->engine, kind, &key);
+
+    if (ff_cell_top(cell) == NULL && !cell->wanted) {
+        ff_cell_store(txn->engine, cell, ff_row_new(kind, NULL), 0);
+    }
+    return ff_txn_put(txn, kind, record);
+}
+
+ff_err
 ff_txn_remove(struct ff_txn *txn, enum ff_record kind, const struct ff_key *key)
 {
     struct cell *cell = NULL;

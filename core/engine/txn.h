@@ -43,6 +43,9 @@ FF_MUST_USE ff_err ff_txn_find(struct ff_txn *txn, enum ff_record kind, const st
                                void *out, bool *found);
 /* Writes the record under its own key; index changes are derived from it. */
 FF_MUST_USE ff_err ff_txn_put(struct ff_txn *txn, enum ff_record kind, const void *record);
+/* The same of a record that cannot be there yet, because what it belongs to has just been made: it
+ * is not looked up first. On a shared store a mistake is a conflict; on another it overwrites. */
+FF_MUST_USE ff_err ff_txn_put_new(struct ff_txn *txn, enum ff_record kind, const void *record);
 /* Removes it, if it is there. FF_E_PENDING. */
 FF_MUST_USE ff_err ff_txn_remove(struct ff_txn *txn, enum ff_record kind, const struct ff_key *key);
 
