@@ -111,6 +111,11 @@ const char *ff_op_class_name(enum ff_op_class class);
 /* NULL: no operation of this name. */
 const struct ff_op_info *ff_op_find(struct ff_str name);
 
+/* An operation as list_ops tells it (00 §5). Lists and default values live in the arena. */
+struct ff_op_entry ff_op_describe(enum ff_op op, struct ff_arena *arena);
+/* The name of an enum ff_type in the words of 00 §3. */
+const char *ff_type_word(uint8_t type);
+
 /* What every operation accepts beside its own arguments (01 §1.1). An operation that declares
  * `partition` or `lane_id` itself gets them as its own. */
 struct ff_common_args {
