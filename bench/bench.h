@@ -8,7 +8,7 @@
 #include "workers/flowfabric.h"
 
 /* What the command line says. */
-struct bench_options {
+struct ff_bench_options {
     const char *store; /* FF_STORE; NULL: sqlite in the bench's own directory */
     const char *dir;   /* for it; removed at the end. NULL: one under /tmp */
     uint32_t workers;
@@ -21,45 +21,45 @@ struct bench_options {
 };
 
 /* ---- daemon.c: a broker in a directory of its own ---- */
-struct bench_daemon {
+struct ff_bench_daemon {
     char dir[256];
     char address[300]; /* of the worker socket */
     pid_t pid;
 };
 /* Starts flowfabricd beside this executable and waits until it is ready. Exits on failure. */
-void bench_daemon_start(struct bench_daemon *daemon, const struct bench_options *options);
+void ff_bench_daemon_start(struct ff_bench_daemon *daemon, const struct ff_bench_options *options);
 /* Stops it in order, and removes the directory. */
-void bench_daemon_stop(struct bench_daemon *daemon);
+void ff_bench_daemon_stop(struct ff_bench_daemon *daemon);
 /* Processor time it has used, all threads. */
-double bench_daemon_cpu_us(const struct bench_daemon *daemon);
+double ff_bench_daemon_cpu_us(const struct ff_bench_daemon *daemon);
 /* Kibibytes of memory it holds (VmRSS). */
-uint64_t bench_daemon_rss_kib(const struct bench_daemon *daemon);
+uint64_t ff_bench_daemon_rss_kib(const struct ff_bench_daemon *daemon);
 
 /* ---- samples.c: durations in microseconds ---- */
-struct bench_samples {
+struct ff_bench_samples {
     double *v;
     size_t n, room;
 };
-void bench_samples_add(struct bench_samples *samples, double us);
-void bench_samples_merge(struct bench_samples *into, const struct bench_samples *from);
-void bench_samples_done(struct bench_samples *samples);
-double bench_now_us(void);
+void ff_bench_samples_add(struct ff_bench_samples *samples, double us);
+void ff_bench_samples_merge(struct ff_bench_samples *into, const struct ff_bench_samples *from);
+void ff_bench_samples_done(struct ff_bench_samples *samples);
+double ff_bench_now_us(void);
 
 /* One measured variant. seconds: of the measured part. Prints it, or keeps it for the JSON. */
-void bench_report(const struct bench_options *options, const char *scenario, const char *variant,
-                  struct bench_samples *samples, double seconds);
+void ff_bench_report(const struct ff_bench_options *options, const char *scenario,
+                     const char *variant, struct ff_bench_samples *samples, double seconds);
 /* A plain figure beside the variants. */
-void bench_report_figure(const struct bench_options *options, const char *scenario,
-                         const char *name, double value, const char *unit);
+void ff_bench_report_figure(const struct ff_bench_options *options, const char *scenario,
+                            const char *name, double value, const char *unit);
 /* Prints what was kept: {scenario: {variant: {…}}}. */
-void bench_report_end(const struct bench_options *options);
+void ff_bench_report_end(const struct ff_bench_options *options);
 
 /* ---- scenarios ---- */
-int bench_lifecycle(const struct bench_options *options);
-int bench_raw(const struct bench_options *options);
+int ff_bench_lifecycle(const struct ff_bench_options *options);
+int ff_bench_raw(const struct ff_bench_options *options);
 
-void bench_die(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
+void ff_bench_die(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
 /* A new execution id of lane "default". Any thread. */
-struct ff_eid bench_eid(void);
+struct ff_eid ff_bench_eid(void);
 
 #endif

@@ -1,3 +1,6 @@
+/* daemon.c: starts, watches and stops the broker that a scenario measures. It is the executable
+ * that stands beside ffbench, run with a configuration in a directory of its own, so that nothing
+ * else on the machine is touched. */
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -12,7 +15,7 @@
 #include "bench/bench.h"
 
 void
-bench_die(const char *fmt, ...)
+ff_bench_die(const char *fmt, ...)
 {
     va_list ap;
 
@@ -25,15 +28,15 @@ bench_die(const char *fmt, ...)
 }
 
 static void
-write_config(const struct bench_daemon *daemon, const struct bench_options *options, char *path,
-             size_t size)
+write_config(const struct ff_bench_daemon *daemon, const struct ff_bench_options *options,
+             char *path, size_t size)
 {
     FILE *file = NULL;
 
     snprintf(path, size, "%s/flowfabric.conf", daemon->dir);
     file = fopen(path, "w");
     if (file == NULL) {
-        bench_die("cannot write %s: %s", path, strerror(errno));
+        ff_bench_die("cannot write %s: %s", path, strerror(errno));
     }
     fprintf(file, "runtime_dir = \"%s/run\"\nstate_dir = \"%s/state\"\nlog_level = warn\n",
             daemon->dir, daemon->dir);
@@ -63,7 +66,7 @@ exec_daemon(const char *config, int ready_fd)
 }
 
 void
-bench_daemon_start(struct bench_daemon *daemon, const struct bench_options *options)
+ff_bench_daemon_start(struct ff_bench_daemon *daemon, const struct ff_bench_options *options)
 {
     char config[PATH_MAX], byte = 0;
     int fds[2];
@@ -71,7 +74,7 @@ bench_daemon_start(struct bench_daemon *daemon, const struct bench_options *opti
     snprintf(daemon->dir, sizeof(daemon->dir), "%s/ffbench.XXXXXX",
              options->dir == NULL ? "/tmp" : options->dir);
     if (mkdtemp(daemon->dir) == NULL || pipe(fds) != 0) {
-        bench_die("cannot make %s: %s", daemon->dir, strerror(errno));
+        ff_bench_die("cannot make %s: %s", daemon->dir, strerror(errno));
     }
     write_config(daemon, options, config, sizeof(config));
     daemon->pid = fork();
@@ -81,7 +84,7 @@ bench_daemon_start(struct bench_daemon *daemon, const struct bench_options *opti
     }
     close(fds[1]);
     if (daemon->pid < 0 || read(fds[0], &byte, 1) != 1) {
-        bench_die("the broker did not start; its log is above");
+        ff_bench_die("the broker did not start; its log is above");
     }
     close(fds[0]);
     snprintf(daemon->address, sizeof(daemon->address), "ipc://%s/run/worker.sock", daemon->dir);
@@ -97,7 +100,7 @@ remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
 }
 
 void
-bench_daemon_stop(struct bench_daemon *daemon)
+ff_bench_daemon_stop(struct ff_bench_daemon *daemon)
 {
     int status = 0;
 
@@ -105,12 +108,12 @@ bench_daemon_stop(struct bench_daemon *daemon)
     waitpid(daemon->pid, &status, 0);
     nftw(daemon->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-        bench_die("the broker ended badly (status %d)", status);
+        ff_bench_die("the broker ended badly (status %d)", status);
     }
 }
 
 double
-bench_daemon_cpu_us(const struct bench_daemon *daemon)
+ff_bench_daemon_cpu_us(const struct ff_bench_daemon *daemon)
 {
     char path[64], text[1024] = { 0 };
     unsigned long user = 0, system = 0;
@@ -132,7 +135,7 @@ bench_daemon_cpu_us(const struct bench_daemon *daemon)
 }
 
 uint64_t
-bench_daemon_rss_kib(const struct bench_daemon *daemon)
+ff_bench_daemon_rss_kib(const struct ff_bench_daemon *daemon)
 {
     char path[64], line[256];
     unsigned long long kib = 0;

@@ -29,7 +29,7 @@ static const struct argp_option argp_options[] = {
 };
 
 struct command {
-    struct bench_options options;
+    struct ff_bench_options options;
     const char *scenario;
 };
 
@@ -49,7 +49,7 @@ static error_t
 parse_option(int key, char *arg, struct argp_state *state)
 {
     struct command *command = state->input;
-    struct bench_options *options = &command->options;
+    struct ff_bench_options *options = &command->options;
 
     switch (key) {
     case 'j':
@@ -89,10 +89,10 @@ parse_option(int key, char *arg, struct argp_state *state)
 
 static const struct scenario {
     const char *name;
-    int (*run)(const struct bench_options *options);
+    int (*run)(const struct ff_bench_options *options);
 } scenarios[] = {
-    { "raw", bench_raw },
-    { "lifecycle", bench_lifecycle },
+    { "raw", ff_bench_raw },
+    { "lifecycle", ff_bench_lifecycle },
 };
 
 int
@@ -118,8 +118,8 @@ main(int argc, char **argv)
         }
     }
     if (!any) {
-        bench_die("there is no scenario '%s'; see ffbench --help", command.scenario);
+        ff_bench_die("there is no scenario '%s'; see ffbench --help", command.scenario);
     }
-    bench_report_end(&command.options);
+    ff_bench_report_end(&command.options);
     return 0;
 }

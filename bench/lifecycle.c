@@ -11,7 +11,7 @@
 #define BATCH_MAX 256
 
 struct crew {
-    const struct bench_options *options;
+    const struct ff_bench_options *options;
     struct ff_client *clients[CONNECTIONS_MAX];
     const char *payload;
     double measure_from_us, until_us;
@@ -22,7 +22,7 @@ struct worker {
     const struct crew *crew;
     struct ff_client *client;
     char name[32];
-    struct bench_samples samples;
+    struct ff_bench_samples samples;
     /* answers of a batch */
     pthread_mutex_t mutex;
     pthread_cond_t cond;
@@ -34,7 +34,7 @@ static void
 check(ff_err err, struct ff_answer *answer, const char *what)
 {
     if (err != FF_E_OK) {
-        bench_die("%s: %s", what, ff_answer_text(answer));
+        ff_bench_die("%s: %s", what, ff_answer_text(answer));
     }
 }
 
@@ -42,7 +42,7 @@ static struct ff_create_execution_args
 create_args(const struct crew *crew)
 {
     return (struct ff_create_execution_args){
-        .execution_id = bench_eid(),
+        .execution_id = ff_bench_eid(),
         .namespace = ff_cstr("bench"),
         .lane_id = ff_cstr("default"),
         .execution_kind = ff_cstr("bench"),
@@ -81,7 +81,7 @@ one_lifecycle(struct worker *worker)
     /* There is one for everybody: each has made one. A call that would wait travels alone. */
     check(ff_client_claim(worker->client, &claim, &claimed, &answer), &answer, "claim");
     if (strcmp(claimed.outcome, "claimed") != 0) {
-        bench_die("claim: %s", claimed.outcome);
+        ff_bench_die("claim: %s", claimed.outcome);
     }
     complete.handle = *claimed.handle;
     complete.payload = ff_cstr("done");
@@ -92,14 +92,14 @@ static void *
 run_single(void *arg)
 {
     struct worker *worker = arg;
-    double begun = bench_now_us();
+    double begun = ff_bench_now_us();
 
     while (begun < worker->crew->until_us) {
         one_lifecycle(worker);
         if (measured(worker->crew, begun)) {
-            bench_samples_add(&worker->samples, bench_now_us() - begun);
+            ff_bench_samples_add(&worker->samples, ff_bench_now_us() - begun);
         }
-        begun = bench_now_us();
+        begun = ff_bench_now_us();
     }
     return NULL;
 }
@@ -112,7 +112,7 @@ on_answer(void *ctx, struct ff_answer *answer)
     struct worker *worker = ctx;
 
     if (answer->fault.code != FF_E_OK) {
-        bench_die("batch: %s", ff_answer_text(answer));
+        ff_bench_die("batch: %s", ff_answer_text(answer));
     }
     ff_answer_done(answer);
     pthread_mutex_lock(&worker->mutex);
@@ -175,7 +175,7 @@ run_batched(void *arg)
 {
     struct worker *worker = arg;
     uint32_t batch = worker->crew->options->batch;
-    double begun = bench_now_us();
+    double begun = ff_bench_now_us();
 
     while (begun < worker->crew->until_us) {
         expect_answers(worker, batch);
@@ -189,9 +189,9 @@ run_batched(void *arg)
             left -= claim_and_complete(worker, left);
         }
         for (uint32_t i = 0; measured(worker->crew, begun) && i < batch; i++) {
-            bench_samples_add(&worker->samples, bench_now_us() - begun);
+            ff_bench_samples_add(&worker->samples, ff_bench_now_us() - begun);
         }
-        begun = bench_now_us();
+        begun = ff_bench_now_us();
     }
     return NULL;
 }
@@ -210,7 +210,7 @@ own_cpu_us(void)
 static void
 await_time(double at_us)
 {
-    double left_us = at_us - bench_now_us();
+    double left_us = at_us - ff_bench_now_us();
 
     if (left_us > 0) {
         usleep((useconds_t) left_us);
@@ -218,40 +218,40 @@ await_time(double at_us)
 }
 
 static void
-report_cpu(const struct bench_options *options, const char *variant, const char *who, double us,
+report_cpu(const struct ff_bench_options *options, const char *variant, const char *who, double us,
            size_t n)
 {
     char name[64];
 
     snprintf(name, sizeof(name), "%s_%s", variant, who);
-    bench_report_figure(options, "lifecycle", name, n == 0 ? 0 : us / (double) n, "cpu_us_each");
+    ff_bench_report_figure(options, "lifecycle", name, n == 0 ? 0 : us / (double) n, "cpu_us_each");
 }
 
 static void
-run_crew(const struct bench_options *options, const char *variant, void *(*run)(void *) )
+run_crew(const struct ff_bench_options *options, const char *variant, void *(*run)(void *) )
 {
     struct worker *workers = calloc(options->workers, sizeof(*workers));
-    struct bench_samples all = { 0 };
-    struct bench_daemon daemon = { 0 };
+    struct ff_bench_samples all = { 0 };
+    struct ff_bench_daemon daemon = { 0 };
     struct crew crew = { .options = options };
     char *payload = malloc(options->payload + 1);
     struct ff_fault fault = { 0 };
     double daemon_us = 0, own_us = 0;
 
     if (workers == NULL || payload == NULL) {
-        bench_die("out of memory");
+        ff_bench_die("out of memory");
     }
     memset(payload, 'x', options->payload);
     crew.payload = payload;
-    bench_daemon_start(&daemon, options);
+    ff_bench_daemon_start(&daemon, options);
     for (uint32_t i = 0; i < options->connections; i++) {
         struct ff_client_options client = { .address = daemon.address, .window = options->window };
 
         if (ff_client_open(&client, &crew.clients[i], &fault) != FF_E_OK) {
-            bench_die("cannot open a client");
+            ff_bench_die("cannot open a client");
         }
     }
-    crew.measure_from_us = bench_now_us() + options->seconds * 0.2e6;
+    crew.measure_from_us = ff_bench_now_us() + options->seconds * 0.2e6;
     crew.until_us = crew.measure_from_us + options->seconds * 1e6;
     for (uint32_t i = 0; i < options->workers; i++) {
         workers[i].crew = &crew;
@@ -262,29 +262,29 @@ run_crew(const struct bench_options *options, const char *variant, void *(*run)(
         pthread_create(&workers[i].thread, NULL, run, &workers[i]);
     }
     await_time(crew.measure_from_us);
-    daemon_us = bench_daemon_cpu_us(&daemon);
+    daemon_us = ff_bench_daemon_cpu_us(&daemon);
     own_us = own_cpu_us();
     for (uint32_t i = 0; i < options->workers; i++) {
         pthread_join(workers[i].thread, NULL);
-        bench_samples_merge(&all, &workers[i].samples);
-        bench_samples_done(&workers[i].samples);
+        ff_bench_samples_merge(&all, &workers[i].samples);
+        ff_bench_samples_done(&workers[i].samples);
     }
     for (uint32_t i = 0; i < options->connections; i++) {
         ff_client_close(crew.clients[i]);
     }
-    bench_report(options, "lifecycle", variant, &all, options->seconds);
-    report_cpu(options, variant, "broker", bench_daemon_cpu_us(&daemon) - daemon_us, all.n);
+    ff_bench_report(options, "lifecycle", variant, &all, options->seconds);
+    report_cpu(options, variant, "broker", ff_bench_daemon_cpu_us(&daemon) - daemon_us, all.n);
     report_cpu(options, variant, "client", own_cpu_us() - own_us, all.n);
-    bench_samples_done(&all);
-    bench_daemon_stop(&daemon);
+    ff_bench_samples_done(&all);
+    ff_bench_daemon_stop(&daemon);
     free(payload);
     free(workers);
 }
 
 int
-bench_lifecycle(const struct bench_options *options)
+ff_bench_lifecycle(const struct ff_bench_options *options)
 {
-    struct bench_options one = *options;
+    struct ff_bench_options one = *options;
 
     one.workers = one.connections = 1;
     run_crew(&one, "one_at_a_time", run_single);

@@ -18,7 +18,7 @@ static void
 must(int rv, const char *what)
 {
     if (rv != 0) {
-        bench_die("%s: %s", what, nng_strerror(rv));
+        ff_bench_die("%s: %s", what, nng_strerror(rv));
     }
 }
 
@@ -53,10 +53,10 @@ send_one(nng_socket socket, uint32_t id, const char *body, size_t size)
 }
 
 static void
-measure_nng(const struct bench_options *options, const char *name, size_t size)
+measure_nng(const struct ff_bench_options *options, const char *name, size_t size)
 {
     static char body[32768];
-    struct bench_samples samples = { 0 };
+    struct ff_bench_samples samples = { 0 };
     struct echo echo;
     nng_socket client;
     char address[64];
@@ -69,25 +69,25 @@ measure_nng(const struct bench_options *options, const char *name, size_t size)
     must(nng_req0_open_raw(&client), "socket");
     must(nng_dial(client, address, NULL, 0), "dial");
     pthread_create(&echo.thread, NULL, echo_run, &echo);
-    from = bench_now_us();
+    from = ff_bench_now_us();
     until = from + options->seconds * 0.5e6;
     for (uint32_t i = 0; i < OUTSTANDING; i++) {
-        sent_us[i] = bench_now_us();
+        sent_us[i] = ff_bench_now_us();
         send_one(client, next++, body, size);
     }
-    while (bench_now_us() < until) {
+    while (ff_bench_now_us() < until) {
         nng_msg *msg = NULL;
         uint32_t id = 0;
 
         must(nng_recvmsg(client, &msg, 0), "receive");
         must(nng_msg_header_chop_u32(msg, &id), "header");
         nng_msg_free(msg);
-        bench_samples_add(&samples, bench_now_us() - sent_us[id % OUTSTANDING]);
-        sent_us[id % OUTSTANDING] = bench_now_us();
+        ff_bench_samples_add(&samples, ff_bench_now_us() - sent_us[id % OUTSTANDING]);
+        sent_us[id % OUTSTANDING] = ff_bench_now_us();
         send_one(client, (id & 0x7fffffffu), body, size);
     }
-    bench_report(options, "raw", name, &samples, (bench_now_us() - from) / 1e6);
-    bench_samples_done(&samples);
+    ff_bench_report(options, "raw", name, &samples, (ff_bench_now_us() - from) / 1e6);
+    ff_bench_samples_done(&samples);
     nng_close(client);
     nng_close(echo.socket);
     pthread_join(echo.thread, NULL);
@@ -99,15 +99,15 @@ static void
 sql(sqlite3 *db, const char *text)
 {
     if (sqlite3_exec(db, text, NULL, NULL, NULL) != SQLITE_OK) {
-        bench_die("sqlite: %s", sqlite3_errmsg(db));
+        ff_bench_die("sqlite: %s", sqlite3_errmsg(db));
     }
 }
 
 /* Commits of 64 appended rows of 300 bytes each. */
 static void
-measure_sqlite(const struct bench_options *options)
+measure_sqlite(const struct ff_bench_options *options)
 {
-    struct bench_samples samples = { 0 };
+    struct ff_bench_samples samples = { 0 };
     char path[64], extra[80], row[300] = { 0 };
     sqlite3 *db = NULL;
     sqlite3_stmt *insert = NULL;
@@ -116,16 +116,16 @@ measure_sqlite(const struct bench_options *options)
     snprintf(path, sizeof(path), "%s/ffbench.%d.db", options->dir == NULL ? "/tmp" : options->dir,
              (int) getpid());
     if (sqlite3_open(path, &db) != SQLITE_OK) {
-        bench_die("sqlite: cannot open %s", path);
+        ff_bench_die("sqlite: cannot open %s", path);
     }
     sql(db, "PRAGMA journal_mode = WAL");
     sql(db, "PRAGMA synchronous = FULL");
     sql(db, "CREATE TABLE t (id INTEGER PRIMARY KEY, body BLOB)");
     sqlite3_prepare_v2(db, "INSERT INTO t (body) VALUES (?1)", -1, &insert, NULL);
-    from = bench_now_us();
+    from = ff_bench_now_us();
     until = from + options->seconds * 0.5e6;
-    while (bench_now_us() < until) {
-        double begun = bench_now_us();
+    while (ff_bench_now_us() < until) {
+        double begun = ff_bench_now_us();
 
         sql(db, "BEGIN");
         for (int i = 0; i < 64; i++) {
@@ -134,10 +134,10 @@ measure_sqlite(const struct bench_options *options)
             sqlite3_reset(insert);
         }
         sql(db, "COMMIT");
-        bench_samples_add(&samples, bench_now_us() - begun);
+        ff_bench_samples_add(&samples, ff_bench_now_us() - begun);
     }
-    bench_report(options, "raw", "sqlite_commit_64", &samples, (bench_now_us() - from) / 1e6);
-    bench_samples_done(&samples);
+    ff_bench_report(options, "raw", "sqlite_commit_64", &samples, (ff_bench_now_us() - from) / 1e6);
+    ff_bench_samples_done(&samples);
     sqlite3_finalize(insert);
     sqlite3_close(db);
     unlink(path);
@@ -148,7 +148,7 @@ measure_sqlite(const struct bench_options *options)
 }
 
 int
-bench_raw(const struct bench_options *options)
+ff_bench_raw(const struct ff_bench_options *options)
 {
     measure_nng(options, "nng_100_bytes", 100);
     measure_nng(options, "nng_20_kb", 20000);

@@ -1,3 +1,5 @@
+/* samples.c: durations, their percentiles, and the report. All samples are kept and sorted at the
+ * end: a run has some hundred thousands. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -12,7 +14,7 @@
 static json_t *kept;
 
 double
-bench_now_us(void)
+ff_bench_now_us(void)
 {
     struct timespec now;
 
@@ -21,7 +23,7 @@ bench_now_us(void)
 }
 
 struct ff_eid
-bench_eid(void)
+ff_bench_eid(void)
 {
     struct timespec now;
     uint8_t random[10];
@@ -37,31 +39,31 @@ bench_eid(void)
 /* ---- samples ---- */
 
 void
-bench_samples_add(struct bench_samples *samples, double us)
+ff_bench_samples_add(struct ff_bench_samples *samples, double us)
 {
     if (samples->n == samples->room) {
         samples->room = samples->room == 0 ? 4096 : samples->room * 2;
         samples->v = realloc(samples->v, samples->room * sizeof(*samples->v));
         if (samples->v == NULL) {
-            bench_die("out of memory");
+            ff_bench_die("out of memory");
         }
     }
     samples->v[samples->n++] = us;
 }
 
 void
-bench_samples_merge(struct bench_samples *into, const struct bench_samples *from)
+ff_bench_samples_merge(struct ff_bench_samples *into, const struct ff_bench_samples *from)
 {
     for (size_t i = 0; i < from->n; i++) {
-        bench_samples_add(into, from->v[i]);
+        ff_bench_samples_add(into, from->v[i]);
     }
 }
 
 void
-bench_samples_done(struct bench_samples *samples)
+ff_bench_samples_done(struct ff_bench_samples *samples)
 {
     free(samples->v);
-    *samples = (struct bench_samples){ 0 };
+    *samples = (struct ff_bench_samples){ 0 };
 }
 
 static int
@@ -73,7 +75,7 @@ ascending(const void *a, const void *b)
 }
 
 static double
-percentile(const struct bench_samples *samples, double p)
+percentile(const struct ff_bench_samples *samples, double p)
 {
     if (samples->n == 0) {
         return 0;
@@ -100,8 +102,8 @@ slot(const char *scenario)
 }
 
 void
-bench_report(const struct bench_options *options, const char *scenario, const char *variant,
-             struct bench_samples *samples, double seconds)
+ff_bench_report(const struct ff_bench_options *options, const char *scenario, const char *variant,
+                struct ff_bench_samples *samples, double seconds)
 {
     double per_second = (double) samples->n / seconds;
 
@@ -120,8 +122,8 @@ bench_report(const struct bench_options *options, const char *scenario, const ch
 }
 
 void
-bench_report_figure(const struct bench_options *options, const char *scenario, const char *name,
-                    double value, const char *unit)
+ff_bench_report_figure(const struct ff_bench_options *options, const char *scenario,
+                       const char *name, double value, const char *unit)
 {
     char key[64];
 
@@ -135,7 +137,7 @@ bench_report_figure(const struct bench_options *options, const char *scenario, c
 }
 
 void
-bench_report_end(const struct bench_options *options)
+ff_bench_report_end(const struct ff_bench_options *options)
 {
     if (options->json && kept != NULL) {
         json_dumpf(kept, stdout, JSON_INDENT(2));

@@ -1,0 +1,114 @@
+/* parts_int.h: what the files of the engine offer each other; included by engine_int.h, which has
+ * the structures. Each part is one file.
+ */
+#ifndef FF_CORE_ENGINE_PARTS_INT_H
+#define FF_CORE_ENGINE_PARTS_INT_H
+
+#include "core/engine/engine_int.h"
+
+/* ---- cells.c: records ---- */
+struct row *ff_cell_top(const struct cell *cell);
+struct cell *ff_cell_get(struct ff_engine *engine, enum ff_record kind, const struct ff_key *key);
+enum ff_record ff_cell_kind(const struct cell *cell);
+struct ff_key ff_cell_key(const struct cell *cell);
+/* Makes `row` (owned) what the store has. */
+void ff_cell_store(struct ff_engine *engine, struct cell *cell, struct row *row, uint64_t version);
+struct row *ff_row_new(enum ff_record kind, const void *record); /* record NULL: absent */
+void ff_row_unref(struct row *row);
+/* Makes `row` (owned) the open batch's version, with its index changes; remembers the old one. */
+void ff_cell_write(struct ff_engine *engine, struct cell *cell, struct row *row);
+/* Takes back what the running call wrote since `mark`. */
+void ff_cells_undo(struct ff_engine *engine);
+/* The running call is over: what it replaced is freed. */
+void ff_cells_settle(struct ff_engine *engine);
+/* Frees what no batch uses beyond the cache's bound; on a shared store all that is older than the
+ * open batch. */
+void ff_cells_evict(struct ff_engine *engine);
+/* An execution has ended: what is kept of it is seldom asked for again, and makes room. */
+void ff_cells_forget_exec(struct ff_engine *engine, const struct ff_exec *exec);
+/* Forgets everything, the batches' versions too. */
+void ff_cells_clear(struct ff_engine *engine);
+
+/* ---- spans.c: indexes ---- */
+struct span *ff_span_get(struct ff_engine *engine, enum ff_index index,
+                         const struct ff_scope *scope);
+/* The open batch adds or removes a position. */
+void ff_span_change(struct ff_engine *engine, const struct ff_index_key *key, bool add);
+/* The open batch's marks become the sealed one's. */
+void ff_marks_seal(struct batch *batch);
+/* A sealed batch is in the store, but the load under way may have looked before that. */
+void ff_marks_linger(struct ff_engine *engine, struct batch *batch);
+/* Marks of batches up to `up_to` are in the store, and every page read from here on shows them. */
+void ff_marks_release(struct ff_engine *engine, struct mark_list *marks, uint64_t up_to);
+/* The batch will never be committed. */
+void ff_marks_drop(struct ff_engine *engine, struct batch *batch);
+/* Takes an answered page want in; one whose load failed. */
+void ff_span_load(struct ff_engine *engine, const struct ff_want *want);
+void ff_span_unwant(struct ff_engine *engine, const struct ff_want *want);
+struct scopes *ff_scopes_get(struct ff_engine *engine, enum ff_index index,
+                             const struct ff_scope *prefix);
+void ff_scopes_load(struct ff_engine *engine, const struct ff_want *want);
+void ff_scopes_merge(struct ff_engine *engine, const struct scopes *scopes, struct ff_arena *arena,
+                     struct ff_scope_list *out);
+/* Pages live for one batch: they are to be read again. */
+void ff_spans_stale(struct ff_engine *engine);
+/* The first position behind `after` (NULL: from the start), the batches' changes included. The span
+ * tells how many are likely to be read (span->expect). */
+ff_err ff_span_next(struct ff_txn *txn, struct span *span, const struct ff_entry *after,
+                    struct ff_entry *out, bool *found);
+void ff_spans_clear(struct ff_engine *engine);
+
+/* ---- loads.c ---- */
+/* Notes what is to be loaded; on an immediate store loads it at once. FF_E_OK: it is there now;
+ * FF_E_PENDING; FF_E_CORRUPTION; on an immediate store also FF_E_TRANSPORT. */
+ff_err ff_want_cell(struct ff_engine *engine, struct cell *cell, struct ff_fault *fault);
+ff_err ff_want_page(struct ff_engine *engine, struct span *span, const struct ff_entry *after,
+                    uint32_t limit, struct ff_fault *fault);
+ff_err ff_want_scopes(struct ff_engine *engine, struct scopes *scopes, struct ff_fault *fault);
+/* The want was not answered. */
+void ff_unwant(struct ff_engine *engine, const struct ff_want *want);
+/* Sends the gathered wants off, if no load is under way. */
+bool ff_loads_start(struct ff_engine *engine);
+
+/* ---- batches.c ---- */
+void ff_batch_add(struct ff_engine *engine, struct ff_task *task, uint32_t call);
+bool ff_batch_full(const struct ff_engine *engine);
+/* Seals the open batch and sends it off, if none is under way. */
+bool ff_batch_start(struct ff_engine *engine);
+void ff_batch_init(struct batch *batch);
+void ff_batch_free(struct batch *batch);
+
+/* ---- tasks.c: running calls ---- */
+struct ff_task *ff_task_new(struct ff_engine *engine, struct ff_frame *frame);
+/* Puts it into the list that `state` names, at its end; out of the one it is in. */
+void ff_task_move(struct ff_engine *engine, struct ff_task *task, enum task_state state);
+/* Runs its calls until one has to wait, or the batch is full. */
+void ff_task_run(struct ff_engine *engine, struct ff_task *task);
+/* Answers its frame if all calls are done and durable. */
+void ff_task_settle(struct ff_engine *engine, struct ff_task *task);
+/* The call is answered with this fault, whatever it has been before. */
+void ff_task_answer_fault(struct ff_engine *engine, struct ff_task *task, uint32_t call,
+                          const struct ff_fault *fault);
+/* All calls from the present one on are answered with this fault, and the frame with them. */
+void ff_task_abandon(struct ff_engine *engine, struct ff_task *task, const struct ff_fault *fault);
+/* engine.c: runs what is queued. */
+void ff_engine_run_queue(struct ff_engine *engine);
+int64_t ff_engine_now(struct ff_engine *engine, struct ff_opt_i64 given_ms);
+
+/* ---- parking.c ---- */
+ff_err ff_park(struct ff_txn *txn, const struct ff_scope *topic, uint64_t block_ms,
+               int64_t wake_at_ms);
+/* After FF_E_PARKED: links the task in; and out again. */
+void ff_parking_link(struct ff_engine *engine, struct ff_task *task);
+void ff_parking_unlink(struct ff_engine *engine, struct ff_task *task);
+/* An index entry came to be that parked calls may wait for. */
+void ff_parking_note_add(struct ff_engine *engine, const struct ff_index_key *key);
+/* All that wait for this topic are worth judging again; NULL: all. */
+void ff_parking_wake(struct ff_engine *engine, const struct ff_scope *scope);
+/* Queues those whose time is over; runs those that something has happened for. True if any. */
+bool ff_parking_due(struct ff_engine *engine);
+bool ff_parking_judge(struct ff_engine *engine);
+int64_t ff_parking_wait_ms(const struct ff_engine *engine);
+void ff_parking_clear(struct ff_engine *engine);
+
+#endif
