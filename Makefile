@@ -2,6 +2,7 @@
 
 PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
+BENCH ?= all
 
 SOURCES = git ls-files -- '*.c' '*.h'
 
@@ -12,11 +13,12 @@ define build
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build test lint install clean
+.PHONY: help deps build test bench lint install clean
 
 help:
 	@echo 'make build    optimised: flowfabricd, ffctl, ffbench in build/bin/'
 	@echo 'make test     everything: sanitizers, a short fuzzing run, all tests (installs what it needs)'
+	@echo 'make bench    build, then build/bin/ffbench $(BENCH); BENCH="lifecycle --json" picks'
 	@echo 'make lint     clang-format (only looks) and clang-tidy'
 	@echo 'make install  build, then install under PREFIX=$(PREFIX) (DESTDIR is honoured)'
 	@echo 'make deps     install the Debian packages that are missing'
@@ -40,6 +42,9 @@ test: deps
 	ctest --preset asan --parallel $(JOBS)
 	ctest --preset fuzz --parallel $(JOBS)
 	ctest --preset dev --parallel $(JOBS)
+
+bench: build
+	build/bin/ffbench $(BENCH)
 
 lint: deps
 	$(call build,dev,build-dev)

@@ -28,8 +28,8 @@
 FF_MUST_USE ff_err ff_msgpack_parse(struct ff_str bytes, msgpack_zone *zone, msgpack_object *out,
                                     struct ff_fault *fault);
 
-/* Takes the first value off `rest` and returns its bytes; p is NULL, and rest unchanged, where there
- * is no whole one. Nothing is checked but lengths. */
+/* Takes the first value off `rest` and returns its bytes; p is NULL, and rest unchanged, where
+ * there is no whole one. Nothing is checked but lengths. */
 struct ff_str ff_msgpack_take(struct ff_str *rest);
 
 /* A packer that writes into a growing buffer. */
