@@ -22,9 +22,10 @@
 /* ---- raw msgpack ---- */
 
 /* Parses exactly one msgpack value that fills `bytes`. The tree lives in `zone`, its texts point
- * into bytes. Before anything is allocated, lengths are checked against the message, nesting
- * against FF_MSGPACK_DEPTH_MAX, and texts are checked to be UTF-8. FF_E_MALFORMED_FRAME {reason}:
- * truncated, trailing_bytes, too_deep, invalid_utf8, ext_type. */
+ * into bytes. Lengths are checked against the message before room is made for them, nesting against
+ * FF_MSGPACK_DEPTH_MAX, and texts are checked to be UTF-8. *out is of no use after a failure.
+ * FF_E_MALFORMED_FRAME {reason}: truncated, trailing_bytes, too_deep, invalid_utf8, ext_type,
+ * invalid_byte, too_many_values. */
 FF_MUST_USE ff_err ff_msgpack_parse(struct ff_str bytes, msgpack_zone *zone, msgpack_object *out,
                                     struct ff_fault *fault);
 
