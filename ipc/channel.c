@@ -1,5 +1,7 @@
 #include "ipc/server_int.h"
 
+#include "core/handle.h"
+
 /* ---- on nng's threads ---- */
 
 void
@@ -244,48 +246,15 @@ ff_channel_seen(struct ff_channel *channel, struct ff_str instance)
     }
 }
 
-/* Passes over a text of a handle (01 §8.2); false: the handle is too short for it. */
-static bool
-pass_text(struct ff_str *rest, struct ff_str *text_out)
+static void
+saw_handle(struct ff_channel *channel, const struct ff_handle *handle)
 {
-    uint32_t n = 0;
+    struct ff_handle_payload payload;
+    struct ff_fault fault;
 
-    if (rest->n < 4) {
-        return false;
+    if (ff_handle_decode(handle->opaque, &payload, &fault) == FF_E_OK) {
+        ff_channel_seen(channel, payload.worker_instance_id);
     }
-    for (uint32_t i = 4; i > 0; i--) {
-        n = n << 8 | (uint8_t) rest->p[i - 1];
-    }
-    if (rest->n - 4 < n) {
-        return false;
-    }
-    *text_out = ff_str(rest->p + 4, n);
-    *rest = ff_str(rest->p + 4 + n, rest->n - 4 - n);
-    return true;
-}
-
-static bool
-pass_bytes(struct ff_str *rest, uint32_t n)
-{
-    if (rest->n < n) {
-        return false;
-    }
-    *rest = ff_str(rest->p + n, rest->n - n);
-    return true;
-}
-
-/* The last field of a handle's payload; whether the rest is right is not asked here. */
-static struct ff_str
-handle_instance(struct ff_str opaque)
-{
-    struct ff_str text = { 0 };
-
-    if (pass_bytes(&opaque, 3) && pass_text(&opaque, &text) && pass_bytes(&opaque, 4) &&
-        pass_text(&opaque, &text) && pass_text(&opaque, &text) && pass_bytes(&opaque, 16) &&
-        pass_text(&opaque, &text) && pass_text(&opaque, &text)) {
-        return text;
-    }
-    return FF_NONE(ff_str);
 }
 
 /* An argument of class worker that says who acts; mark_worker_dead names another. */
@@ -304,7 +273,7 @@ ff_channel_saw_call(struct ff_channel *channel, const struct ff_call *call)
         if (field->type == FF_TYPE_WID && strcmp(field->name, "worker_instance_id") == 0) {
             ff_channel_seen(channel, *(const struct ff_str *) at);
         } else if (field->sub == &ff_desc_handle && (field->flags & FF_FIELD_OPT) == 0) {
-            ff_channel_seen(channel, handle_instance(((const struct ff_handle *) at)->opaque));
+            saw_handle(channel, at);
         }
     }
 }

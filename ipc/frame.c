@@ -18,32 +18,39 @@ wait_field(const struct ff_desc *args)
     return NULL;
 }
 
-static bool
-wants_wait(const struct ff_field *field, const void *at)
+static uint64_t
+flow_wait_ms(const struct ff_flow_wait *wait)
 {
-    const struct ff_flow_wait *const *wait = at;
+    if (wait == NULL || wait->kind == FF_FLOW_WAIT_NONE) {
+        return 0;
+    }
+    return wait->kind == FF_FLOW_WAIT_TIMEOUT && wait->timeout_ms.is ? wait->timeout_ms.v
+                                                                     : UINT64_MAX;
+}
 
+uint64_t
+ff_op_wait_ms(enum ff_op op, const void *args)
+{
+    const struct ff_field *field = NULL;
+    const void *at = NULL;
+
+    if ((ff_ops[op].flags & FF_OPF_BLOCKING) == 0) {
+        return 0;
+    }
+    field = wait_field(ff_ops[op].args);
+    if (field == NULL) {
+        return UINT64_MAX;
+    }
+    at = (const char *) args + field->offset;
     if (field->type == FF_TYPE_OBJ) {
-        return *wait != NULL && (*wait)->kind != FF_FLOW_WAIT_NONE;
+        return flow_wait_ms(*(const struct ff_flow_wait *const *) at);
     }
     if ((field->flags & FF_FIELD_OPT) != 0) {
         const struct ff_opt_u64 *some_ms = at;
 
-        return some_ms->is && some_ms->v > 0;
+        return some_ms->is ? some_ms->v : 0;
     }
-    return *(const uint64_t *) at > 0;
-}
-
-bool
-ff_op_may_wait(enum ff_op op, const void *args)
-{
-    const struct ff_field *field = NULL;
-
-    if ((ff_ops[op].flags & FF_OPF_BLOCKING) == 0) {
-        return false;
-    }
-    field = wait_field(ff_ops[op].args);
-    return field == NULL || wants_wait(field, (const char *) args + field->offset);
+    return *(const uint64_t *) at;
 }
 
 /* ---- reading requests ---- */
@@ -221,7 +228,7 @@ read_call(struct ff_request *out, uint32_t i, const msgpack_object *pair, struct
         return;
     }
     out->mutates = out->mutates || (info->flags & FF_OPF_MUTATING) != 0;
-    if (ff_op_may_wait(call->op, args)) {
+    if (ff_op_wait_ms(call->op, args) > 0) {
         out->may_wait = true;
         if (out->n > 1) {
             (void) ff_fail_input(&call->fault, "calls", "blocking_call_not_alone");

@@ -47,9 +47,9 @@ FF_MUST_USE ff_err ff_request_decode(struct ff_str bytes, uint32_t bytes_max, ms
 /* seq of a frame that is not read for want of room, 0 if it cannot be found. */
 uint64_t ff_request_seq(struct ff_str bytes);
 
-/* The operation may wait with these arguments: it is blocking, and its block_ms, grace_ms or wait
- * says so, or it has none of them. */
-bool ff_op_may_wait(enum ff_op op, const void *args);
+/* How long the operation may wait with these arguments: its block_ms, grace_ms or wait; 0 of one
+ * that does not block; UINT64_MAX if it does not say. wait_timeout 0 is treated as not waiting. */
+uint64_t ff_op_wait_ms(enum ff_op op, const void *args);
 
 /* Writes [1, client, seq, and the head of the list of n calls; ff_request_call appends each. client
  * NULL: no duplicate suppression. args: one msgpack map. */

@@ -82,7 +82,7 @@ flush(void *ctx)
     while (!rig->hold && i < rig->frames_n) {
         const struct ff_call *call = &rig->frames[i]->calls[0];
 
-        if (ff_op_may_wait(call->op, call->args)) {
+        if (ff_op_wait_ms(call->op, call->args) > 0) {
             i++; /* parked */
         } else {
             ff_rig_answer(rig, i);

@@ -1,5 +1,7 @@
 #include <stdio.h>
 
+#include "core/handle.h"
+
 #include "tests/ipc/rig.h"
 
 #define TAG(value)                                                                                 \
@@ -634,12 +636,11 @@ static struct ff_str
 renewal(void)
 {
     static char room[512];
-    static const char opaque[] = "\x02\x01\x10\x01\0\0\0e\0\0\0\0\x01\0\0\0a\x01\0\0\0l"
-                                 "12345678"
-                                 "12345678"
-                                 "\x01\0\0\0n\x03\0\0\0w-1";
-    struct ff_renew_args args = { .handle = { ff_cstr("b"), ff_cstr("fresh"),
-                                              ff_str(opaque, sizeof(opaque) - 1) } };
+    FF_SCOPED(ff_arena) arena = { 0 };
+    struct ff_handle_payload payload = { .tag = FF_HANDLE_MEMORY,
+                                         .lane_id = ff_cstr("l"),
+                                         .worker_instance_id = ff_cstr("w-1") };
+    struct ff_renew_args args = { .handle = ff_handle_make(FF_HANDLE_FRESH, &payload, &arena) };
     FF_SCOPED(ff_packer) one;
     FF_SCOPED(ff_packer) all;
 
