@@ -78,6 +78,7 @@ struct span {
     bool page_from_start; /* else: behind page_after */
     bool page_complete;   /* nothing behind its last entry */
     bool wanted;          /* page part of a load to come or under way */
+    uint32_t expect;      /* entries that the running call is likely to read */
     uint32_t want_at;     /* which want */
     struct ff_entry page_after;
     struct page_entry *page; /* ascending */

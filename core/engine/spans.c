@@ -412,10 +412,10 @@ choose(const struct span *span, uint32_t i, const struct mark *mark, struct ff_e
 }
 
 ff_err
-ff_span_next(struct ff_txn *txn, struct span *span, const struct ff_entry *after, uint32_t expect,
+ff_span_next(struct ff_txn *txn, struct span *span, const struct ff_entry *after,
              struct ff_entry *out, bool *found)
 {
-    uint32_t limit = expect + span->removed + 1;
+    uint32_t limit = span->expect + span->removed + 1;
 
     for (;;) {
         const struct ff_entry *from = after;

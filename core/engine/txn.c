@@ -123,7 +123,8 @@ ff_txn_next(struct ff_txn *txn, enum ff_index index, const struct ff_scope *scop
 {
     struct span *span = ff_span_get(txn->engine, index, scope);
 
-    return ff_span_next(txn, span, after, expect, out, found);
+    span->expect = expect;
+    return ff_span_next(txn, span, after, out, found);
 }
 
 ff_err
