@@ -14,6 +14,7 @@ struct ff_bench_options {
     uint32_t workers;
     uint32_t batch;       /* executions of one claim_many */
     uint32_t payload;     /* bytes of input */
+    uint32_t backlog;     /* executions that wait */
     uint32_t connections; /* that the workers share */
     uint32_t window;      /* frames under way on one; 0: the library's default */
     double seconds;       /* of one variant, after a warm-up of a fifth of it */
@@ -28,6 +29,8 @@ struct ff_bench_daemon {
 };
 /* Starts flowfabricd beside this executable and waits until it is ready. Exits on failure. */
 void ff_bench_daemon_start(struct ff_bench_daemon *daemon, const struct ff_bench_options *options);
+/* Stops it in order; it may be started again on what it leaves. */
+void ff_bench_daemon_pause(struct ff_bench_daemon *daemon);
 /* Stops it in order, and removes the directory. */
 void ff_bench_daemon_stop(struct ff_bench_daemon *daemon);
 /* Processor time it has used, all threads. */
@@ -56,6 +59,7 @@ void ff_bench_report_end(const struct ff_bench_options *options);
 
 /* ---- scenarios ---- */
 int ff_bench_lifecycle(const struct ff_bench_options *options);
+int ff_bench_backlog(const struct ff_bench_options *options);
 int ff_bench_raw(const struct ff_bench_options *options);
 
 void ff_bench_die(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));

@@ -71,12 +71,17 @@ ff_bench_daemon_start(struct ff_bench_daemon *daemon, const struct ff_bench_opti
     char config[PATH_MAX], byte = 0;
     int fds[2];
 
-    snprintf(daemon->dir, sizeof(daemon->dir), "%s/ffbench.XXXXXX",
-             options->dir == NULL ? "/tmp" : options->dir);
-    if (mkdtemp(daemon->dir) == NULL || pipe(fds) != 0) {
-        ff_bench_die("cannot make %s: %s", daemon->dir, strerror(errno));
+    if (daemon->dir[0] == '\0') { /* else it is started again on what it has left */
+        snprintf(daemon->dir, sizeof(daemon->dir), "%s/ffbench.XXXXXX",
+                 options->dir == NULL ? "/tmp" : options->dir);
+        if (mkdtemp(daemon->dir) == NULL) {
+            ff_bench_die("cannot make %s: %s", daemon->dir, strerror(errno));
+        }
     }
     write_config(daemon, options, config, sizeof(config));
+    if (pipe(fds) != 0) {
+        ff_bench_die("no pipe: %s", strerror(errno));
+    }
     daemon->pid = fork();
     if (daemon->pid == 0) {
         close(fds[0]);
@@ -102,11 +107,17 @@ remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
 void
 ff_bench_daemon_stop(struct ff_bench_daemon *daemon)
 {
+    ff_bench_daemon_pause(daemon);
+    nftw(daemon->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+void
+ff_bench_daemon_pause(struct ff_bench_daemon *daemon)
+{
     int status = 0;
 
     kill(daemon->pid, SIGTERM);
     waitpid(daemon->pid, &status, 0);
-    nftw(daemon->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
         ff_bench_die("the broker ended badly (status %d)", status);
     }

@@ -10,6 +10,7 @@ static const char doc[] =
     "Scenarios:\n"
     "  lifecycle   create, claim, complete: one at a time, one call in flight per worker,\n"
     "              and with claim_many and batched frames\n"
+    "  backlog     memory and start-up with many waiting executions\n"
     "  raw         what nng and SQLite do alone on this machine\n"
     "  all         all of them\n\n"
     "Figures: operations a second, and the 50th, 95th and 99th percentile of one, in\n"
@@ -23,6 +24,7 @@ static const struct argp_option argp_options[] = {
     { "batch", 'b', "N", 0, "executions of one claim_many (32)", 0 },
     { "payload", 'p', "BYTES", 0, "input of an execution (300)", 0 },
     { "connections", 'c', "N", 0, "connections that the workers share (1)", 0 },
+    { "backlog", 'n', "N", 0, "waiting executions of scenario backlog (1 000 000)", 0 },
     { "window", 'W', "N", 0, "messages under way on a connection (the library's default)", 0 },
     { "seconds", 't', "S", 0, "length of a variant (5)", 0 },
     { 0 },
@@ -73,6 +75,9 @@ parse_option(int key, char *arg, struct argp_state *state)
     case 'c':
         options->connections = number(arg, 16, state);
         return 0;
+    case 'n':
+        options->backlog = number(arg, 100000000, state);
+        return 0;
     case 'W':
         options->window = number(arg, 60, state);
         return 0;
@@ -93,6 +98,7 @@ static const struct scenario {
 } scenarios[] = {
     { "raw", ff_bench_raw },
     { "lifecycle", ff_bench_lifecycle },
+    { "backlog", ff_bench_backlog },
 };
 
 int
@@ -102,7 +108,12 @@ main(int argc, char **argv)
         .options = argp_options, .parser = parse_option, .args_doc = "SCENARIO", .doc = doc
     };
     struct command command = {
-        .options = { .workers = 16, .batch = 32, .payload = 300, .connections = 1, .seconds = 5 },
+        .options = { .workers = 16,
+                     .batch = 32,
+                     .payload = 300,
+                     .backlog = 1000000,
+                     .connections = 1,
+                     .seconds = 5 },
     };
     bool all = false, any = false;
 

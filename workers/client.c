@@ -145,7 +145,7 @@ ff_client_call_async(struct ff_client *client, enum ff_op op, const void *args,
     struct client_call *call = call_new(client, done, ctx);
 
     call->op = ff_ops[op].name;
-    call->waits = (ff_ops[op].flags & FF_OPF_BLOCKING) != 0 && ff_op_may_wait(op, args);
+    call->waits = ff_op_wait_ms(op, args) > 0;
     ff_encode(ff_ops[op].args, args, &call->args.pk);
     submit(client, call);
 }
