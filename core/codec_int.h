@@ -8,7 +8,7 @@
 #include "core/codec_rd.h"
 #include "core/codec_wr.h"
 
-/* Fields of a described struct; the tables stay well under it (codec_desc_test). */
+/* Fields of a described struct; the tables stay well under it, and it is asserted. */
 #define FF_FIELDS_MAX 128
 
 /* ---- members ---- */
