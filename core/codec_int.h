@@ -76,6 +76,11 @@ void ff_wr_member(struct ff_wr *wr, const struct ff_field *field, const void *p)
 FF_MUST_USE ff_err ff_decode_member(const struct ff_field *field, const msgpack_object *value,
                                     struct ff_arena *arena, void *record, struct ff_fault *fault);
 
+/* The stored form of any described struct, as ff_row_encode and ff_row_decode. */
+void ff_row_encode_as(const struct ff_desc *desc, const void *in, msgpack_packer *pk);
+FF_MUST_USE ff_err ff_row_decode_as(const struct ff_desc *desc, struct ff_str body,
+                                    struct ff_arena *arena, void *out, struct ff_fault *fault);
+
 /* JSON text to one member's value; field NULL: unguided. As ff_json_to_msgpack. */
 FF_MUST_USE ff_err ff_json_to_member(const struct ff_field *field, struct ff_str json,
                                      msgpack_packer *pk, struct ff_fault *fault);

@@ -160,13 +160,19 @@ row_members(struct ff_wr *wr, const struct ff_desc *desc, const uint8_t *in)
 }
 
 void
-ff_row_encode(enum ff_record kind, const void *record, msgpack_packer *pk)
+ff_row_encode_as(const struct ff_desc *desc, const void *in, msgpack_packer *pk)
 {
     struct ff_wr wr;
 
     ff_wr_init(&wr, pk);
-    row_members(&wr, ff_records[kind], record);
+    row_members(&wr, desc, in);
     ff_wr_flush(&wr);
+}
+
+void
+ff_row_encode(enum ff_record kind, const void *record, msgpack_packer *pk)
+{
+    ff_row_encode_as(ff_records[kind], record, pk);
 }
 
 /* ---- reading: false means that the row is damaged ---- */
@@ -534,18 +540,24 @@ get_members(struct row *row, const struct ff_desc *desc, uint8_t *out)
 }
 
 ff_err
-ff_row_decode(enum ff_record kind, struct ff_str body, struct ff_arena *arena, void *record_out,
-              struct ff_fault *fault)
+ff_row_decode_as(const struct ff_desc *desc, struct ff_str body, struct ff_arena *arena, void *out,
+                 struct ff_fault *fault)
 {
-    const struct ff_desc *desc = ff_records[kind];
     struct row row = { .rd = { (const uint8_t *) body.p, (const uint8_t *) body.p + body.n },
                        .arena = arena,
                        .field = "" };
 
-    memset(record_out, 0, desc->size);
-    if (get_members(&row, desc, record_out) && row.rd.p == row.rd.end) {
+    memset(out, 0, desc->size);
+    if (get_members(&row, desc, out) && row.rd.p == row.rd.end) {
         return FF_E_OK;
     }
     return ff_fail(fault, FF_E_CORRUPTION, ff_d_text("reason", "unreadable_record"),
                    ff_d_text("context", desc->name), ff_d_text("field", row.field));
+}
+
+ff_err
+ff_row_decode(enum ff_record kind, struct ff_str body, struct ff_arena *arena, void *record_out,
+              struct ff_fault *fault)
+{
+    return ff_row_decode_as(ff_records[kind], body, arena, record_out, fault);
 }

@@ -230,6 +230,57 @@ test_raw(void **state)
     ff_tree_done(&tree);
 }
 
+/* 01 §5.1: a policy has a code, a path and reasons of its own, and ignores what it does not know.
+ */
+static const struct policy_row {
+    const char *name;
+    const char *json;
+    const char *path; /* NULL: it is accepted */
+    const char *reason;
+} policy_rows[] = {
+    { "no map", "5", "", "not_object" },
+    { "unknown members", "{\"x\": 1, \"stream_policy\": {\"y\": []}}", NULL, NULL },
+    { "01 ex 29 no map inside", "{\"retry_policy\": 5}", "retry_policy", "not_object" },
+    { "01 ex 29 a word inside", "{\"retry_policy\": {\"backoff\": {\"type\": \"linear\"}}}",
+      "retry_policy.backoff.type", "unknown_value" },
+    { "no list", "{\"budget_ids\": {}}", "budget_ids", "not_array" },
+    { "a type inside goes before too many",
+      "{\"fallback_policy\": {\"tiers\": "
+      "[0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,"
+      "0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]}}",
+      "fallback_policy.tiers[0]", "not_object" },
+    { "a negative number", "{\"max_replay_count\": -1}", "max_replay_count", "out_of_range" },
+    { "a text for a number", "{\"max_replay_count\": \"1\"}", "max_replay_count", "wrong_type" },
+    { "no uuid", "{\"budget_ids\": [\"x\"]}", "budget_ids[0]", "wrong_type" },
+    { "a member is missing", "{\"fallback_policy\": {\"tiers\": [{\"provider\": \"p\"}]}}",
+      "fallback_policy.tiers[0].model", "wrong_type" },
+    { "null inside", "{\"retry_policy\": {\"backoff\": null}}", NULL, NULL },
+    { "a type goes before a value that stands first",
+      "{\"priority\": 99999999999, \"budget_ids\": [5]}", "budget_ids[0]", "wrong_type" },
+};
+
+static void
+test_policy(void **state)
+{
+    const struct policy_row *row = *state;
+    struct ff_tree tree;
+    struct ff_policy policy;
+    struct ff_fault fault = { 0 };
+    ff_err err = FF_E_OK;
+
+    ff_tree_json(&tree, NULL, row->json);
+    err = ff_decode(&ff_desc_policy, &tree.root, &tree.arena, NULL, FF_E_INVALID_POLICY_JSON,
+                    &policy, &fault);
+    if (row->path == NULL) {
+        assert_int_equal(err, FF_E_OK);
+    } else {
+        assert_int_equal(err, FF_E_INVALID_POLICY_JSON);
+        assert_detail_str(&fault, "path", row->path);
+        assert_detail_str(&fault, "reason", row->reason);
+    }
+    ff_tree_done(&tree);
+}
+
 /* ---- what comes out ---- */
 
 static void
@@ -459,7 +510,8 @@ test_a_long_unknown_name_is_cut(void **state)
 int
 main(void)
 {
-    static const struct ff_rows tables[] = { FF_ROWS(rows, test_row), FF_ROWS(raw_rows, test_raw) };
+    static const struct ff_rows tables[] = { FF_ROWS(rows, test_row), FF_ROWS(raw_rows, test_raw),
+                                             FF_ROWS(policy_rows, test_policy) };
     static const struct CMUnitTest singles[] = {
         cmocka_unit_test(test_defaults_and_optionals),
         cmocka_unit_test(test_a_partial_fence_is_left_to_the_operation),

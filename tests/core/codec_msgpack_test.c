@@ -180,6 +180,20 @@ test_the_tree_is_what_was_sent(void **state)
     ff_tree_done(&tree);
 }
 
+static void
+test_values_are_taken_one_by_one(void **state)
+{
+    FF_SCOPED(ff_arena) arena = { 0 };
+    struct ff_str rest = ff_tree_bytes(&arena, "05 92 81 a1'a' 01 c0 a3'abc' a5'ab'");
+
+    (void) state;
+    assert_int_equal(ff_msgpack_take(&rest).n, 1);
+    assert_int_equal(ff_msgpack_take(&rest).n, 6);
+    assert_int_equal(ff_msgpack_take(&rest).n, 4);
+    assert_null(ff_msgpack_take(&rest).p); /* cut short */
+    assert_int_equal(rest.n, 3);
+}
+
 /* ---- the writer ---- */
 
 static void
@@ -270,6 +284,7 @@ main(void)
         cmocka_unit_test(test_nesting_of_32_and_no_more),
         cmocka_unit_test(test_a_message_has_a_bounded_number_of_values),
         cmocka_unit_test(test_the_tree_is_what_was_sent),
+        cmocka_unit_test(test_values_are_taken_one_by_one),
         cmocka_unit_test(test_numbers_are_written_as_short_as_they_can_be),
         cmocka_unit_test(test_texts_of_every_length),
     };
