@@ -259,6 +259,7 @@ run_again(struct ff_engine *engine, struct batch *batch, const struct batch *sea
 
             ff_fail(&fault, FF_E_RETRY_EXHAUSTED);
             task->frame->calls[task->at].fault = fault;
+            task->frame->calls[task->at].judged = true;
         }
     }
 }

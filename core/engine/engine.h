@@ -38,6 +38,7 @@ struct ff_call {
     struct ff_fault fault;        /* set beforehand (code != FF_E_OK): the call only answers it */
     struct ff_common_args common; /* what every operation accepts */
     struct ff_str reply;          /* msgpack: the result map, or the error map when fault is set */
+    bool judged;                  /* the engine's: fault was set before the call was run */
 };
 
 /* Calls that run in order; each is atomic by itself. */

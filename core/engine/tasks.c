@@ -14,6 +14,9 @@ ff_task_new(struct ff_engine *engine, struct ff_frame *frame)
     task->arrived_mono_ms = -1;
     task->state = TASK_RUNNING; /* in no list yet */
     frame->task = task;
+    for (uint32_t i = 0; i < frame->n; i++) {
+        frame->calls[i].judged = frame->calls[i].fault.code != FF_E_OK;
+    }
     TAILQ_INSERT_TAIL(&engine->alive, task, alive);
     return task;
 }
@@ -99,9 +102,10 @@ ff_task_answer_fault(struct ff_engine *engine, struct ff_task *task, uint32_t ca
     engine->reply.buf.size = 0;
     ff_encode_error(fault, ff_ops[answered->op].name, &engine->reply.pk);
     keep_reply(engine, task, call);
-    /* Details may point into memory that goes away; what is answered stands in the reply. */
-    answered->fault.n = 0;
-    answered->fault.message = NULL;
+    if (!answered->judged) { /* details may point into memory that goes away */
+        answered->fault.n = 0;
+        answered->fault.message = NULL;
+    }
 }
 
 static void
@@ -149,7 +153,7 @@ run_op(struct ff_engine *engine, struct ff_task *task, struct ff_txn *txn, void 
     struct ff_call *call = &task->frame->calls[task->at];
     const struct ff_op_info *op = &ff_ops[call->op];
 
-    if (call->fault.code != FF_E_OK) { /* judged before it came here */
+    if (call->judged) {
         txn->fault = call->fault;
         return call->fault.code;
     }
