@@ -5,6 +5,32 @@
 #include "tests/engine/life.h"
 
 static inline void
+create_of(struct ff_rig *rig, uint8_t number, int32_t priority, int64_t at_ms)
+{
+    struct ff_create_execution_args args = ff_rig_new_exec(number);
+    struct ff_create_execution_result result;
+
+    rig->now_ms = at_ms;
+    args.priority = FF_SOME(ff_opt_i32, priority);
+    assert_ok(ff_rig_create_execution(rig, &args, &result));
+}
+
+static inline void
+create_requiring(struct ff_rig *rig, uint8_t number, int32_t priority, const char *tokens_json)
+{
+    struct ff_create_execution_args args = ff_rig_new_exec(number);
+    struct ff_create_execution_result result;
+
+    args.priority = FF_SOME(ff_opt_i32, priority);
+    args.policy =
+        ff_rig_any(rig, ff_arena_printf(&rig->arena,
+                                        "{\"routing_requirements\":{\"required_capabilities\":%s}}",
+                                        tokens_json)
+                            .p);
+    assert_ok(ff_rig_create_execution(rig, &args, &result));
+}
+
+static inline void
 set_lane(struct ff_rig *rig, enum ff_lane_state state)
 {
     const struct ff_set_lane_state_args args = { .lane_id = ff_cstr("L"), .state = state };
