@@ -78,8 +78,8 @@ function(ff_add_fuzz name)
     add_executable(${name} ${Z_SOURCES})
     target_link_options(${name} PRIVATE -fsanitize=fuzzer)
     add_test(NAME ${name} COMMAND ${name} -max_total_time=${FF_FUZZ_SECONDS} -timeout=10
-             -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix=${CMAKE_BINARY_DIR}/${name}-
-             ${Z_ARGS} ${found} ${seeds})
+             -rss_limit_mb=2048 -verbosity=0 -print_final_stats=1
+             -artifact_prefix=${CMAKE_BINARY_DIR}/${name}- ${Z_ARGS} ${found} ${seeds})
   else()
     add_executable(${name} ${Z_SOURCES} ${CMAKE_SOURCE_DIR}/tests/fuzz/replay.c)
     add_test(NAME ${name} COMMAND ${name} ${seeds})
