@@ -129,6 +129,7 @@ submit(struct ff_client *client, struct client_call *call)
     } else {
         first = TAILQ_EMPTY(&client->queue);
         TAILQ_INSERT_TAIL(&client->queue, call, next);
+        client->queued += !call->waits;
     }
     pthread_mutex_unlock(&client->mutex);
     if (fault.code != FF_E_OK) {

@@ -16,6 +16,9 @@
 
 /* Bytes of calls that one frame gathers; a larger call travels alone. */
 #define FRAME_BYTES_GATHERED (1u << 20)
+/* While a frame is under way a further one goes only with so many calls: what comes meanwhile
+ * travels, and is committed, together. */
+#define FURTHER_CALLS_MIN 32
 /* Frames of waiting calls under way: with the window they stay below the daemon's bound of 64. */
 #define WAITING_FRAMES_MAX 48
 
@@ -50,6 +53,7 @@ struct ff_client {
     pthread_t thread;
     pthread_mutex_t mutex; /* guards what follows, up to the next blank line */
     struct client_calls queue;
+    uint32_t queued; /* of them, those that do not wait */
     uint32_t outstanding;
     bool closing, connected, connection_changed;
 

@@ -87,6 +87,8 @@ gather(struct ff_client *client, struct client_calls *calls, uint32_t *n, bool *
 {
     struct client_call *call = NULL, *next = NULL;
     size_t bytes = 0;
+    bool may_send = client->in_window == 0 || (client->in_window < client->options.window &&
+                                               client->queued >= FURTHER_CALLS_MIN);
 
     *n = 0;
     TAILQ_INIT(calls);
@@ -98,11 +100,11 @@ gather(struct ff_client *client, struct client_calls *calls, uint32_t *n, bool *
             if (*n > 0 || client->waiting >= WAITING_FRAMES_MAX) {
                 continue;
             }
-        } else if (client->in_window >= client->options.window ||
-                   (*n > 0 && bytes + size > FRAME_BYTES_GATHERED)) {
+        } else if (!may_send || (*n > 0 && bytes + size > FRAME_BYTES_GATHERED)) {
             continue;
         }
         TAILQ_REMOVE(&client->queue, call, next);
+        client->queued -= !call->waits;
         TAILQ_INSERT_TAIL(calls, call, next);
         bytes += size;
         *waits = call->waits;
@@ -337,6 +339,7 @@ fail_all(struct ff_client *client, const char *why)
     }
     pthread_mutex_lock(&client->mutex);
     TAILQ_CONCAT(&queued, &client->queue, next);
+    client->queued = 0;
     pthread_mutex_unlock(&client->mutex);
     while ((call = TAILQ_FIRST(&queued)) != NULL) {
         TAILQ_REMOVE(&queued, call, next);

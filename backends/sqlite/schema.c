@@ -139,7 +139,8 @@ exec_sql(sqlite3 *db, const char *sql)
 }
 
 /* Pages: 64 MiB for the writer, 16 MiB for the reader, which meets mostly what was written lately.
- * The writer moves the log's pages itself (write.c). */
+ * The writer moves the log's pages itself (write.c). Pages of 8 KiB: a batch is mostly appended,
+ * and a page costs the log two writes whatever its size. */
 static int
 open_one(struct sqlite *sqlite, const char *cache, sqlite3 **db)
 {
@@ -150,7 +151,8 @@ open_one(struct sqlite *sqlite, const char *cache, sqlite3 **db)
     }
     sqlite3_extended_result_codes(*db, 0);
     sqlite3_busy_timeout(*db, 5000);
-    if (exec_sql(*db, "PRAGMA journal_mode = WAL") != SQLITE_OK ||
+    if (exec_sql(*db, "PRAGMA page_size = 8192") != SQLITE_OK ||
+        exec_sql(*db, "PRAGMA journal_mode = WAL") != SQLITE_OK ||
         exec_sql(*db, cache) != SQLITE_OK ||
         exec_sql(*db, "PRAGMA wal_autocheckpoint = 0") != SQLITE_OK ||
         exec_sql(*db, "PRAGMA temp_store = MEMORY") != SQLITE_OK) {
