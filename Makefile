@@ -13,11 +13,12 @@ define build
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build test bench lint install clean
+.PHONY: help deps build demo test bench lint install clean
 
 help:
 	@echo 'make build    optimised: flowfabricd, ffctl, ffbench in build/bin/'
 	@echo 'make test     everything: sanitizers, a short fuzzing run, all tests (installs what it needs)'
+	@echo 'make demo     a broker, two workers, real files, two kills: under a minute'
 	@echo 'make bench    build, then build/bin/ffbench $(BENCH); BENCH="lifecycle --json" picks'
 	@echo 'make lint     clang-format (only looks) and clang-tidy'
 	@echo 'make install  build, then install under PREFIX=$(PREFIX) (DESTDIR is honoured)'
@@ -42,6 +43,10 @@ test: deps
 	ctest --preset asan --parallel $(JOBS)
 	ctest --preset fuzz --parallel $(JOBS)
 	ctest --preset dev --parallel $(JOBS)
+
+demo: deps
+	$(call build,release,build)
+	build/bin/ff-demo 'core/*.[ch]' 'core/*/*.[ch]' 'backends/*/*.c' 'ipc/*.[ch]' 'workers/*.[ch]'
 
 bench: build
 	build/bin/ffbench $(BENCH)
