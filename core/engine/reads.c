@@ -120,6 +120,8 @@ ff_op_read_exec_core_fields(struct ff_txn *txn, const struct ff_read_exec_core_f
         out->key = args->fields.v[i];
         if (found && field != NULL) {
             out->value = ff_field_text(field, &exec, txn->arena);
+        } else if (found && ff_str_is(out->key, "partition_id")) { /* not stored: in the id */
+            out->value = ff_arena_printf(txn->arena, "%u", exec.execution_id.partition);
         }
     }
     return FF_E_OK;
