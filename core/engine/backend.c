@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "core/engine/lanes.h"
 #include "core/engine/txn.h"
 
 ff_err
@@ -95,13 +96,28 @@ ff_op_capabilities(struct ff_txn *txn, const struct ff_capabilities_args *args,
     return FF_E_OK;
 }
 
-/* An engine runs on a store that was prepared when it was opened: there is nothing left to do. */
+/* The store itself was prepared when it was opened; what is left are the configured lanes (08 §4),
+ * which the broker has registered by this very call at its boot. */
 ff_err
 ff_op_prepare(struct ff_txn *txn, const struct ff_prepare_args *args,
               struct ff_prepare_result *result)
 {
-    (void) txn;
+    uint32_t n = 0;
+
     (void) args;
-    result->outcome = "no_op";
+    for (uint32_t i = 0; i < txn->facts->lanes.n; i++) {
+        struct ff_lane lane = { 0 };
+        bool found = false;
+
+        FF_TRY(ff_lane_get(txn, txn->facts->lanes.v[i], &lane, &found));
+        if (!found) {
+            FF_TRY(ff_lane_register(txn, &lane));
+            n++;
+        }
+    }
+    result->outcome = n > 0 ? "applied" : "no_op";
+    if (n > 0) {
+        result->description = ff_arena_printf(txn->arena, "registered %u configured lanes", n);
+    }
     return FF_E_OK;
 }

@@ -24,7 +24,8 @@ struct ff_engine_facts {
     uint8_t handle_tag;
     uint32_t frame_bytes_max; /* replies stay under it */
     bool test_mode;
-    bool claims_stopped; /* shutting down: claims answer as on a paused lane (08 §4) */
+    struct ff_strs lanes; /* configured ones: registered at boot */
+    bool claims_stopped;  /* shutting down: claims answer as on a paused lane (08 §4) */
 };
 
 struct ff_txn {
