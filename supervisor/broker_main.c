@@ -42,6 +42,7 @@ options_of(struct ff_config *config, struct ff_broker_options *options)
         .parked_max = (uint32_t) config->parked_max,
         .channels_max = (uint32_t) config->channels_max,
         .disconnect_grace_ms = config->disconnect_grace_ms,
+        .lanes = config->lanes,
         .log = on_log,
     };
 }

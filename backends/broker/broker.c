@@ -128,25 +128,33 @@ own_done(struct ff_frame *frame)
     free(frame);
 }
 
-/* A frame that nobody waits for: it frees itself. */
+/* A frame of one call that nobody waits for: it frees itself. */
+static struct ff_frame *
+own_frame(struct ff_broker *broker, enum ff_op op)
+{
+    struct ff_frame *frame = calloc(1, sizeof(*frame));
+
+    FF_ASSERT(frame != NULL);
+    frame->calls = FF_ARENA_NEW(&frame->arena, struct ff_call, 1);
+    frame->calls[0].op = op;
+    frame->calls[0].args = ff_arena_zalloc(&frame->arena, ff_ops[op].args->size);
+    frame->n = 1;
+    frame->done = own_done;
+    frame->ctx = broker;
+    return frame;
+}
+
 static void
 on_worker_lost(void *ctx, struct ff_str worker_instance_id, struct ff_str namespace)
 {
     struct ff_broker *broker = ctx;
-    struct ff_frame *frame = calloc(1, sizeof(*frame));
-    struct ff_expire_worker_leases_args *args = NULL;
+    struct ff_frame *frame = own_frame(broker, FF_OP_expire_worker_leases);
+    struct ff_expire_worker_leases_args *args =
+        (struct ff_expire_worker_leases_args *) frame->calls[0].args;
 
     (void) namespace;
-    FF_ASSERT(frame != NULL);
-    args = FF_ARENA_NEW(&frame->arena, struct ff_expire_worker_leases_args, 1);
     args->worker_instance_id = ff_arena_copy(&frame->arena, worker_instance_id);
     args->reason = ff_cstr("worker_lost");
-    frame->calls = FF_ARENA_NEW(&frame->arena, struct ff_call, 1);
-    frame->calls[0].op = FF_OP_expire_worker_leases;
-    frame->calls[0].args = args;
-    frame->n = 1;
-    frame->done = own_done;
-    frame->ctx = broker;
     say(broker, FF_LEVEL_INFO, "worker_lost", worker_instance_id);
     ff_engine_submit(broker->engine, frame);
     run(broker);
@@ -174,6 +182,18 @@ watch(struct ff_broker *broker)
     ev_prepare_start(broker->loop, &broker->settle);
 }
 
+/* Boot step 6 (08 §4): done before anybody can ask. */
+static void
+register_lanes(struct ff_broker *broker)
+{
+    ff_engine_submit(broker->engine, own_frame(broker, FF_OP_prepare));
+    ff_engine_run(broker->engine);
+    while (ff_engine_busy(broker->engine)) {
+        ff_store_poll(broker->store, true);
+        ff_engine_run(broker->engine);
+    }
+}
+
 static ff_err
 open_engine(struct ff_broker *broker, struct ff_fault *fault)
 {
@@ -188,9 +208,11 @@ open_engine(struct ff_broker *broker, struct ff_fault *fault)
     config.test_mode = options->test_mode;
     config.frame_bytes_max = options->frame_bytes_max;
     config.parked_max = options->parked_max;
+    config.lanes = options->lanes;
     FF_TRY(broker->store->ops->prepare(broker->store, &config.counts, &applied, fault));
     say(broker, FF_LEVEL_INFO, "store_ready", ff_cstr(applied ? "set up" : "as it was left"));
     broker->engine = ff_engine_new(&config, broker->store);
+    register_lanes(broker);
     return FF_E_OK;
 }
 

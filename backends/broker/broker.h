@@ -24,6 +24,7 @@ struct ff_broker_options {
     uint32_t parked_max;
     uint32_t channels_max;
     uint64_t disconnect_grace_ms;
+    struct ff_strs lanes; /* registered before anybody is served */
     void (*log)(void *ctx, enum ff_log_level level, const char *event, struct ff_str detail);
     void *log_ctx;
 };

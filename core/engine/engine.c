@@ -64,6 +64,7 @@ ff_engine_new(const struct ff_engine_config *config, struct ff_store *store)
         .handle_tag = store->ops->handle_tag,
         .frame_bytes_max = config->frame_bytes_max,
         .test_mode = config->test_mode,
+        .lanes = config->lanes,
     };
     TAILQ_INIT(&engine->lru);
     TAILQ_INIT(&engine->queue);

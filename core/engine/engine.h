@@ -17,6 +17,7 @@ struct ff_engine;
 
 struct ff_engine_config {
     struct ff_partition_counts counts;
+    struct ff_strs lanes;          /* that prepare registers; outlives the engine */
     bool test_mode;                /* a call's now is the clock (01 §1.6) */
     uint32_t frame_bytes_max;      /* replies stay under it */
     uint32_t batch_calls_max;      /* calls of one commit */
