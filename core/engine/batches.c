@@ -30,6 +30,7 @@ batch_reset(struct ff_engine *engine, struct batch *batch)
     batch->number = ++engine->next_batch;
     batch->n_entries = batch->n_cells = batch->n_events = 0;
     batch->bytes = 0;
+    batch->kept = false;
     batch->packer.buf.size = 0;
     ff_arena_reset(&batch->arena);
 }
@@ -339,7 +340,7 @@ ff_batch_start(struct ff_engine *engine)
 {
     struct batch *batch = engine->open;
 
-    if (engine->sealed != NULL || batch->n_entries == 0) {
+    if (engine->sealed != NULL || (batch->n_entries == 0 && !batch->kept)) {
         return false;
     }
     batch->commit = (struct ff_commit){ .done = commit_done, .ctx = engine };

@@ -209,7 +209,7 @@ bool
 ff_engine_busy(const struct ff_engine *engine)
 {
     return engine->sealed != NULL || engine->loading || engine->open->n_entries > 0 ||
-           !TAILQ_EMPTY(&engine->queue) || !TAILQ_EMPTY(&engine->lonely) ||
+           engine->open->kept || !TAILQ_EMPTY(&engine->queue) || !TAILQ_EMPTY(&engine->lonely) ||
            !TAILQ_EMPTY(&engine->wanting);
 }
 

@@ -121,6 +121,7 @@ struct batch {
     uint64_t number;
     struct entry *entries;
     uint32_t n_entries, entries_room;
+    bool kept; /* holds what a parked call has written on its way */
     struct cell **cells;
     uint32_t n_cells, cells_room;
     struct event_out *events;

@@ -230,6 +230,7 @@ ff_task_run(struct ff_engine *engine, struct ff_task *task)
             return;
         }
         if (err == FF_E_PARKED) {
+            engine->open->kept |= engine->keep;
             ff_parking_link(engine, task);
             return;
         }

@@ -268,6 +268,27 @@ test_claim_ends_what_is_capped(void **state)
     assert_field(rig, 1, "failure_reason", "max_reclaims_exceeded");
 }
 
+static void
+test_parked_claim_ends_what_is_capped(void **state)
+{
+    struct ff_rig *rig = *state;
+    struct ff_claim_args args = claim_args(rig, "[]");
+    struct ff_waiting *waiting = NULL;
+    struct ff_claim_result claim = { 0 };
+
+    create_with(rig, 1, "{\"max_reclaim_count\":0}");
+    claim_this(rig, 1);
+    rig->now_ms += TTL_MS;
+    args.block_ms = 5000;
+    waiting = ff_rig_start(rig, FF_OP_claim, &args);
+    assert_false(ff_rig_is_done(waiting));
+    assert_int_equal(ff_rig_events(rig, FF_FAMILY_COMPLETION).n, 1); /* in the store already */
+    rig->now_ms += 5000;
+    ff_rig_pump(rig);
+    assert_ok(ff_rig_finish(rig, waiting, &claim));
+    assert_string_equal(claim.outcome, "none");
+}
+
 /* ---- revocation ---- */
 
 static struct ff_revoke_lease_result
@@ -393,6 +414,8 @@ main(void)
         RIG_TEST("02 ex 37 the call's cap", test_cap_of_the_call),
         RIG_TEST("02 ex 39a an enforced cap", test_enforced_cap),
         RIG_TEST("a claim ends what has reached its cap", test_claim_ends_what_is_capped),
+        RIG_TEST("a parked claim ends what has reached its cap",
+                 test_parked_claim_ends_what_is_capped),
         RIG_TEST("02 ex 38 revoke", test_revoke),
         RIG_TEST("02 ex 39 lost work is claimed again, in its place", test_automatic_reclaim),
         RIG_TEST("02 ex 39 a parked claim gets lost work", test_parked_claim_gets_lost_work),
