@@ -235,6 +235,9 @@ open_client(struct ff_peer *client, struct ff_rig *rig, int sock, int recvbuf)
     FF_ASSERT(nng_socket_set_int(client->socket, NNG_OPT_RECVBUF, recvbuf) == 0);
     FF_ASSERT(nng_socket_set_size(client->socket, NNG_OPT_RECVMAXSZ, 0) == 0);
     (void) snprintf(url, sizeof(url), "ipc://%s", rig->paths[sock]);
+    /* A connection that the server ends stays ended: a test must be able to see that. */
+    FF_ASSERT(nng_socket_set_ms(client->socket, NNG_OPT_RECONNMINT, 3600000) == 0);
+    FF_ASSERT(nng_socket_set_ms(client->socket, NNG_OPT_RECONNMAXT, 3600000) == 0);
     FF_ASSERT(nng_dial(client->socket, url, NULL, 0) == 0);
     FF_ASSERT(nng_socket_get_int(client->socket, NNG_OPT_RECVFD, &fd) == 0);
     ev_io_init(&client->readable, readable_cb, fd, EV_READ);
