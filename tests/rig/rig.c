@@ -16,7 +16,7 @@ static const struct kind {
     bool contrary;
 } kinds[] = {
     { "memory", "memory:", false },
-    { "contrary", "memory:contrary?seed=7", true },
+    { "contrary", "memory:contrary?seed=%s", true },
     { "sqlite", "sqlite:%s/store.db?durability=none", false },
 };
 static const struct kind *kind = &kinds[0];
@@ -41,6 +41,7 @@ open_store(struct ff_rig *rig, struct ff_partition_counts *counts)
     static const struct ff_store_host host = { .wake = wake_nobody };
     struct ff_store *store = NULL;
     struct ff_fault fault = { 0 };
+    const char *seed = getenv("FF_RIG_SEED") == NULL ? "7" : getenv("FF_RIG_SEED");
     char url[160];
     bool applied = false;
 
@@ -50,7 +51,7 @@ open_store(struct ff_rig *rig, struct ff_partition_counts *counts)
     }
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-    snprintf(url, sizeof(url), kind->url, rig->dir);
+    snprintf(url, sizeof(url), kind->url, kind->contrary ? seed : rig->dir);
 #pragma GCC diagnostic pop
     assert_int_equal(ff_store_open(ff_cstr(url), &host, &store, &fault), FF_E_OK);
     assert_int_equal(store->ops->prepare(store, counts, &applied, &fault), FF_E_OK);
