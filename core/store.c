@@ -30,3 +30,11 @@ ff_store_check_counts(const struct ff_partition_counts *stored, struct ff_partit
     FF_TRY(check_count("num_budget_partitions", stored->budget, &counts->budget, fault));
     return check_count("num_quota_partitions", stored->quota, &counts->quota, fault);
 }
+
+void
+ff_store_default_counts(struct ff_partition_counts *counts)
+{
+    counts->flow = counts->flow == 0 ? 256 : counts->flow;
+    counts->budget = counts->budget == 0 ? 32 : counts->budget;
+    counts->quota = counts->quota == 0 ? 32 : counts->quota;
+}

@@ -115,6 +115,9 @@ FF_MUST_USE ff_err ff_store_check_counts(const struct ff_partition_counts *store
                                          struct ff_partition_counts *counts,
                                          struct ff_fault *fault);
 
+/* What a new store keeps where nothing is stated: 256, 32, 32. */
+void ff_store_default_counts(struct ff_partition_counts *counts);
+
 struct ff_store_ops {
     const char *label;  /* backend_label (01 §10.1) */
     uint8_t handle_tag; /* 0x10 and upward (01 §8.2) */

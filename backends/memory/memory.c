@@ -241,6 +241,7 @@ memory_prepare(struct ff_store *store, struct ff_partition_counts *counts, bool 
     *applied = !memory->prepared;
     if (!memory->prepared) {
         memory->prepared = true;
+        ff_store_default_counts(counts);
         memory->counts = *counts;
         return FF_E_OK;
     }

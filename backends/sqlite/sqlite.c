@@ -1,6 +1,8 @@
 #include "backends/sqlite/sqlite.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "backends/sqlite/sqlite_int.h"
 
@@ -56,14 +58,10 @@ sqlite_poll(struct ff_store *store, bool wait)
 static void
 free_memory(struct sqlite *sqlite)
 {
-    struct live *live = NULL, *next = NULL;
-
-    HASH_ITER(hh, sqlite->live, live, next)
-    {
-        HASH_DELETE(hh, sqlite->live, live);
-        free(live);
-    }
+    ff_live_done(sqlite);
     ff_memory_index_done(&sqlite->index);
+    pthread_cond_destroy(&sqlite->cond);
+    pthread_mutex_destroy(&sqlite->mutex);
     free(sqlite->plan);
     free(sqlite->done_max);
     free(sqlite->done_any);
@@ -86,12 +84,34 @@ sqlite_close(struct ff_store *store)
     free_memory(sqlite);
 }
 
+/* What the fault points to must outlive a store that is not opened. */
+static ff_err
+keep_message(struct ff_fault *fault)
+{
+    static char message[WORDS_MAX];
+
+    if (fault->message != NULL) {
+        snprintf(message, sizeof(message), "%s", fault->message);
+        fault->message = message;
+    }
+    return fault->code;
+}
+
+static ff_err
+sqlite_prepare(struct ff_store *store, struct ff_partition_counts *counts, bool *applied,
+               struct ff_fault *fault)
+{
+    ff_err err = ff_sqlite_prepare(store, counts, applied, fault);
+
+    return err == FF_E_OK ? err : keep_message(fault);
+}
+
 static const struct ff_store_ops sqlite_ops = {
     .label = "sqlite",
     .handle_tag = 0x11,
     .exclusive = true,
     .immediate = true,
-    .prepare = ff_sqlite_prepare,
+    .prepare = sqlite_prepare,
     .load = ff_sqlite_load,
     .commit = sqlite_commit,
     .poll = sqlite_poll,
@@ -102,6 +122,7 @@ static struct sqlite *
 sqlite_new(const struct ff_sqlite_options *options, const struct ff_store_host *host)
 {
     struct sqlite *sqlite = calloc(1, sizeof(*sqlite));
+    pthread_condattr_t monotonic;
 
     FF_ASSERT(sqlite != NULL);
     /* Its counters of memory would be one mutex for both threads. No effect once SQLite is in use,
@@ -118,20 +139,11 @@ sqlite_new(const struct ff_sqlite_options *options, const struct ff_store_host *
     sqlite->sync_ms = options->sync_ms;
     ff_memory_index_init(&sqlite->index);
     pthread_mutex_init(&sqlite->mutex, NULL);
-    pthread_cond_init(&sqlite->cond, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&sqlite->cond, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     return sqlite;
-}
-
-/* What the fault points to must outlive the store that failed to open. */
-static void
-keep_message(struct ff_fault *fault)
-{
-    static char message[256];
-
-    if (fault->message != NULL) {
-        strncpy(message, fault->message, sizeof(message) - 1);
-        fault->message = message;
-    }
 }
 
 ff_err
@@ -148,7 +160,7 @@ ff_sqlite_open(const struct ff_sqlite_options *options, const struct ff_store_ho
         err = ff_fail_transport(fault, "sqlite", "other", "sqlite: cannot start a thread");
     }
     if (err != FF_E_OK) {
-        keep_message(fault);
+        (void) keep_message(fault);
         ff_sqlite_close_files(sqlite);
         free_memory(sqlite);
         return err;

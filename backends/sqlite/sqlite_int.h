@@ -1,33 +1,47 @@
-/* sqlite_int.h: shared by the files of the SQLite store.
+/* sqlite_int.h: shared by the files of the SQLite store; backends/README.md tells the whole.
  *
  * Two connections: `reader` belongs to the loop thread, `writer` to the writer thread. What the
- * writer needs to know of the loop thread's memory (arrival rows, event numbers) is put into the
- * plan before the job is handed over; what a commit changes in memory is applied on the loop thread
- * when its completion is delivered.
+ * writer needs of the loop thread's memory (arrival rows, event numbers) is put into the plan
+ * before the job is handed over; what a commit changes in memory is applied on the loop thread when
+ * its completion is delivered.
  */
 #ifndef FF_BACKENDS_SQLITE_SQLITE_INT_H
 #define FF_BACKENDS_SQLITE_SQLITE_INT_H
 
 #include <pthread.h>
 #include <sqlite3.h>
-#include <uthash.h>
 
 #include "backends/memory/index.h"
 #include "backends/sqlite/sqlite.h"
+#include "core/tree.h"
 
 #define FF_SQLITE_SCHEMA 1
-#define FF_FAMILIES 6
+#define FF_SQLITE_PARTITIONS 65536
+#define FF_FAMILIES (FF_FAMILY_WORKER_REGISTRY + 1)
 /* Size of an execution's key: partition and uuid. */
 #define ID_BYTES 18
+#define WORDS_MAX 320
 
-/* A live execution: where its row is. Terminal ones are found in the file. */
+/* ---- executions (live.c) ---- */
+
+enum live_state {
+    LIVE_HERE,
+    LIVE_COMING,   /* made by the commit under way */
+    LIVE_PASSING,  /* made and ended by it */
+    LIVE_LEAVING,  /* ended or removed by it */
+    LIVE_RETURNING /* brought back by it */
+};
+
+/* Where the row of a live execution is; terminal ones are found by the file's own index. */
 struct live {
-    UT_hash_handle hh;
+    RB_ENTRY(live) link;
     int64_t row;
     uint8_t id[ID_BYTES];
-    bool fresh;  /* made by the commit under way */
-    bool leaves; /* no longer live once the commit under way is made */
+    uint8_t state; /* enum live_state */
 };
+RB_HEAD(lives, live); /* by id: it is the index `executions` too */
+
+/* ---- a commit, step by step (plan.c, write.c) ---- */
 
 enum step {
     STEP_LIVE_INSERT,
@@ -41,7 +55,8 @@ enum step {
     STEP_PART_PUT, /* a record that belongs to an execution */
     STEP_PART_DELETE,
     STEP_PLAIN_PUT,
-    STEP_PLAIN_DELETE
+    STEP_PLAIN_DELETE,
+    STEP_NOTHING /* to remove what is not there */
 };
 
 struct plan {
@@ -69,14 +84,18 @@ enum statement {
     ST_ATTEMPT_PUT,
     ST_ATTEMPT_DELETE,
     ST_KEY_PUT,
+    ST_KEY_UPDATE, /* its due stays */
     ST_KEY_DELETE,
     ST_LANE_PUT,
     ST_LANE_DELETE,
+    ST_INFO_PUT,
     ST_EVENT, /* one per family */
     ST_WRITER_N = ST_EVENT + FF_FAMILIES
 };
 
 enum query {
+    Q_BEGIN,
+    Q_COMMIT,
     Q_LIVE,
     Q_DONE,
     Q_DONE_ROW,
@@ -87,77 +106,119 @@ enum query {
     Q_KEY,
     Q_LANE,
     Q_DONE_PAGE,
+    Q_DONE_FIRST,
+    Q_DONE_LAST,
     Q_KEY_PAGE,
     Q_EVENTS, /* one per family */
     Q_READER_N = Q_EVENTS + FF_FAMILIES
 };
 
+/* What the loop thread takes back when a commit was not made. */
+struct counters {
+    int64_t next_row;
+    int64_t reserved_row; /* rows below it may be used: stored, so that none is used twice */
+    uint64_t next_seq[FF_FAMILIES];
+};
+
 struct sqlite {
     struct ff_store store;
     struct ff_store_host host;
-    char *path;
+    char *path; /* without links */
     int lock_fd;
     enum ff_durability durability;
     uint32_t sync_ms;
-    bool fresh_file; /* this open has made the schema */
+    bool changed_file;                 /* this open has made or upgraded the schema; not yet told */
+    struct ff_partition_counts counts; /* stored; 0: not yet */
 
     /* loop thread */
     sqlite3 *reader;
     sqlite3_stmt *queries[Q_READER_N];
-    struct live *live; /* uthash */
+    struct lives lives;
     struct ff_memory_index index;
     /* By partition, as far as there are ended executions: the largest uuid among them. Ids that are
      * made in the order of time are larger when they are new, and need not be looked for. */
     struct ff_uuid *done_max;
     bool *done_any;
-    int64_t next_row;
-    uint64_t next_seq[FF_FAMILIES];
-    int64_t saved_next_row; /* before the commit under way */
-    uint64_t saved_next_seq[FF_FAMILIES];
+    struct counters now, before; /* before the commit under way */
+    char reader_words[WORDS_MAX];
 
     /* writer thread */
     sqlite3 *writer;
     sqlite3_stmt *statements[ST_WRITER_N];
-    int wal_fd;    /* INTERVAL: what is to be synced; -1 until first used */
-    int wal_pages; /* in the log, after the last commit */
-    bool unsynced;
+    uint32_t due_at;  /* where due_of found the last one */
+    int wal_pages;    /* in the log, after the last commit */
+    int wal_fd;       /* INTERVAL: what is synced; -1 until first used */
+    int64_t sync_due; /* INTERVAL: at this monotonic ms; 0: nothing to sync */
+    bool sync_failed; /* INTERVAL: no commit until it succeeds */
+    char writer_words[WORDS_MAX];
 
-    /* between them */
+    /* between them; the mutex guards what follows it */
     pthread_t thread;
-    pthread_mutex_t mutex;
-    pthread_cond_t cond;
     struct ff_commit *commit; /* under way */
     struct plan *plan;        /* by position in commit->writes */
     uint32_t plan_room;
-    uint64_t event_seq[FF_FAMILIES]; /* of the commit's first event of a family */
+    pthread_mutex_t mutex;
+    pthread_cond_t cond;
     bool handed_over, finished, stopping;
-    char message[256]; /* why it failed */
 };
 
-/* schema.c */
+/* live.c */
+struct live *ff_live_find(struct sqlite *sqlite, const uint8_t *id);
+/* The first one from `id` on, or behind it; NULL: none. */
+struct live *ff_live_from(struct sqlite *sqlite, const uint8_t *id, bool exclusive);
+struct live *ff_live_next(struct live *live);
+/* NULL: there is one already. */
+struct live *ff_live_add(struct sqlite *sqlite, const uint8_t *id, int64_t row,
+                         enum live_state state);
+void ff_live_remove(struct sqlite *sqlite, struct live *live);
+void ff_live_done(struct sqlite *sqlite);
+void ff_sqlite_note_done(struct sqlite *sqlite, const uint8_t *id);
+bool ff_sqlite_may_be_done(const struct sqlite *sqlite, const uint8_t *id);
+
+/* file.c: the lock, the two connections, what their errors mean. */
 ff_err ff_sqlite_open_files(struct sqlite *sqlite, struct ff_fault *fault);
 void ff_sqlite_close_files(struct sqlite *sqlite);
-ff_err ff_sqlite_fail(struct sqlite *sqlite, sqlite3 *db, struct ff_fault *fault);
+/* A fault from the last error of a connection; words: where its message goes, WORDS_MAX. */
+ff_err ff_sqlite_fail(sqlite3 *db, char *words, struct ff_fault *fault);
+
+/* schema.c */
+int ff_sqlite_exec(sqlite3 *db, const char *sql);
+/* Refuses what is not ours, or newer; changes nothing. *version: that of the file, 0 = empty. */
+ff_err ff_sqlite_check_schema(struct sqlite *sqlite, int64_t *version, struct ff_fault *fault);
+ff_err ff_sqlite_migrate(struct sqlite *sqlite, int64_t version, struct ff_fault *fault);
+ff_err ff_sqlite_prepare_all(struct sqlite *sqlite, struct ff_fault *fault);
 ff_err ff_sqlite_prepare(struct ff_store *store, struct ff_partition_counts *counts, bool *applied,
                          struct ff_fault *fault);
 
 /* rebuild.c: reads what is live into memory. */
-#define FF_SQLITE_PARTITIONS 65536
-void ff_sqlite_note_done(struct sqlite *sqlite, const uint8_t id[ID_BYTES]);
-bool ff_sqlite_may_be_done(const struct sqlite *sqlite, const uint8_t id[ID_BYTES]);
 ff_err ff_sqlite_rebuild(struct sqlite *sqlite, struct ff_fault *fault);
 
 /* read.c */
 void ff_sqlite_load(struct ff_store *store, struct ff_load *load);
+/* The arrival row of an execution that has ended; 0: there is none. */
+bool ff_sqlite_done_row(sqlite3_stmt *stmt, const struct ff_key *key, int64_t *row);
+/* The number behind the execution's id in the key of one of its parts. */
+int64_t ff_sqlite_key_number(const struct ff_key *key);
+
+/* page.c */
+bool ff_sqlite_page(struct sqlite *sqlite, struct ff_want *want, struct ff_arena *arena);
+bool ff_sqlite_scopes(struct sqlite *sqlite, struct ff_want *want, struct ff_arena *arena);
+/* Whether an index is read from the file; the others stand in memory. */
+bool ff_sqlite_index_in_file(enum ff_index index);
 
 /* plan.c: on the loop thread, before and after a commit. */
-struct live *ff_sqlite_live(struct sqlite *sqlite, const struct ff_key *key);
-struct live *ff_sqlite_live_add(struct sqlite *sqlite, const uint8_t id[ID_BYTES], int64_t row);
 void ff_sqlite_plan(struct sqlite *sqlite, struct ff_commit *commit);
 void ff_sqlite_apply(struct sqlite *sqlite, struct ff_commit *commit);
 void ff_sqlite_forget(struct sqlite *sqlite, struct ff_commit *commit);
 
-/* write.c */
+/* write.c, log.c, writer.c: the writer thread. */
+void ff_sqlite_make(struct sqlite *sqlite, struct ff_commit *commit);
+void ff_log_attach(struct sqlite *sqlite);
+/* After a commit, before anything waits for the next: moves the log into the file if it is time. */
+void ff_log_tend(struct sqlite *sqlite);
+/* INTERVAL: notes that there is something to sync, syncs if it is time (or now, if `force`). */
+void ff_log_written(struct sqlite *sqlite);
+void ff_log_sync(struct sqlite *sqlite, bool force);
 void *ff_sqlite_writer(void *arg);
 
 #endif

@@ -1,81 +1,87 @@
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "backends/sqlite/sqlite_int.h"
 
-/* Pages of 4 KiB in the log before they are moved to the file: 16 MiB when nothing waits, and 128
- * MiB in any case, so that the log cannot grow without end under constant load. */
-#define WAL_PAGES_IDLE 4096
-#define WAL_PAGES_MAX 32768
+/* Every function says SQLITE_DONE where all is well. What the plan expects and the file does not
+ * hold is SQLITE_NOTFOUND: the file is damaged, or the batch was made of something else. */
 
 /* ---- one write ---- */
 
-static void
-bind_id(sqlite3_stmt *stmt, int at, const struct ff_key *key)
-{
-    sqlite3_bind_blob(stmt, at, key->b, key->n, SQLITE_STATIC);
-}
-
-/* ?1 row or due, ?2 key or number, ?3 version, ?4 body, as far as the statement has them. */
-static bool
+static int
 run(struct sqlite *sqlite, enum statement which)
 {
     sqlite3_stmt *stmt = sqlite->statements[which];
     int rc = sqlite3_step(stmt);
 
     sqlite3_reset(stmt);
-    return rc == SQLITE_DONE || rc == SQLITE_ROW;
+    return rc;
 }
 
+/* One row must have been there. */
+static int
+run_on_one(struct sqlite *sqlite, enum statement which)
+{
+    int rc = run(sqlite, which);
+
+    return rc == SQLITE_DONE && sqlite3_changes(sqlite->writer) != 1 ? SQLITE_NOTFOUND : rc;
+}
+
+/* ?1 row or due, ?2 key or number, ?3 version, ?4 body, as far as the statement has them. */
 static sqlite3_stmt *
-bind_write(struct sqlite *sqlite, enum statement which, const struct ff_write *write)
+bind_body(struct sqlite *sqlite, enum statement which, const struct ff_write *write)
 {
     sqlite3_stmt *stmt = sqlite->statements[which];
 
     sqlite3_bind_int64(stmt, 3, (sqlite3_int64) write->version);
-    sqlite3_bind_blob(stmt, 4, write->body.p, (int) write->body.n, SQLITE_STATIC);
+    sqlite3_bind_blob(stmt, 4, write->body.n == 0 ? "" : write->body.p, (int) write->body.n,
+                      SQLITE_STATIC);
     return stmt;
 }
 
-static bool
-put_exec(struct sqlite *sqlite, enum statement which, const struct ff_write *write, int64_t row)
+static void
+bind_key(sqlite3_stmt *stmt, const struct ff_key *key)
 {
-    sqlite3_stmt *stmt = bind_write(sqlite, which, write);
-
-    sqlite3_bind_int64(stmt, 1, row);
-    bind_id(stmt, 2, &write->key);
-    return run(sqlite, which);
+    sqlite3_bind_blob(stmt, 2, key->b, key->n, SQLITE_STATIC);
 }
 
-static bool
+static int
+put_exec(struct sqlite *sqlite, enum statement which, const struct ff_write *write, int64_t row)
+{
+    sqlite3_stmt *stmt = bind_body(sqlite, which, write);
+
+    sqlite3_bind_int64(stmt, 1, row);
+    bind_key(stmt, &write->key);
+    return run_on_one(sqlite, which);
+}
+
+static int
 delete_live(struct sqlite *sqlite, int64_t row)
 {
     sqlite3_bind_int64(sqlite->statements[ST_LIVE_DELETE], 1, row);
-    return run(sqlite, ST_LIVE_DELETE);
+    return run_on_one(sqlite, ST_LIVE_DELETE);
 }
 
-static bool
+static int
 delete_done(struct sqlite *sqlite, const struct ff_key *key)
 {
-    bind_id(sqlite->statements[ST_DONE_DELETE], 2, key);
-    return run(sqlite, ST_DONE_DELETE);
+    bind_key(sqlite->statements[ST_DONE_DELETE], key);
+    return run_on_one(sqlite, ST_DONE_DELETE);
 }
 
-/* The arrival row of an execution that has ended. */
-static bool
-done_row(struct sqlite *sqlite, const struct ff_key *key, int64_t *row)
+static int
+finish(struct sqlite *sqlite, const struct ff_write *write, int64_t row)
 {
-    sqlite3_stmt *stmt = sqlite->statements[ST_DONE_ROW];
-    int rc = SQLITE_OK;
+    int rc = delete_live(sqlite, row);
 
-    sqlite3_bind_blob(stmt, 1, key->b, ID_BYTES, SQLITE_STATIC);
-    rc = sqlite3_step(stmt);
-    *row = rc == SQLITE_ROW ? sqlite3_column_int64(stmt, 0) : 0;
-    sqlite3_reset(stmt);
-    return rc == SQLITE_ROW;
+    return rc == SQLITE_DONE ? put_exec(sqlite, ST_DONE_INSERT, write, row) : rc;
+}
+
+static int
+revive(struct sqlite *sqlite, const struct ff_write *write, int64_t row)
+{
+    int rc = row == 0 ? SQLITE_NOTFOUND : delete_done(sqlite, &write->key);
+
+    return rc == SQLITE_DONE ? put_exec(sqlite, ST_LIVE_INSERT, write, row) : rc;
 }
 
 static enum statement
@@ -93,71 +99,77 @@ part_statement(enum ff_record kind, bool put)
     }
 }
 
-static int64_t
-key_number(const struct ff_key *key)
-{
-    int64_t n = 0;
-
-    for (unsigned i = ID_BYTES; i < key->n; i++) {
-        n = n << 8 | key->b[i];
-    }
-    return n;
-}
-
-static bool
-write_part(struct sqlite *sqlite, const struct ff_write *write, struct plan *plan, bool put)
+static int
+write_part(struct sqlite *sqlite, const struct ff_write *write, int64_t row, bool put)
 {
     enum statement which = part_statement(write->kind, put);
     sqlite3_stmt *stmt = sqlite->statements[which];
 
-    if (plan->row == 0 && !done_row(sqlite, &write->key, &plan->row)) {
-        return false;
+    if (row == 0) { /* its execution does not exist */
+        return put ? SQLITE_NOTFOUND : SQLITE_DONE;
     }
     if (put) {
-        bind_write(sqlite, which, write);
+        bind_body(sqlite, which, write);
     }
-    sqlite3_bind_int64(stmt, 1, plan->row);
+    sqlite3_bind_int64(stmt, 1, row);
     if (write->kind == FF_R_ATTEMPT) {
-        sqlite3_bind_int64(stmt, 2, key_number(&write->key));
+        sqlite3_bind_int64(stmt, 2, ff_sqlite_key_number(&write->key));
     }
     return run(sqlite, which);
 }
 
-/* When an idempotency key lapses stands in its index entry of the same commit. */
+/* When an idempotency key lapses stands in its index entry of the same commit, mostly right behind
+ * that of the key before it. Without an entry it keeps what it had: an index entry changes only
+ * with its sort. */
 static int64_t
-due_of(const struct ff_commit *commit, const struct ff_key *key)
+due_of(struct sqlite *sqlite, const struct ff_commit *commit, const struct ff_key *key)
 {
-    for (uint32_t i = 0; i < commit->n_changes; i++) {
+    for (uint32_t n = 0; n < commit->n_changes; n++) {
+        uint32_t i = (sqlite->due_at + n) % commit->n_changes;
         const struct ff_index_change *change = &commit->changes[i];
 
         if (change->add && change->key.index == FF_IX_EXPIRING &&
             ff_key_cmp(&change->key.id, key) == 0) {
+            sqlite->due_at = i + 1;
             return change->key.sort;
         }
     }
-    return INT64_MAX;
+    return INT64_MIN;
 }
 
-static bool
+static int
+put_key(struct sqlite *sqlite, const struct ff_write *write)
+{
+    int64_t due = due_of(sqlite, sqlite->commit, &write->key);
+    enum statement which = due == INT64_MIN ? ST_KEY_UPDATE : ST_KEY_PUT;
+    sqlite3_stmt *stmt = bind_body(sqlite, which, write);
+
+    bind_key(stmt, &write->key);
+    if (which == ST_KEY_PUT) {
+        sqlite3_bind_int64(stmt, 1, due);
+    }
+    return run_on_one(sqlite, which);
+}
+
+static int
 write_plain(struct sqlite *sqlite, const struct ff_write *write, bool put)
 {
     bool lane = write->kind == FF_R_LANE;
-    enum statement which =
-        lane ? (put ? ST_LANE_PUT : ST_LANE_DELETE) : (put ? ST_KEY_PUT : ST_KEY_DELETE);
-    sqlite3_stmt *stmt = sqlite->statements[which];
+    enum statement which = put ? ST_LANE_PUT : lane ? ST_LANE_DELETE : ST_KEY_DELETE;
 
-    if (put) {
-        bind_write(sqlite, which, write);
-    }
+    FF_ASSERT(lane || write->kind == FF_R_CREATE_KEY);
     if (put && !lane) {
-        sqlite3_bind_int64(stmt, 1, due_of(sqlite->commit, &write->key));
+        return put_key(sqlite, write);
     }
-    bind_id(stmt, 2, &write->key);
+    if (put) {
+        bind_body(sqlite, which, write);
+    }
+    bind_key(sqlite->statements[which], &write->key);
     return run(sqlite, which);
 }
 
-static bool
-write_one(struct sqlite *sqlite, const struct ff_write *write, struct plan *plan)
+static int
+write_one(struct sqlite *sqlite, const struct ff_write *write, const struct plan *plan)
 {
     switch (plan->step) {
     case STEP_LIVE_INSERT:
@@ -167,7 +179,7 @@ write_one(struct sqlite *sqlite, const struct ff_write *write, struct plan *plan
     case STEP_LIVE_DELETE:
         return delete_live(sqlite, plan->row);
     case STEP_FINISH:
-        return delete_live(sqlite, plan->row) && put_exec(sqlite, ST_DONE_INSERT, write, plan->row);
+        return finish(sqlite, write, plan->row);
     case STEP_DONE_INSERT:
         return put_exec(sqlite, ST_DONE_INSERT, write, plan->row);
     case STEP_DONE_UPDATE:
@@ -175,169 +187,130 @@ write_one(struct sqlite *sqlite, const struct ff_write *write, struct plan *plan
     case STEP_DONE_DELETE:
         return delete_done(sqlite, &write->key);
     case STEP_REVIVE:
-        return done_row(sqlite, &write->key, &plan->row) && delete_done(sqlite, &write->key) &&
-               put_exec(sqlite, ST_LIVE_INSERT, write, plan->row);
+        return revive(sqlite, write, plan->row);
     case STEP_PART_PUT:
     case STEP_PART_DELETE:
-        return write_part(sqlite, write, plan, plan->step == STEP_PART_PUT);
+        return write_part(sqlite, write, plan->row, plan->step == STEP_PART_PUT);
     case STEP_PLAIN_PUT:
     case STEP_PLAIN_DELETE:
         return write_plain(sqlite, write, plan->step == STEP_PLAIN_PUT);
+    case STEP_NOTHING:
+        break;
     }
-    return false;
-}
-
-static bool
-write_events(struct sqlite *sqlite, const struct ff_commit *commit)
-{
-    uint64_t seq[FF_FAMILIES];
-
-    memcpy(seq, sqlite->event_seq, sizeof(seq));
-    for (uint32_t i = 0; i < commit->n_events; i++) {
-        const struct ff_event_write *event = &commit->events[i];
-        enum statement which = (enum statement)(ST_EVENT + (int) event->family);
-        sqlite3_stmt *stmt = sqlite->statements[which];
-
-        sqlite3_bind_int64(stmt, 1, (sqlite3_int64) seq[event->family]++);
-        sqlite3_bind_blob(stmt, 2, event->body.p, (int) event->body.n, SQLITE_STATIC);
-        if (!run(sqlite, which)) {
-            return false;
-        }
-    }
-    return true;
+    return SQLITE_DONE;
 }
 
 /* ---- one commit ---- */
 
-/* Parts of ended executions look their row up before a write of the same commit moves it. */
-static bool
-write_all(struct sqlite *sqlite, const struct ff_commit *commit)
+/* Parts of ended executions get their row before a write of the same commit moves it. */
+static int
+find_rows(struct sqlite *sqlite, const struct ff_commit *commit)
 {
     for (uint32_t i = 0; i < commit->n_writes; i++) {
         struct plan *plan = &sqlite->plan[i];
         bool part = plan->step == STEP_PART_PUT || plan->step == STEP_PART_DELETE;
 
-        if (part && plan->row == 0 && !done_row(sqlite, &commit->writes[i].key, &plan->row)) {
-            return false;
+        if (part && plan->row == 0 &&
+            !ff_sqlite_done_row(sqlite->statements[ST_DONE_ROW], &commit->writes[i].key,
+                                &plan->row)) {
+            return sqlite3_errcode(sqlite->writer);
         }
     }
-    for (uint32_t i = 0; i < commit->n_writes; i++) {
-        if (!write_one(sqlite, &commit->writes[i], &sqlite->plan[i])) {
-            return false;
-        }
+    return SQLITE_DONE;
+}
+
+static int
+write_records(struct sqlite *sqlite, const struct ff_commit *commit)
+{
+    int rc = find_rows(sqlite, commit);
+
+    sqlite->due_at = 0;
+    for (uint32_t i = 0; rc == SQLITE_DONE && i < commit->n_writes; i++) {
+        rc = write_one(sqlite, &commit->writes[i], &sqlite->plan[i]);
     }
-    return write_events(sqlite, commit);
+    return rc;
+}
+
+static int
+write_events(struct sqlite *sqlite, const struct ff_commit *commit)
+{
+    uint64_t seq[FF_FAMILIES];
+    int rc = SQLITE_DONE;
+
+    memcpy(seq, sqlite->before.next_seq, sizeof(seq));
+    for (uint32_t i = 0; rc == SQLITE_DONE && i < commit->n_events; i++) {
+        const struct ff_event_write *event = &commit->events[i];
+        enum statement which = (enum statement)(ST_EVENT + (int) event->family);
+        sqlite3_stmt *stmt = sqlite->statements[which];
+
+        sqlite3_bind_int64(stmt, 1, (sqlite3_int64) seq[event->family]++);
+        sqlite3_bind_blob(stmt, 2, event->body.n == 0 ? "" : event->body.p, (int) event->body.n,
+                          SQLITE_STATIC);
+        rc = run(sqlite, which);
+    }
+    return rc;
+}
+
+static int
+write_reserved(struct sqlite *sqlite)
+{
+    sqlite3_stmt *stmt = sqlite->statements[ST_INFO_PUT];
+
+    if (sqlite->now.reserved_row == sqlite->before.reserved_row) {
+        return SQLITE_DONE;
+    }
+    sqlite3_bind_text(stmt, 1, "next_row", -1, SQLITE_STATIC);
+    sqlite3_bind_int64(stmt, 2, sqlite->now.reserved_row);
+    return run(sqlite, ST_INFO_PUT);
+}
+
+static int
+write_all(struct sqlite *sqlite, const struct ff_commit *commit)
+{
+    int rc = run(sqlite, ST_BEGIN);
+
+    rc = rc == SQLITE_DONE ? write_records(sqlite, commit) : rc;
+    rc = rc == SQLITE_DONE ? write_events(sqlite, commit) : rc;
+    rc = rc == SQLITE_DONE ? write_reserved(sqlite) : rc;
+    return rc == SQLITE_DONE ? run(sqlite, ST_COMMIT) : rc;
 }
 
 static void
-make(struct sqlite *sqlite, struct ff_commit *commit)
+fail(struct sqlite *sqlite, struct ff_commit *commit, int rc)
 {
-    bool done = run(sqlite, ST_BEGIN) && write_all(sqlite, commit) && run(sqlite, ST_COMMIT);
-
-    if (done) {
-        commit->outcome = FF_COMMIT_OK;
-        sqlite->unsynced = sqlite->durability == FF_DURABILITY_INTERVAL;
-        return;
+    commit->outcome = FF_COMMIT_FAILED;
+    if (rc == SQLITE_NOTFOUND || rc == SQLITE_CONSTRAINT) {
+        snprintf(sqlite->writer_words, WORDS_MAX, "sqlite: %s",
+                 rc == SQLITE_NOTFOUND ? "a record that should be there is not"
+                                       : sqlite3_errmsg(sqlite->writer));
+        ff_fail(&commit->fault, FF_E_CORRUPTION, ff_d_text("reason", "records_disagree"));
+        commit->fault.message = sqlite->writer_words;
+    } else {
+        ff_sqlite_fail(sqlite->writer, sqlite->writer_words, &commit->fault);
     }
-    snprintf(sqlite->message, sizeof(sqlite->message), "sqlite: %s",
-             sqlite3_errmsg(sqlite->writer));
     if (sqlite3_get_autocommit(sqlite->writer) == 0) {
         run(sqlite, ST_ROLLBACK);
     }
-    commit->outcome = FF_COMMIT_FAILED;
-    ff_fail_transport(&commit->fault, "sqlite", "transport", sqlite->message);
 }
 
-/* ---- the log ---- */
-
-static int
-note_wal_pages(void *ctx, sqlite3 *db, const char *name, int pages)
+void
+ff_sqlite_make(struct sqlite *sqlite, struct ff_commit *commit)
 {
-    (void) db;
-    (void) name;
-    ((struct sqlite *) ctx)->wal_pages = pages;
-    return SQLITE_OK;
-}
+    int rc = SQLITE_DONE;
 
-/* PASSIVE: waits for nobody. A failure (a full disk) shows at the next commit that needs room. */
-static void
-move_log(struct sqlite *sqlite, int pages_max)
-{
-    if (sqlite->wal_pages >= pages_max) {
-        sqlite3_wal_checkpoint_v2(sqlite->writer, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-        sqlite->wal_pages = 0; /* the next commit says how it stands */
+    commit->fault = (struct ff_fault){ 0 };
+    commit->n_conflicts = 0;
+    ff_log_sync(sqlite, sqlite->sync_failed);
+    if (sqlite->sync_failed) {
+        commit->outcome = FF_COMMIT_FAILED;
+        ff_fail_transport(&commit->fault, "sqlite", "transport", sqlite->writer_words);
+        return;
     }
-}
-
-static void
-sync_log(struct sqlite *sqlite)
-{
-    char name[4096];
-
-    if (sqlite->wal_fd < 0) {
-        snprintf(name, sizeof(name), "%s-wal", sqlite->path);
-        sqlite->wal_fd = open(name, O_RDWR | O_CLOEXEC);
+    rc = write_all(sqlite, commit);
+    if (rc != SQLITE_DONE) {
+        fail(sqlite, commit, rc & 0xff);
+        return;
     }
-    if (sqlite->wal_fd >= 0 && fdatasync(sqlite->wal_fd) == 0) {
-        sqlite->unsynced = false;
-    }
-}
-
-/* ---- the thread ---- */
-
-/* Waits for a commit; with INTERVAL at most until the log is to be synced. False: stop. */
-static bool
-wait_for_work(struct sqlite *sqlite)
-{
-    struct timespec until;
-    uint64_t ns = 0;
-
-    clock_gettime(CLOCK_REALTIME, &until);
-    ns = (uint64_t) until.tv_nsec + (uint64_t) sqlite->sync_ms % 1000 * 1000000;
-    until.tv_sec += (time_t) (sqlite->sync_ms / 1000 + ns / 1000000000);
-    until.tv_nsec = (long) (ns % 1000000000);
-    while (!sqlite->handed_over && !sqlite->stopping) {
-        if (!sqlite->unsynced) {
-            pthread_cond_wait(&sqlite->cond, &sqlite->mutex);
-        } else if (pthread_cond_timedwait(&sqlite->cond, &sqlite->mutex, &until) == ETIMEDOUT) {
-            break;
-        }
-    }
-    return sqlite->handed_over || !sqlite->stopping;
-}
-
-void *
-ff_sqlite_writer(void *arg)
-{
-    struct sqlite *sqlite = arg;
-    struct timespec now, synced = { 0 };
-
-    sqlite3_wal_hook(sqlite->writer, note_wal_pages, sqlite);
-    pthread_mutex_lock(&sqlite->mutex);
-    while (wait_for_work(sqlite)) {
-        bool work = sqlite->handed_over;
-
-        sqlite->handed_over = false;
-        pthread_mutex_unlock(&sqlite->mutex);
-        if (work) {
-            make(sqlite, sqlite->commit);
-            pthread_mutex_lock(&sqlite->mutex);
-            sqlite->finished = true;
-            pthread_cond_broadcast(&sqlite->cond);
-            pthread_mutex_unlock(&sqlite->mutex);
-            sqlite->host.wake(sqlite->host.ctx);
-            move_log(sqlite, WAL_PAGES_IDLE);
-        }
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        if (sqlite->unsynced &&
-            (now.tv_sec - synced.tv_sec) * 1000 + (now.tv_nsec - synced.tv_nsec) / 1000000 >=
-                (long) sqlite->sync_ms) {
-            sync_log(sqlite);
-            synced = now;
-        }
-        pthread_mutex_lock(&sqlite->mutex);
-    }
-    pthread_mutex_unlock(&sqlite->mutex);
-    sync_log(sqlite);
-    return NULL;
+    commit->outcome = FF_COMMIT_OK;
+    ff_log_written(sqlite);
 }
