@@ -50,13 +50,13 @@ struct mark {
     TAILQ_ENTRY(mark) next;      /* in the open batch's list */
     TAILQ_ENTRY(mark) base_next; /* in the sealed batch's list, or the lingering one */
     struct span *span;
-    struct ff_entry entry;
     int8_t base; /* by batches that are sealed and that a page may not show yet */
     int8_t open; /* by the open batch */
     bool in_present;
     bool in_open_list;
     struct mark_list *base_list; /* the one it is in, or NULL */
     uint64_t applied_in;         /* lingering: the batch whose commit the store has made */
+    struct ff_entry entry;       /* last: a mark that is used again is zeroed up to here */
 };
 RB_HEAD(mark_tree, mark);
 RB_HEAD(present_tree, mark);
@@ -214,6 +214,8 @@ struct ff_engine {
     struct task_list loading_tasks; /* they wait for the load under way */
     struct ff_load load;
     struct ff_arena load_arena;
+    struct mark_list spare_marks; /* linked by next */
+    uint32_t n_spare_marks;
     struct mark_list lingering; /* committed, but the load under way may not show it */
 
     struct ff_arena scratch; /* of the running call */

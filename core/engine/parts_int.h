@@ -56,7 +56,8 @@ void ff_spans_stale(struct ff_engine *engine);
  * tells how many are likely to be read (span->expect). */
 ff_err ff_span_next(struct ff_txn *txn, struct span *span, const struct ff_entry *after,
                     struct ff_entry *out, bool *found);
-void ff_spans_clear(struct ff_engine *engine);
+/* The end: marks that were kept for use. */
+void ff_marks_free(struct ff_engine *engine);
 
 /* ---- loads.c ---- */
 /* Notes what is to be loaded; on an immediate store loads it at once. FF_E_OK: it is there now;

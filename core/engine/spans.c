@@ -55,6 +55,9 @@ span_free(struct ff_engine *engine, struct span *span)
 
 /* ---- marks ---- */
 
+/* Marks kept for the next batch: a lifecycle makes and drops about eight. */
+#define SPARE_MARKS_MAX 16384
+
 static int
 mark_state(const struct mark *mark)
 {
@@ -128,10 +131,31 @@ mark_free(struct ff_engine *engine, struct mark *mark)
 
     RB_REMOVE(mark_tree, &span->all, mark);
     span->marks--;
-    free(mark);
+    if (engine->n_spare_marks < SPARE_MARKS_MAX) {
+        TAILQ_INSERT_HEAD(&engine->spare_marks, mark, next);
+        engine->n_spare_marks++;
+    } else {
+        free(mark);
+    }
     if (span->marks == 0 && !span->page_valid && !span->wanted) {
         span_free(engine, span);
     }
+}
+
+static struct mark *
+mark_new(struct ff_engine *engine)
+{
+    struct mark *mark = TAILQ_FIRST(&engine->spare_marks);
+
+    if (mark == NULL) {
+        mark = malloc(sizeof(*mark));
+        FF_ASSERT(mark != NULL);
+    } else {
+        TAILQ_REMOVE(&engine->spare_marks, mark, next);
+        engine->n_spare_marks--;
+    }
+    memset(mark, 0, offsetof(struct mark, entry)); /* the entry is set by the caller */
+    return mark;
 }
 
 static struct mark *
@@ -144,8 +168,7 @@ mark_get(struct ff_engine *engine, const struct ff_index_key *key)
     probe.entry.id = key->id;
     mark = RB_FIND(mark_tree, &span->all, &probe);
     if (mark == NULL) {
-        mark = calloc(1, sizeof(*mark));
-        FF_ASSERT(mark != NULL);
+        mark = mark_new(engine);
         mark->span = span;
         mark->entry = probe.entry;
         RB_INSERT(mark_tree, &span->all, mark);
@@ -506,20 +529,12 @@ ff_scopes_merge(struct ff_engine *engine, const struct scopes *scopes, struct ff
 }
 
 void
-ff_spans_clear(struct ff_engine *engine)
+ff_marks_free(struct ff_engine *engine)
 {
-    struct span *span = NULL, *next = NULL;
-    struct scopes *scopes = NULL, *next_scopes = NULL;
+    struct mark *mark = NULL;
 
-    RB_FOREACH_SAFE(span, span_tree, &engine->spans, next)
-    {
-        FF_ASSERT(span->marks == 0);
-        span_free(engine, span);
-    }
-    RB_FOREACH_SAFE(scopes, scopes_tree, &engine->scopes, next_scopes)
-    {
-        RB_REMOVE(scopes_tree, &engine->scopes, scopes);
-        free(scopes->v);
-        free(scopes);
+    while ((mark = TAILQ_FIRST(&engine->spare_marks)) != NULL) {
+        TAILQ_REMOVE(&engine->spare_marks, mark, next);
+        free(mark);
     }
 }
