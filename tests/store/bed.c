@@ -31,7 +31,7 @@ wake(void *ctx)
 void
 ff_bed_init(struct ff_bed *bed, const char *kind, const char *options)
 {
-    *bed = (struct ff_bed){ 0 };
+    *bed = (struct ff_bed){ .wake = wake };
     bed->stored = strcmp(kind, "sqlite") == 0;
     bed->retries = strcmp(kind, "contrary") == 0;
     if (bed->stored) {
@@ -60,7 +60,7 @@ ff_bed_path(const struct ff_bed *bed, const char *suffix)
 ff_err
 ff_bed_open(struct ff_bed *bed, struct ff_fault *fault)
 {
-    struct ff_store_host host = { .wake = wake, .ctx = bed };
+    struct ff_store_host host = { .wake = bed->wake, .ctx = bed };
     struct ff_partition_counts counts = { 0 };
     bool applied = false;
     ff_err err = FF_E_OK;

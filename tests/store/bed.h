@@ -14,10 +14,11 @@ struct ff_bed {
     char dir[64]; /* of the file, where there is one */
     char url[192];
     struct ff_store *store;
-    bool stored;      /* survives being closed */
-    bool retries;     /* injected failures and conflicts are tried again */
-    unsigned retried; /* how often that happened */
-    unsigned wakes;   /* atomic: the store's own thread calls */
+    bool stored;             /* survives being closed */
+    bool retries;            /* injected failures and conflicts are tried again */
+    unsigned retried;        /* how often that happened */
+    void (*wake)(void *ctx); /* of its host; any thread */
+    unsigned wakes;          /* atomic */
     struct ff_arena arena;
     struct bed_record *records; /* uthash; removed ones stay, as absent */
     uint64_t events[FF_FAMILY_WORKER_REGISTRY + 1];
