@@ -241,6 +241,7 @@ run_crew(const struct ff_bench_options *options, const char *variant, void *(*ru
     if (workers == NULL || payload == NULL) {
         ff_bench_die("out of memory");
     }
+    FF_ASSERT(options->connections > 0);
     memset(payload, 'x', options->payload);
     crew.payload = payload;
     ff_bench_daemon_start(&daemon, options);

@@ -82,8 +82,7 @@ bool ff_record_live(enum ff_record kind, const void *record);
 
 /* True where the execution's record, as stored, says that no such record of its can be stored: it
  * need not be looked for. exec NULL: there is no execution. False for kinds that belong to none. */
-bool ff_record_ruled_out(enum ff_record kind, const struct ff_key *key,
-                         const struct ff_exec *exec);
+bool ff_record_ruled_out(enum ff_record kind, const struct ff_key *key, const struct ff_exec *exec);
 
 /* The key under which a record is stored, from its own fields. */
 struct ff_key ff_record_key(enum ff_record kind, const void *record);
