@@ -232,8 +232,17 @@ ff_loads_start(struct ff_engine *engine)
 {
     struct ff_task *task = NULL;
 
-    if (engine->loading || engine->n_wants == 0) {
+    if (engine->loading || (engine->n_wants == 0 && TAILQ_EMPTY(&engine->wanting))) {
         return false;
+    }
+    if (engine->n_wants == 0) { /* all they wanted was in a load that others had sent off */
+        TAILQ_CONCAT(&engine->loading_tasks, &engine->wanting, link);
+        TAILQ_FOREACH(task, &engine->loading_tasks, link)
+        {
+            task->state = TASK_LOADING;
+        }
+        resume_tasks(engine);
+        return true;
     }
     engine->loading = true;
     engine->load_epoch = engine->committed;
