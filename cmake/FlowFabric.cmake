@@ -1,10 +1,18 @@
 # The project's own CMake functions; README.md in this folder says how they are used.
 
-# Puts ccache before the compiler when there is one and the caller has not done so already.
+# Puts ccache before the compiler when there is one that works (it needs a folder to write to) and the
+# caller has not done so already.
 function(ff_use_ccache)
   find_program(CCACHE_PROGRAM ccache)
   mark_as_advanced(CCACHE_PROGRAM)
-  if(CCACHE_PROGRAM AND NOT CMAKE_C_COMPILER_LAUNCHER AND NOT CMAKE_C_COMPILER MATCHES "ccache")
+  if(NOT CCACHE_PROGRAM OR CMAKE_C_COMPILER_LAUNCHER OR CMAKE_C_COMPILER MATCHES "ccache")
+    return()
+  endif()
+  set(probe ${CMAKE_BINARY_DIR}/CMakeFiles/ccache_probe)
+  file(WRITE ${probe}.c "int probe;\n")
+  execute_process(COMMAND ${CCACHE_PROGRAM} ${CMAKE_C_COMPILER} -c ${probe}.c -o ${probe}.o
+                  RESULT_VARIABLE failed OUTPUT_QUIET ERROR_QUIET)
+  if(NOT failed)
     set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE_PROGRAM} PARENT_SCOPE)
   endif()
 endfunction()
