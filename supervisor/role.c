@@ -2,6 +2,7 @@
 
 #include <argp.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -69,6 +70,15 @@ on_config_warning(void *ctx, const char *text)
     ff_log(FF_LEVEL_WARN, "config", "message", ff_cstr(text));
 }
 
+/* A reader that is gone and a file that may not grow are errors of the call that met them, not the
+ * end of the process. A program that a role starts must have them back: exec keeps them ignored. */
+static void
+ignore_signals(void)
+{
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+}
+
 ff_err
 ff_boot_config(const struct ff_boot *boot, struct ff_config *config)
 {
@@ -81,6 +91,7 @@ ff_boot_config(const struct ff_boot *boot, struct ff_config *config)
     struct ff_fault fault = { 0 };
     ff_err err = FF_E_OK;
 
+    ignore_signals();
     ff_log_role(boot->role);
     err = ff_config_load(config, &input, &fault);
     if (err == FF_E_OK) {

@@ -22,7 +22,8 @@ struct ff_boot {
 /* The options that every role shares: --config, --ready-fd, --life-fd. Prints help and exits for
  * --help; exits 2 for what it does not know. */
 void ff_boot_parse(struct ff_boot *boot, int argc, char **argv, const char *help);
-/* Loads the configuration and sets up the log by it. FF_E_INVALID_CONFIG: logged already. */
+/* Loads the configuration and sets up the log by it; from here on SIGPIPE and SIGXFSZ are ignored.
+ * FF_E_INVALID_CONFIG: logged already. */
 FF_MUST_USE ff_err ff_boot_config(const struct ff_boot *boot, struct ff_config *config);
 /* Tells the supervisor, if there is one. */
 void ff_boot_ready(const struct ff_boot *boot);
