@@ -56,6 +56,7 @@ struct ff_client {
     uint32_t queued; /* of them, those that do not wait */
     uint32_t outstanding;
     bool closing, connected, connection_changed;
+    int pipe_id; /* nng's, of the connection that came last */
 
     struct ev_loop *loop; /* the I/O thread's from here on, but for the async watcher */
     struct ev_async wake;
@@ -68,6 +69,7 @@ struct ff_client {
     uint32_t in_window, waiting;
     bool is_connected;
     int64_t disconnected_mono_ms; /* since when */
+    int64_t dialled_mono_ms;      /* when the dialer was made */
 };
 
 /* client_io.c */

@@ -10,6 +10,9 @@
 /* Pauses between attempts to connect; nng adds its own jitter. */
 #define RECONNECT_MS_MIN 20
 #define RECONNECT_MS_MAX 500
+/* Without a connection for so long, dialling begins anew: nng 1.5 stops for good when the daemon
+ * ends in the middle of its greeting. */
+#define REDIAL_MS 1000
 
 int64_t
 ff_client_mono_ms(void)
@@ -277,16 +280,20 @@ take_connection(struct ff_client *client, bool connected)
     send_unsent(client);
 }
 
-/* nng's threads: only notes and wakes. */
+/* nng's threads: only notes and wakes. A connection that was given up may be reported gone after
+ * its successor has come. */
 static void
 on_pipe(nng_pipe pipe, nng_pipe_ev event, void *ctx)
 {
     struct ff_client *client = ctx;
+    bool came = event == NNG_PIPE_EV_ADD_POST;
 
-    (void) pipe;
     pthread_mutex_lock(&client->mutex);
-    client->connected = event == NNG_PIPE_EV_ADD_POST;
-    client->connection_changed = true;
+    if (came || client->pipe_id == nng_pipe_id(pipe)) {
+        client->pipe_id = nng_pipe_id(pipe);
+        client->connected = came;
+        client->connection_changed = true;
+    }
     pthread_mutex_unlock(&client->mutex);
     ev_async_send(client->loop, &client->wake);
 }
@@ -347,6 +354,23 @@ fail_all(struct ff_client *client, const char *why)
     }
 }
 
+static int
+dial(struct ff_client *client)
+{
+    client->dialled_mono_ms = ff_client_mono_ms();
+    return nng_dial(client->socket, client->address, &client->dialer, NNG_FLAG_NONBLOCK);
+}
+
+static void
+dial_again(struct ff_client *client, int64_t now_ms)
+{
+    if (now_ms - client->disconnected_mono_ms >= REDIAL_MS &&
+        now_ms - client->dialled_mono_ms >= REDIAL_MS) {
+        nng_dialer_close(client->dialer);
+        dial(client);
+    }
+}
+
 static void
 on_tick(struct ev_loop *loop, struct ev_timer *watcher, int events)
 {
@@ -360,6 +384,9 @@ on_tick(struct ev_loop *loop, struct ev_timer *watcher, int events)
         send_unsent(client);
     } else if (now_ms - client->disconnected_mono_ms >= (int64_t) client->options.give_up_ms) {
         fail_all(client, "no daemon answers at the socket; is flowfabricd running?");
+    }
+    if (!client->is_connected) {
+        dial_again(client, now_ms);
     }
     send_queued(client);
 }
@@ -483,7 +510,7 @@ ff_client_io_open(struct ff_client *client, struct ff_fault *fault)
     ev_io_init(&client->readable, on_readable, fd, EV_READ);
     client->readable.data = client;
     ev_io_start(client->loop, &client->readable);
-    rv = nng_dial(client->socket, client->address, &client->dialer, NNG_FLAG_NONBLOCK);
+    rv = dial(client);
     if (rv == 0 && pthread_create(&client->thread, NULL, ff_client_io, client) != 0) {
         rv = NNG_ENOMEM;
     }
