@@ -141,6 +141,7 @@ ff_engine_cancel(struct ff_engine *engine, struct ff_frame *frame)
 {
     struct ff_fault gone = { 0 };
 
+    frame->cancelled = true; /* one that is running will not be parked any more */
     if (frame->task == NULL || frame->task->state != TASK_PARKED) {
         return;
     }

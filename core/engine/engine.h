@@ -61,7 +61,7 @@ void ff_engine_free(struct ff_engine *engine);
 /* Hands a frame over; its done comes from a later ff_engine_run (or this one's store callbacks). */
 void ff_engine_submit(struct ff_engine *engine, struct ff_frame *frame);
 /* The frame's client is gone: a parked call is dropped, and answered at once with FF_E_UNAVAILABLE;
- * one already running is finished. */
+ * one already running is finished, and answered with what there is instead of being parked. */
 void ff_engine_cancel(struct ff_engine *engine, struct ff_frame *frame);
 /* Does all that can be done now without waiting. */
 void ff_engine_run(struct ff_engine *engine);

@@ -73,7 +73,8 @@ ff_park(struct ff_txn *txn, const struct ff_scope *scope, uint64_t block_ms, int
     struct topic *topic = NULL;
     int64_t now_ms = 0;
 
-    if (block_ms == 0 || engine->closing || engine->facts.claims_stopped) {
+    if (block_ms == 0 || engine->closing || engine->facts.claims_stopped ||
+        task->frame->cancelled) {
         return FF_E_OK;
     }
     now_ms = mono_now(engine);

@@ -135,7 +135,11 @@ void
 ff_task_abandon(struct ff_engine *engine, struct ff_task *task, const struct ff_fault *fault)
 {
     while (task->at < task->frame->n) {
+        struct ff_call *call = &task->frame->calls[task->at];
+
         ff_task_answer_fault(engine, task, task->at++, fault);
+        call->fault = *fault; /* the answer even if what was before it has to be run again */
+        call->judged = true;
     }
     ff_task_move(engine, task, TASK_WAITING_COMMIT);
     if (task->last_batch > engine->committed) {
@@ -167,11 +171,12 @@ run_op(struct ff_engine *engine, struct ff_task *task, struct ff_txn *txn, void 
 
 /* Takes the call's changes back, unless it asked to keep them. */
 static void
-take_back(struct ff_engine *engine, uint32_t n_events)
+take_back(struct ff_engine *engine, uint32_t n_events, size_t bytes)
 {
     if (!engine->keep) {
         ff_cells_undo(engine);
         engine->open->n_events = n_events;
+        engine->open->bytes = bytes; /* else calls run again and again would fill the batch */
     }
 }
 
@@ -185,6 +190,7 @@ run_call(struct ff_engine *engine, struct ff_task *task)
                           .engine = engine,
                           .task = task };
     uint32_t n_events = engine->open->n_events;
+    size_t bytes = engine->open->bytes;
     void *result = NULL;
     ff_err err = FF_E_OK;
 
@@ -201,7 +207,7 @@ run_call(struct ff_engine *engine, struct ff_task *task)
     if (err == FF_E_OK) {
         answer_result(engine, task, result);
     } else {
-        take_back(engine, n_events);
+        take_back(engine, n_events, bytes);
         if (err != FF_E_PENDING && err != FF_E_PARKED) {
             ff_task_answer_fault(engine, task, task->at, &txn.fault);
         }

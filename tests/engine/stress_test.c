@@ -242,7 +242,6 @@ turn(struct world *world)
         world->rig->now_ms += below(world, 12);
     }
     if (client->busy && one_in(world, 40)) {
-        client->frame.cancelled = true;
         ff_engine_cancel(world->rig->engine, &client->frame);
     } else if (!client->busy) {
         submit(world, client);
