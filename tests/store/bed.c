@@ -360,14 +360,15 @@ void
 ff_bed_load(struct ff_bed *bed, struct ff_want *wants, uint32_t n)
 {
     bool finished = false;
+    int polls = 0;
     struct ff_load load = {
         .wants = wants, .n = n, .arena = &bed->arena, .done = load_done, .ctx = &finished
     };
 
     ff_store_load(bed->store, &load);
     assert_true(finished || !bed->store->ops->immediate);
-    for (int polls = 0; !finished; polls++) {
-        assert_true(polls < RETRIES_MAX);
+    while (!finished) {
+        assert_true(polls++ < RETRIES_MAX);
         ff_store_poll(bed->store, true);
     }
     if (load.fault.code != FF_E_OK) {
