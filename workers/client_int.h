@@ -28,6 +28,7 @@ struct client_call {
     char name[FF_OP_NAME_BYTES_MAX + 1];
     struct ff_packer args;
     bool waits;               /* alone in its frame, outside the window */
+    uint32_t place;           /* in its frame */
     int64_t deadline_mono_ms; /* INT64_MAX: none */
     ff_client_done *done;
     void *ctx;

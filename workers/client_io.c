@@ -65,6 +65,7 @@ frame_new(struct ff_client *client, struct client_calls *calls, uint32_t n, bool
 {
     struct client_frame *frame = calloc(1, sizeof(*frame));
     struct client_call *call = NULL;
+    uint32_t place = 0;
 
     FF_ASSERT(frame != NULL);
     frame->seq = ++client->next_seq;
@@ -76,6 +77,7 @@ frame_new(struct ff_client *client, struct client_calls *calls, uint32_t n, bool
     ff_request_head(&client->id, frame->seq, n, &frame->body.pk);
     TAILQ_FOREACH(call, &frame->calls, next)
     {
+        call->place = place++;
         ff_request_call(ff_cstr(call->op), ff_packer_str(&call->args), &frame->body.pk);
     }
     HASH_ADD(hh, client->frames, seq, sizeof(frame->seq), frame);
@@ -171,17 +173,18 @@ fail_frame(struct ff_client *client, struct client_frame *frame, const struct ff
     frame_forget(client, frame);
 }
 
-/* A reply with one entry to a frame of several calls refuses the frame as a whole. */
+/* A reply with one entry to a frame of several calls refuses the frame as a whole. Calls that were
+ * given up are no longer in the frame: the others keep their places. */
 static void
 answer_frame(struct ff_client *client, struct client_frame *frame, const struct ff_reply *reply)
 {
     struct client_call *call = NULL;
-    uint32_t i = 0;
 
     while ((call = TAILQ_FIRST(&frame->calls)) != NULL) {
+        uint32_t i = call->place < reply->n ? call->place : reply->n - 1;
+
         TAILQ_REMOVE(&frame->calls, call, next);
-        answer_call(client, call, &reply->entries[i < reply->n ? i : reply->n - 1]);
-        i++;
+        answer_call(client, call, &reply->entries[i]);
     }
     frame_forget(client, frame);
 }
@@ -316,6 +319,25 @@ fail_late_calls(struct ff_client *client, struct client_calls *calls, int64_t no
     }
 }
 
+static void
+fail_late_queued(struct ff_client *client, int64_t now_ms)
+{
+    struct client_calls late = TAILQ_HEAD_INITIALIZER(late);
+    struct client_call *call = NULL, *next = NULL;
+
+    pthread_mutex_lock(&client->mutex);
+    TAILQ_FOREACH_SAFE(call, &client->queue, next, next)
+    {
+        if (call->deadline_mono_ms <= now_ms) {
+            TAILQ_REMOVE(&client->queue, call, next);
+            client->queued -= !call->waits;
+            TAILQ_INSERT_TAIL(&late, call, next);
+        }
+    }
+    pthread_mutex_unlock(&client->mutex);
+    fail_late_calls(client, &late, now_ms);
+}
+
 /* A frame whose calls are all given up stays known until its reply comes: its number is taken. */
 static void
 check_deadlines(struct ff_client *client, int64_t now_ms)
@@ -329,6 +351,7 @@ check_deadlines(struct ff_client *client, int64_t now_ms)
     {
         fail_late_calls(client, &frame->calls, now_ms);
     }
+    fail_late_queued(client, now_ms);
 }
 
 static void
