@@ -150,6 +150,10 @@ ff_sqlite_open_files(struct sqlite *sqlite, struct ff_fault *fault)
         !set_up(sqlite->reader, sqlite->durability, "PRAGMA cache_size = -16384")) {
         return ff_sqlite_fail(sqlite->reader, sqlite->reader_words, fault);
     }
+    if (!open_one(sqlite, &sqlite->mover) ||
+        !set_up(sqlite->mover, sqlite->durability, "PRAGMA cache_size = -64")) {
+        return ff_sqlite_fail(sqlite->mover, sqlite->reader_words, fault);
+    }
     return ff_sqlite_prepare_all(sqlite, fault);
 }
 
@@ -163,6 +167,7 @@ ff_sqlite_close_files(struct sqlite *sqlite)
         sqlite3_finalize(sqlite->queries[i]);
     }
     sqlite3_close(sqlite->reader);
+    sqlite3_close(sqlite->mover);
     sqlite3_close(sqlite->writer); /* the last one moves what is left in the log */
     if (sqlite->wal_fd >= 0) {
         close(sqlite->wal_fd);

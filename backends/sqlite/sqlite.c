@@ -61,6 +61,7 @@ free_memory(struct sqlite *sqlite)
     ff_live_done(sqlite);
     ff_memory_index_done(&sqlite->index);
     pthread_cond_destroy(&sqlite->cond);
+    pthread_cond_destroy(&sqlite->move_cond);
     pthread_mutex_destroy(&sqlite->mutex);
     free(sqlite->plan);
     free(sqlite->done_max);
@@ -70,15 +71,37 @@ free_memory(struct sqlite *sqlite)
 }
 
 static void
+stop(struct sqlite *sqlite)
+{
+    pthread_mutex_lock(&sqlite->mutex);
+    sqlite->stopping = true;
+    pthread_cond_broadcast(&sqlite->cond);
+    pthread_cond_broadcast(&sqlite->move_cond);
+    pthread_mutex_unlock(&sqlite->mutex);
+}
+
+static bool
+start_threads(struct sqlite *sqlite)
+{
+    if (ff_log_start(sqlite) != 0) {
+        return false;
+    }
+    if (pthread_create(&sqlite->thread, NULL, ff_sqlite_writer, sqlite) != 0) {
+        stop(sqlite);
+        pthread_join(sqlite->mover_thread, NULL);
+        return false;
+    }
+    return true;
+}
+
+static void
 sqlite_close(struct ff_store *store)
 {
     struct sqlite *sqlite = of(store);
 
     sqlite_poll(store, true);
-    pthread_mutex_lock(&sqlite->mutex);
-    sqlite->stopping = true;
-    pthread_cond_broadcast(&sqlite->cond);
-    pthread_mutex_unlock(&sqlite->mutex);
+    stop(sqlite);
+    pthread_join(sqlite->mover_thread, NULL);
     pthread_join(sqlite->thread, NULL);
     ff_sqlite_close_files(sqlite);
     free_memory(sqlite);
@@ -142,6 +165,7 @@ sqlite_new(const struct ff_sqlite_options *options, const struct ff_store_host *
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&sqlite->cond, &monotonic);
+    pthread_cond_init(&sqlite->move_cond, NULL);
     pthread_condattr_destroy(&monotonic);
     return sqlite;
 }
@@ -156,7 +180,7 @@ ff_sqlite_open(const struct ff_sqlite_options *options, const struct ff_store_ho
     if (err == FF_E_OK) {
         err = ff_sqlite_rebuild(sqlite, fault);
     }
-    if (err == FF_E_OK && pthread_create(&sqlite->thread, NULL, ff_sqlite_writer, sqlite) != 0) {
+    if (err == FF_E_OK && !start_threads(sqlite)) {
         err = ff_fail_transport(fault, "sqlite", "other", "sqlite: cannot start a thread");
     }
     if (err != FF_E_OK) {

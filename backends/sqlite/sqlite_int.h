@@ -1,9 +1,9 @@
 /* sqlite_int.h: shared by the files of the SQLite store; backends/README.md tells the whole.
  *
- * Two connections: `reader` belongs to the loop thread, `writer` to the writer thread. What the
- * writer needs of the loop thread's memory (arrival rows, event numbers) is put into the plan
- * before the job is handed over; what a commit changes in memory is applied on the loop thread when
- * its completion is delivered.
+ * Three connections, each of one thread: `reader` of the loop, `writer` of the writer, `mover` of
+ * the one that moves the log (log.c). What the writer needs of the loop thread's memory (arrival
+ * rows, event numbers) is put into the plan before the job is handed over; what a commit changes in
+ * memory is applied on the loop thread when its completion is delivered.
  */
 #ifndef FF_BACKENDS_SQLITE_SQLITE_INT_H
 #define FF_BACKENDS_SQLITE_SQLITE_INT_H
@@ -113,6 +113,8 @@ enum query {
     Q_READER_N = Q_EVENTS + FF_FAMILIES
 };
 
+enum move { MOVE_NOTHING, MOVE_ASKED, MOVE_REST /* for the writer */ };
+
 /* What the loop thread takes back when a commit was not made. */
 struct counters {
     int64_t next_row;
@@ -146,7 +148,8 @@ struct sqlite {
     sqlite3 *writer;
     sqlite3_stmt *statements[ST_WRITER_N];
     uint32_t due_at;  /* where due_of found the last one */
-    int wal_pages;    /* in the log, after the last commit */
+    int wal_pages;    /* in the log, after the last commit; atomic: the mover looks at it */
+    int move_at;      /* pages at which the mover is asked */
     int wal_fd;       /* INTERVAL: what is synced; -1 until first used */
     int64_t sync_due; /* INTERVAL: at this monotonic ms; 0: nothing to sync */
     bool sync_failed; /* INTERVAL: no commit until it succeeds */
@@ -160,6 +163,12 @@ struct sqlite {
     pthread_mutex_t mutex;
     pthread_cond_t cond;
     bool handed_over, finished, stopping;
+    pthread_cond_t move_cond;
+    enum move move;
+
+    /* the mover (log.c) */
+    pthread_t mover_thread;
+    sqlite3 *mover;
 };
 
 /* live.c */
@@ -213,8 +222,9 @@ void ff_sqlite_forget(struct sqlite *sqlite, struct ff_commit *commit);
 
 /* write.c, log.c, writer.c: the writer thread. */
 void ff_sqlite_make(struct sqlite *sqlite, struct ff_commit *commit);
-void ff_log_attach(struct sqlite *sqlite);
-/* After a commit, before anything waits for the next: moves the log into the file if it is time. */
+/* 0, or an errno: there is no thread. */
+int ff_log_start(struct sqlite *sqlite);
+/* After a commit: has the log moved into the file if it is time. */
 void ff_log_tend(struct sqlite *sqlite);
 /* INTERVAL: notes that there is something to sync, syncs if it is time (or now, if `force`). */
 void ff_log_written(struct sqlite *sqlite);

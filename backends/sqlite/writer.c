@@ -36,7 +36,6 @@ ff_sqlite_writer(void *arg)
 {
     struct sqlite *sqlite = arg;
 
-    ff_log_attach(sqlite);
     pthread_mutex_lock(&sqlite->mutex);
     while (wait_for_work(sqlite)) {
         bool work = sqlite->handed_over;
