@@ -80,8 +80,11 @@ load_now(struct ff_engine *engine, struct ff_want *want, struct ff_fault *fault)
     FF_ASSERT(done);
     if (load.fault.code != FF_E_OK) {
         ff_unwant(engine, want);
-        ff_arena_reset(&engine->load_arena);
         *fault = load.fault;
+        if (fault->message != NULL) { /* the store's words are the load's, the call outlives it */
+            fault->message = ff_arena_copy(&engine->scratch, ff_cstr(fault->message)).p;
+        }
+        ff_arena_reset(&engine->load_arena);
         return fault->code;
     }
     take(engine, want);
