@@ -47,9 +47,9 @@ write_config(const struct ff_bench_daemon *daemon, const struct ff_bench_options
 }
 
 static void
-exec_daemon(const char *config, int ready_fd)
+exec_daemon(const char *config, int ready_fd, int life_fd)
 {
-    char self[PATH_MAX], program[PATH_MAX + 16], fd[16];
+    char self[PATH_MAX], program[PATH_MAX + 16], fd[16], life[16];
     ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
     char *slash = NULL;
 
@@ -60,7 +60,12 @@ exec_daemon(const char *config, int ready_fd)
     }
     snprintf(program, sizeof(program), "%s/flowfabricd", self);
     snprintf(fd, sizeof(fd), "%d", ready_fd);
-    execl(program, "flowfabricd", "broker", "--config", config, "--ready-fd", fd, (char *) NULL);
+    snprintf(life, sizeof(life), "%d", life_fd);
+    unsetenv("FF_RUNTIME_DIR"); /* the environment would win over the file */
+    unsetenv("FF_STATE_DIR");
+    unsetenv("FF_STORE");
+    execl(program, "flowfabricd", "broker", "--config", config, "--ready-fd", fd, "--life-fd", life,
+          (char *) NULL);
     fprintf(stderr, "ffbench: cannot run %s: %s\n", program, strerror(errno));
     _exit(127);
 }
@@ -69,7 +74,7 @@ void
 ff_bench_daemon_start(struct ff_bench_daemon *daemon, const struct ff_bench_options *options)
 {
     char config[PATH_MAX], byte = 0;
-    int fds[2];
+    int fds[2], life[2];
 
     if (daemon->dir[0] == '\0') { /* else it is started again on what it has left */
         snprintf(daemon->dir, sizeof(daemon->dir), "%s/ffbench.XXXXXX",
@@ -79,15 +84,17 @@ ff_bench_daemon_start(struct ff_bench_daemon *daemon, const struct ff_bench_opti
         }
     }
     write_config(daemon, options, config, sizeof(config));
-    if (pipe(fds) != 0) {
+    if (pipe(fds) != 0 || pipe2(life, O_CLOEXEC) != 0 || fcntl(life[0], F_SETFD, 0) != 0) {
         ff_bench_die("no pipe: %s", strerror(errno));
     }
     daemon->pid = fork();
     if (daemon->pid == 0) {
         close(fds[0]);
-        exec_daemon(config, fds[1]);
+        close(life[1]);
+        exec_daemon(config, fds[1], life[0]);
     }
     close(fds[1]);
+    close(life[0]); /* the other end stays open until this process is gone */
     if (daemon->pid < 0 || read(fds[0], &byte, 1) != 1) {
         ff_bench_die("the broker did not start; its log is above");
     }

@@ -106,6 +106,9 @@ start_broker(void)
     if (demo.broker == 0) {
         close(fds[0]);
         snprintf(fd, sizeof(fd), "%d", fds[1]);
+        unsetenv("FF_RUNTIME_DIR"); /* the environment would win over the file */
+        unsetenv("FF_STATE_DIR");
+        unsetenv("FF_STORE");
         execl(program, "flowfabricd", "broker", "--config", config, "--ready-fd", fd,
               (char *) NULL);
         _exit(127);

@@ -1,13 +1,12 @@
+#include "ipc/probe.h"
 #include "ipc/server_int.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <libgen.h>
 #include <nng/protocol/reqrep0/rep.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -43,46 +42,13 @@ make_directory(const char *path, struct ff_fault *fault)
     return FF_E_OK;
 }
 
-/* Says goodbye properly: an nng 1.5 listener whose caller hangs up in the middle of the greeting
- * never accepts again, so whoever only looked would silence the daemon that it found. Greeting of a
- * requester, ping as request 1, and then the first byte that is more than the greeting's answer. */
-static void
-take_leave(int fd)
-{
-    static const char greeting[8] = { 0, 'S', 'P', 0, 0, 0x30, 0, 0 };
-    static const char ping[] = "\1\0\0\0\0\0\0\0\20\200\0\0\1\224\1\300\1\221\222\244ping\200";
-    const struct timeval patience = { .tv_usec = 500000 };
-    char answer[sizeof(greeting) + 1];
-
-    if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) == 0 &&
-        send(fd, greeting, sizeof(greeting), MSG_NOSIGNAL) == (ssize_t) sizeof(greeting) &&
-        send(fd, ping, sizeof(ping) - 1, MSG_NOSIGNAL) == (ssize_t) sizeof(ping) - 1) {
-        (void) !recv(fd, answer, sizeof(answer), MSG_WAITALL);
-    }
-}
-
 /* Whether a process listens on the socket file. */
 static bool
 is_live(const char *path)
 {
-    struct sockaddr_un address = { .sun_family = AF_UNIX };
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    int result = -1;
+    int err = ff_socket_probe(path);
 
-    if (fd < 0) {
-        return true; /* nothing is removed without knowing */
-    }
-    (void) snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-    result = connect(fd, (const struct sockaddr *) &address, sizeof(address));
-    if (result != 0 && (errno == ECONNREFUSED || errno == ENOENT)) {
-        (void) close(fd);
-        return false;
-    }
-    if (result == 0 && fcntl(fd, F_SETFL, 0) == 0) { /* from here on it may wait */
-        take_leave(fd);
-    }
-    (void) close(fd);
-    return true;
+    return err != ECONNREFUSED && err != ENOENT; /* nothing is removed without knowing */
 }
 
 static ff_err

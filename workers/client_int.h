@@ -69,6 +69,8 @@ struct ff_client {
     uint64_t next_seq;
     uint32_t in_window, waiting;
     bool is_connected;
+    bool heard;                   /* something came over the present connection */
+    int64_t connected_mono_ms;    /* since when */
     int64_t disconnected_mono_ms; /* since when */
     int64_t dialled_mono_ms;      /* when the dialer was made */
 };

@@ -10,6 +10,9 @@
 /* Pauses between attempts to connect; nng adds its own jitter. */
 #define RECONNECT_MS_MIN 20
 #define RECONNECT_MS_MAX 500
+/* A connection that has not given a single reply for so long, with a frame under way that does not
+ * wait, is left for a new one. */
+#define MUTE_MS_MAX 2000
 /* Without a connection for so long, dialling begins anew: nng 1.5 stops for good when the daemon
  * ends in the middle of its greeting. */
 #define REDIAL_MS 1000
@@ -205,6 +208,7 @@ take_reply(struct ff_client *client, nng_msg *msg)
             answer_frame(client, frame, &reply);
         }
     }
+    client->heard = true;
     nng_msg_free(msg);
 }
 
@@ -273,6 +277,8 @@ take_connection(struct ff_client *client, bool connected)
         frame->sent = false;
     }
     client->is_connected = connected;
+    client->heard = false;
+    client->connected_mono_ms = ff_client_mono_ms();
     if (!connected) {
         client->disconnected_mono_ms = ff_client_mono_ms();
         return;
@@ -394,6 +400,24 @@ dial_again(struct ff_client *client, int64_t now_ms)
     }
 }
 
+/* nng 1.5 now and then keeps the first message of a connection to itself. A new connection gets it
+ * again; the daemon, if it did have it, answers it once. */
+static void
+leave_mute_connection(struct ff_client *client, int64_t now_ms)
+{
+    nng_pipe pipe = NNG_PIPE_INITIALIZER;
+
+    if (client->heard || client->in_window == 0 ||
+        now_ms - client->connected_mono_ms < MUTE_MS_MAX) {
+        return;
+    }
+    pthread_mutex_lock(&client->mutex);
+    pipe.id = client->pipe_id;
+    pthread_mutex_unlock(&client->mutex);
+    client->connected_mono_ms = now_ms;
+    nng_pipe_close(pipe);
+}
+
 static void
 on_tick(struct ev_loop *loop, struct ev_timer *watcher, int events)
 {
@@ -405,6 +429,7 @@ on_tick(struct ev_loop *loop, struct ev_timer *watcher, int events)
     check_deadlines(client, now_ms);
     if (client->is_connected) {
         send_unsent(client);
+        leave_mute_connection(client, now_ms);
     } else if (now_ms - client->disconnected_mono_ms >= (int64_t) client->options.give_up_ms) {
         fail_all(client, "no daemon answers at the socket; is flowfabricd running?");
     }

@@ -4,9 +4,6 @@
 
 #include "backends/broker/hello.h"
 
-/* How often an ending broker looks whether its last replies have left. */
-#define LEAVING_S 0.005
-
 struct ff_broker {
     struct ff_broker_options options;
     struct ev_loop *loop;
@@ -18,7 +15,6 @@ struct ff_broker {
     struct ev_timer engine_due; /* a parked call's time is over */
     struct ev_prepare settle;   /* before each sleep of the loop */
     struct ev_timer grace;      /* of the ordered end */
-    struct ev_timer leaving;    /* while it ends: looks whether the last replies have left */
     bool stopping;
 };
 
@@ -181,7 +177,6 @@ watch(struct ff_broker *broker)
     ev_timer_init(&broker->engine_due, on_engine_due, 0.0, 0.0);
     ev_prepare_init(&broker->settle, on_settle);
     ev_init(&broker->grace, NULL);
-    ev_init(&broker->leaving, NULL);
     broker->store_wake.data = broker->engine_due.data = broker->settle.data = broker;
     ev_async_start(broker->loop, &broker->store_wake);
     ev_prepare_start(broker->loop, &broker->settle);
@@ -274,15 +269,6 @@ on_grace_over(struct ev_loop *loop, struct ev_timer *watcher, int events)
     ev_break(loop, EVBREAK_ALL);
 }
 
-/* nng does not tell when a reply has left: waking the loop makes on_settle look again. */
-static void
-on_leaving(struct ev_loop *loop, struct ev_timer *watcher, int events)
-{
-    (void) loop;
-    (void) watcher;
-    (void) events;
-}
-
 void
 ff_broker_stop(struct ff_broker *broker, uint64_t grace_ms)
 {
@@ -295,8 +281,6 @@ ff_broker_stop(struct ff_broker *broker, uint64_t grace_ms)
     run(broker);
     ev_timer_init(&broker->grace, on_grace_over, (double) grace_ms / 1000.0, 0.0);
     ev_timer_start(broker->loop, &broker->grace);
-    ev_timer_init(&broker->leaving, on_leaving, LEAVING_S, LEAVING_S);
-    ev_timer_start(broker->loop, &broker->leaving);
 }
 
 void
@@ -314,6 +298,5 @@ ff_broker_close(struct ff_broker *broker)
     ev_timer_stop(broker->loop, &broker->engine_due);
     ev_prepare_stop(broker->loop, &broker->settle);
     ev_timer_stop(broker->loop, &broker->grace);
-    ev_timer_stop(broker->loop, &broker->leaving);
     free(broker);
 }

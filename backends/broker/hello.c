@@ -26,6 +26,24 @@ view(const struct ff_engine_facts *facts, struct ff_engine_view *out)
     out->supports = result.supports;
 }
 
+/* The bounds of the server, and the partition counts: whoever walks the partitions needs them. */
+static struct ff_counts
+with_partitions(struct ff_counts limits, const struct ff_partition_counts *counts,
+                struct ff_arena *arena)
+{
+    const struct ff_tally more[] = {
+        { ff_cstr("flow_partitions"), counts->flow },
+        { ff_cstr("budget_partitions"), counts->budget },
+        { ff_cstr("quota_partitions"), counts->quota },
+    };
+    struct ff_counts all = { FF_ARENA_NEW(arena, struct ff_tally, limits.n + FF_COUNT(more)),
+                             limits.n + FF_COUNT(more) };
+
+    memcpy(all.v, limits.v, limits.n * sizeof(*limits.v));
+    memcpy(all.v + limits.n, more, sizeof(more));
+    return all;
+}
+
 struct ff_str
 ff_hello(const struct ff_greeting *greeting, struct ff_engine *engine, struct ff_counts limits,
          struct ff_arena *arena)
@@ -42,7 +60,7 @@ ff_hello(const struct ff_greeting *greeting, struct ff_engine *engine, struct ff
     result.now_ms = ff_engine_clock_ms(engine);
     result.store = facts->backend;
     view(facts, &result.capabilities);
-    result.limits = limits;
+    result.limits = with_partitions(limits, &facts->counts, arena);
     ff_packer_init(&packer);
     ff_encode(ff_ops[FF_OP_hello].result, &result, &packer.pk);
     reply = ff_arena_copy(arena, ff_packer_str(&packer));

@@ -26,7 +26,7 @@ write_config(struct ff_daemon *daemon, const char *lines)
     snprintf(path, sizeof(path), "%s/flowfabric.conf", daemon->dir);
     file = fopen(path, "w");
     assert_non_null(file);
-    fprintf(file, "runtime_dir = \"%s\"\nstate_dir = \"%s/state\"\n%s\n", daemon->run_dir,
+    fprintf(file, "runtime_dir = \"%s/run\"\nstate_dir = \"%s/state\"\n%s\n", daemon->dir,
             daemon->dir, lines == NULL ? "" : lines);
     assert_int_equal(fclose(file), 0);
 }
@@ -215,7 +215,6 @@ ff_daemon_init(struct ff_daemon *daemon)
     *daemon = (struct ff_daemon){ .ready_fd = -1 };
     snprintf(daemon->dir, sizeof(daemon->dir), "%.40s/fftest.XXXXXX", tmp == NULL ? "/tmp" : tmp);
     assert_non_null(mkdtemp(daemon->dir));
-    snprintf(daemon->run_dir, sizeof(daemon->run_dir), "%s/run", daemon->dir);
     snprintf(daemon->worker, sizeof(daemon->worker), "ipc://%s/run/worker.sock", daemon->dir);
     snprintf(daemon->operator, sizeof(daemon->operator), "ipc://%s/run/operator.sock", daemon->dir);
 }

@@ -13,7 +13,6 @@
 
 struct ff_daemon {
     char dir[64];       /* holds run/, state/, flowfabric.conf, log */
-    char run_dir[80];   /* its runtime directory: dir/run, unless a test has set another */
     char worker[128];   /* address of worker.sock */
     char operator[128]; /* address of operator.sock */
     uint64_t fsize_max; /* RLIMIT_FSIZE of the broker, soft; 0: none */

@@ -1,0 +1,210 @@
+#include "cli/output.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/id.h"
+
+/* ---- JSON ---- */
+
+static struct ff_str
+json_of(struct ff_str msgpack, int indent, struct ff_arena *arena)
+{
+    struct ff_fault fault = { 0 };
+    struct ff_str json = ff_cstr("null");
+    msgpack_object value;
+    msgpack_zone zone;
+
+    msgpack_zone_init(&zone, 4096);
+    if (ff_msgpack_parse(msgpack, &zone, &value, &fault) == FF_E_OK) {
+        json = ff_msgpack_to_json(&value, indent, arena);
+    }
+    msgpack_zone_destroy(&zone);
+    return json;
+}
+
+void
+ff_cli_print_json(struct ff_str msgpack)
+{
+    FF_SCOPED(ff_arena) arena = { 0 };
+    struct ff_str json = json_of(msgpack, isatty(STDOUT_FILENO) ? 2 : 0, &arena);
+
+    fwrite(json.p, 1, json.n, stdout);
+    putchar('\n');
+}
+
+void
+ff_cli_print_wrapped(const char *key, struct ff_str msgpack)
+{
+    FF_SCOPED(ff_arena) arena = { 0 };
+    struct ff_str json = json_of(msgpack, 0, &arena);
+
+    printf("{\"%s\":", key);
+    fwrite(json.p, 1, json.n, stdout);
+    printf("}\n");
+    fflush(stdout);
+}
+
+/* ---- texts ---- */
+
+/* C0, DEL and C1: what a terminal may take for a command. */
+static bool
+is_control(uint32_t code)
+{
+    return code < 0x20 || (code >= 0x7f && code < 0xa0);
+}
+
+const char *
+ff_cli_safe(struct ff_str text, struct ff_arena *arena)
+{
+    char *out = ff_arena_alloc(arena, (size_t) text.n * 4 + 1), *to = out;
+    uint32_t code = 0;
+
+    while (text.n > 0) {
+        struct ff_str before = text;
+        bool ok = ff_utf8_next(&text, &code);
+
+        if (!ok) { /* one byte that is no UTF-8 */
+            text = ff_str(before.p + 1, before.n - 1);
+        }
+        if (!ok || is_control(code)) {
+            to += sprintf(to, "\\x%02x", ok ? code : (uint8_t) before.p[0]);
+        } else {
+            memcpy(to, before.p, before.n - text.n);
+            to += before.n - text.n;
+        }
+    }
+    *to = '\0';
+    return out;
+}
+
+const char *
+ff_cli_ago(int64_t time_ms, int64_t now_ms, struct ff_arena *arena)
+{
+    static const struct {
+        uint64_t upto_s, unit_s;
+        const char *name;
+    } units[] = {
+        { 120, 1, "s" }, { 7200, 60, "min" }, { 172800, 3600, "h" }, { UINT64_MAX, 86400, "d" }
+    };
+    bool past = time_ms <= now_ms;
+    uint64_t s =
+        (past ? (uint64_t) now_ms - (uint64_t) time_ms : (uint64_t) time_ms - (uint64_t) now_ms) /
+        1000;
+    size_t i = 0;
+
+    if (s == 0) {
+        return "now";
+    }
+    while (s >= units[i].upto_s) {
+        i++;
+    }
+    return ff_arena_printf(arena, "%s%" PRIu64 " %s%s", past ? "" : "in ", s / units[i].unit_s,
+                           units[i].name, past ? " ago" : "")
+        .p;
+}
+
+const char *
+ff_cli_when(int64_t time_ms, int64_t now_ms, struct ff_arena *arena)
+{
+    time_t seconds = (time_t) (time_ms / 1000);
+    const char *ago = ff_cli_ago(time_ms, now_ms, arena);
+    char date[32], zone[8];
+    struct tm tm;
+
+    if (localtime_r(&seconds, &tm) == NULL ||
+        strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm) == 0 ||
+        strftime(zone, sizeof(zone), "%z", &tm) != 5) { /* a year of more than nine digits */
+        return ff_arena_printf(arena, "%" PRId64 " ms", time_ms).p;
+    }
+    return ff_arena_printf(arena, "%s%.3s:%s (%s)", date, zone, zone + 3, ago).p;
+}
+
+void
+ff_cli_print_row(const char *label, const char *value)
+{
+    printf("%-14s %s\n", label, value);
+}
+
+/* ---- tables ---- */
+
+const char *
+ff_cli_cell(struct ff_cli_table *table, struct ff_str text)
+{
+    return ff_cli_safe(text, &table->arena);
+}
+
+void
+ff_cli_table_add(struct ff_cli_table *table, const char *const *cells)
+{
+    FF_ASSERT(table->columns <= FF_CLI_COLUMNS_MAX);
+    for (uint32_t i = 0; i < table->columns; i++) {
+        table->cells = ff_grow(table->cells, &table->room, table->rows * table->columns + i,
+                               sizeof(*table->cells));
+        table->cells[table->rows * table->columns + i] = cells[i];
+    }
+    table->rows++;
+}
+
+/* Columns of a terminal that a text takes, as far as every character takes one. */
+static uint32_t
+width_of(const char *text)
+{
+    uint32_t n = 0;
+
+    for (; *text != '\0'; text++) {
+        n += ((uint8_t) *text & 0xc0) != 0x80;
+    }
+    return n;
+}
+
+static void
+print_line(const struct ff_cli_table *table, const char *const *cells)
+{
+    for (uint32_t i = 0; i + 1 < table->columns; i++) {
+        printf("%s%*s", cells[i], (int) (table->widths[i] - width_of(cells[i])) + 2, "");
+    }
+    puts(cells[table->columns - 1]); /* no blanks at the end of a line */
+}
+
+static void
+widen(struct ff_cli_table *table, const char *const *cells)
+{
+    for (uint32_t i = 0; i < table->columns; i++) {
+        uint32_t width = width_of(cells[i]);
+
+        table->widths[i] = width > table->widths[i] ? width : table->widths[i];
+    }
+}
+
+void
+ff_cli_table_print(struct ff_cli_table *table)
+{
+    bool with_titles = table->titles != NULL && !table->has_titles && table->rows > 0;
+
+    if (with_titles) {
+        widen(table, table->titles);
+    }
+    for (uint32_t row = 0; row < table->rows; row++) {
+        widen(table, &table->cells[row * table->columns]);
+    }
+    if (with_titles) {
+        print_line(table, table->titles);
+        table->has_titles = true;
+    }
+    for (uint32_t row = 0; row < table->rows; row++) {
+        print_line(table, &table->cells[row * table->columns]);
+    }
+    table->rows = 0;
+    ff_arena_reset(&table->arena);
+}
+
+void
+ff_cli_table_done(struct ff_cli_table *table)
+{
+    ff_arena_done(&table->arena);
+    free(table->cells);
+    *table = (struct ff_cli_table){ 0 };
+}

@@ -1,0 +1,176 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "cli/cli.h"
+#include "cli/output.h"
+#include "core/codec.h"
+#include "core/id.h"
+
+static const struct ff_cli_command command = { NULL, NULL, "",
+                                               "Show what the daemon is, whether it and its store "
+                                               "answer, and what this version of it lacks." //
+                                               FF_CLI_EXIT_HELP };
+
+/* What was asked, and what came. */
+struct health {
+    struct ff_arena arena;
+    struct ff_hello_result hello;
+    struct ff_status_result tree;
+    struct ff_answer of_hello, of_ping, of_tree;
+    bool has_tree; /* there is a supervisor */
+    int64_t wall_ms;
+    double ping_ms;
+};
+
+static void
+health_done(struct health *health)
+{
+    ff_arena_done(&health->arena);
+    ff_answer_done(&health->of_hello);
+    ff_answer_done(&health->of_ping);
+    ff_answer_done(&health->of_tree);
+}
+
+static double
+clock_in_ms(clockid_t clock)
+{
+    struct timespec now;
+
+    clock_gettime(clock, &now);
+    return (double) now.tv_sec * 1e3 + (double) now.tv_nsec / 1e6;
+}
+
+/* A broker that was started by hand has no supervisor: that is no failure. */
+static int
+ask_supervisor(struct ff_cli *cli, struct health *health)
+{
+    FF_SCOPED(ff_answer) absent = { 0 };
+    struct ff_client *client = NULL;
+    struct ff_status_args none = { 0 };
+
+    if (cli->socket != NULL || ff_cli_connect(cli, FF_CLI_CONTROL, &client, &absent) != FF_E_OK) {
+        return FF_CLI_OK;
+    }
+    health->has_tree = true;
+    return ff_cli_do(cli, FF_OP_status, &none, &health->tree, &health->of_tree);
+}
+
+static int
+ask(struct ff_cli *cli, struct health *health)
+{
+    const struct ff_hello_args hello = { .client_name = ff_cstr("ffctl") };
+    const struct ff_ping_args none = { 0 };
+    struct ff_ping_result pong = { 0 };
+    double begin_ms = 0;
+    int status = ff_cli_do(cli, FF_OP_hello, &hello, &health->hello, &health->of_hello);
+
+    health->wall_ms = (int64_t) clock_in_ms(CLOCK_REALTIME);
+    if (status != FF_CLI_OK) {
+        return status;
+    }
+    begin_ms = clock_in_ms(CLOCK_MONOTONIC);
+    status = ff_cli_do(cli, FF_OP_ping, &none, &pong, &health->of_ping);
+    health->ping_ms = clock_in_ms(CLOCK_MONOTONIC) - begin_ms;
+    return status == FF_CLI_OK ? ask_supervisor(cli, health) : status;
+}
+
+/* ---- words ---- */
+
+static uint64_t
+limit(const struct health *health, const char *name)
+{
+    for (uint32_t i = 0; i < health->hello.limits.n; i++) {
+        if (ff_str_is(health->hello.limits.v[i].key, name)) {
+            return health->hello.limits.v[i].value;
+        }
+    }
+    return 0;
+}
+
+/* Every flag of `supports` is a bool (01 §10.2), so the table can be walked. */
+static const char *
+missing(struct health *health)
+{
+    const struct ff_desc *desc = &ff_desc_supports;
+    const char *base = (const char *) &health->hello.capabilities.supports, *text = "";
+
+    for (uint32_t i = 0; i < desc->n; i++) {
+        const struct ff_field *field = &desc->fields[i];
+        bool has = true;
+
+        FF_ASSERT(field->type == FF_TYPE_BOOL && field->flags == 0);
+        memcpy(&has, base + field->offset, sizeof(has));
+        if (!has) {
+            text = ff_arena_printf(&health->arena, "%s%s%s", text, *text == '\0' ? "" : ", ",
+                                   field->name)
+                       .p;
+        }
+    }
+    return *text == '\0' ? "nothing" : text;
+}
+
+static void
+print_tree(struct health *health)
+{
+    struct ff_arena *arena = &health->arena;
+
+    if (!health->has_tree) {
+        ff_cli_print_row("supervisor", "none: the broker runs alone");
+        return;
+    }
+    ff_cli_print_row("supervisor", ff_cli_safe(health->tree.state, arena));
+    ff_cli_print_row("started", ff_cli_when(health->tree.started_at, health->hello.now_ms, arena));
+    ff_cli_print_row("children",
+                     ff_arena_printf(arena, "%" PRIu32 " of %" PRIu32 " ready",
+                                     health->tree.children_ready, health->tree.children_total)
+                         .p);
+}
+
+static void
+print_health(struct health *health)
+{
+    const struct ff_hello_result *hello = &health->hello;
+    struct ff_arena *arena = &health->arena;
+    char instance[FF_UUID_TEXT_MAX];
+
+    ff_uuid_text(&hello->instance_id, instance);
+    ff_cli_print_row("server", ff_arena_printf(arena, "%s %s, protocol %" PRIu32, hello->server,
+                                               hello->server_version, hello->protocol)
+                                   .p);
+    ff_cli_print_row("instance", instance);
+    ff_cli_print_row("store", hello->store);
+    ff_cli_print_row("answers", ff_arena_printf(arena, "in %.1f ms", health->ping_ms).p);
+    ff_cli_print_row("clock", ff_cli_when(hello->now_ms, health->wall_ms, arena));
+    ff_cli_print_row(
+        "partitions",
+        ff_arena_printf(arena, "%" PRIu64 " flow, %" PRIu64 " budget, %" PRIu64 " quota",
+                        limit(health, "flow_partitions"), limit(health, "budget_partitions"),
+                        limit(health, "quota_partitions"))
+            .p);
+    print_tree(health);
+    ff_cli_print_row("lacks", missing(health));
+}
+
+int
+ff_cli_status(struct ff_cli *cli, int argc, char **argv)
+{
+    __attribute__((cleanup(health_done))) struct health health = { 0 };
+    int status = FF_CLI_OK;
+
+    ff_cli_parse(cli, &command, argc, argv, NULL);
+    status = ask(cli, &health);
+    if (status != FF_CLI_OK) {
+        return status;
+    }
+    if (cli->json) {
+        ff_cli_print_wrapped("hello", health.of_hello.map);
+        ff_cli_print_wrapped("ping", health.of_ping.map);
+        if (health.has_tree) {
+            ff_cli_print_wrapped("status", health.of_tree.map);
+        }
+        return FF_CLI_OK;
+    }
+    print_health(&health);
+    return FF_CLI_OK;
+}
