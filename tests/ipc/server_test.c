@@ -197,17 +197,32 @@ test_a_frame_beyond_the_limit_is_answered(void **state)
     ff_rig_free(rig);
 }
 
+/* nng 1.5 sometimes keeps the first message of a connection to itself (the client library leaves
+ * such a connection): nothing is to be seen then, and it is tried again. */
 static void
 test_a_frame_beyond_twice_the_limit_ends_the_connection(void **state)
 {
     struct ff_rig *rig = small_frames();
-    struct ff_peer c;
+    bool ended = false;
 
     (void) state;
-    ff_peer_open(&c, rig, WORKER_SOCK);
-    send_bytes(&c, 140000);
-    RIG_AWAIT(rig, ff_rig_stats(rig).channels == 0);
-    nng_close(c.socket);
+    for (int i = 0; i < 10 && !ended; i++) {
+        struct ff_peer c;
+        int64_t end_ms = 0;
+
+        ff_peer_open(&c, rig, WORKER_SOCK);
+        send_bytes(&c, 140000);
+        end_ms = ff_rig_now_ms() + 2000;
+        while (ff_rig_stats(rig).channels > 0 && ff_rig_now_ms() < end_ms) {
+            ff_rig_turn(rig);
+        }
+        ended = ff_rig_stats(rig).channels == 0;
+        ev_io_stop(rig->loop, &c.readable);
+        nng_close(c.socket);
+        RIG_AWAIT(rig, ff_rig_stats(rig).channels == 0);
+    }
+    assert_true(ended);
+    assert_int_equal(ff_rig_stats(rig).frames, 0);
     ff_rig_free(rig);
 }
 
