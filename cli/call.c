@@ -122,17 +122,22 @@ call_once(struct ff_cli *cli, const struct call_options *options)
 
 /* ---- a batch ---- */
 
+#define LINE_FORM "the line is not one JSON object {\"op\": NAME, \"args\": {...}}"
+
 struct line {
     json_t *json;
     struct ff_str op;
     json_t *args; /* NULL: none were given */
 };
 
+/* Of a line that is ill-formed; all that is in the answer's detail lives as long as the line. */
 static ff_err
 bad(struct ff_fault *fault, const char *field, const char *reason, uint64_t number)
 {
-    return ff_fail(fault, FF_E_INVALID_INPUT, ff_d_text("field", field),
-                   ff_d_text("reason", reason), ff_d_u64("line", number));
+    ff_fail(fault, FF_E_INVALID_INPUT, ff_d_text("field", field), ff_d_text("reason", reason),
+            ff_d_u64("line", number));
+    fault->message = LINE_FORM;
+    return fault->code;
 }
 
 static ff_err
@@ -170,9 +175,9 @@ parse_line(struct ff_str text, uint64_t number, struct line *line, struct ff_fau
     line->json = json_loadb(text.p, text.n,
                             JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
     if (line->json == NULL) {
-        return ff_fail(fault, FF_E_INVALID_INPUT, ff_d_text("field", "line"),
-                       ff_d_text("reason", "malformed"), ff_d_u64("line", number),
-                       ff_d_i64("column", error.column));
+        bad(fault, "line", "malformed", number);
+        ff_fault_add(fault, ff_d_i64("column", error.column));
+        return fault->code;
     }
     return check_line(line, number, fault);
 }
@@ -227,9 +232,8 @@ refuse_long_line(uint64_t number)
 {
     FF_SCOPED(ff_answer) answer = { 0 };
 
-    ff_fail(&answer.fault, FF_E_INVALID_INPUT, ff_d_text("field", "line"),
-            ff_d_text("reason", "too_long"), ff_d_u64("max", FF_CLI_LINE_BYTES_MAX),
-            ff_d_u64("line", number));
+    bad(&answer.fault, "line", "too_long", number);
+    ff_fault_add(&answer.fault, ff_d_u64("max", FF_CLI_LINE_BYTES_MAX));
     ff_cli_seal_fault(&answer, "");
     ff_cli_print_wrapped("error", answer.map);
 }

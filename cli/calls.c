@@ -17,6 +17,12 @@ ff_cli_seal_fault(struct ff_answer *answer, const char *op)
 static const char *
 hint_for(const struct ff_fault *fault, const char *op, struct ff_arena *arena)
 {
+    for (uint32_t i = 0; i < fault->n;
+         i++) { /* of our own faults only: others have no detail here */
+        if (strcmp(fault->detail[i].key, "hint") == 0) {
+            return fault->detail[i].v.str.p;
+        }
+    }
     switch (fault->code) {
     case FF_E_INVALID_INPUT:
         return ff_arena_printf(arena, "`ffctl ops %s' shows what it takes.", op).p;
@@ -41,6 +47,12 @@ is_ours(const struct ff_fault *fault)
            ff_str_is(fault->detail[0].v.str, "client");
 }
 
+static int
+exit_of(const struct ff_fault *fault)
+{
+    return is_ours(fault) ? FF_CLI_NO_DAEMON : FF_CLI_FAILED;
+}
+
 int
 ff_cli_report(struct ff_cli *cli, const char *op, struct ff_answer *answer)
 {
@@ -48,16 +60,18 @@ ff_cli_report(struct ff_cli *cli, const char *op, struct ff_answer *answer)
 
     if (cli->json) {
         ff_cli_print_wrapped("error", answer->map);
-    } else if (is_ours(&answer->fault)) {
+        return exit_of(&answer->fault);
+    }
+    hint = hint_for(&answer->fault, op, &answer->arena);
+    if (is_ours(&answer->fault)) {
         fprintf(stderr, "ffctl: %s\n", answer->fault.message);
     } else {
-        hint = hint_for(&answer->fault, op, &answer->arena);
         fprintf(stderr, "ffctl: %s: %s\n", op, ff_answer_text(answer));
-        if (hint != NULL) {
-            fprintf(stderr, "       %s\n", hint);
-        }
     }
-    return is_ours(&answer->fault) ? FF_CLI_NO_DAEMON : FF_CLI_FAILED;
+    if (hint != NULL) {
+        fprintf(stderr, "       %s\n", hint);
+    }
+    return exit_of(&answer->fault);
 }
 
 /* ---- one call ---- */

@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -49,8 +48,6 @@ is_directory(const char *path)
 
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
-
-/* ---- whether somebody listens ---- */
 
 static const char *
 why(int err)
@@ -123,9 +120,9 @@ choose(const struct ff_cli *cli, enum ff_cli_where where, struct ff_answer *answ
     if (n == 0) {
         tried = "no directory, as neither FF_RUNTIME_DIR nor XDG_RUNTIME_DIR is set";
     }
-    ff_fail_transport(
-        &answer->fault, "client", "transport",
-        ff_arena_printf(arena, "no daemon answers; tried %s. %s", tried, advice(where, refused)).p);
+    ff_fail_transport(&answer->fault, "client", "transport",
+                      ff_arena_printf(arena, "no daemon answers; tried %s", tried).p);
+    ff_fault_add(&answer->fault, ff_d_text("hint", advice(where, refused)));
     return NULL;
 }
 

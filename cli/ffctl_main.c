@@ -28,6 +28,9 @@ run(struct ff_cli *cli, int argc, char **argv)
         }
     }
     fprintf(stderr, "ffctl: there is no command '%s'; `ffctl --help' lists them\n", name);
+    if (ff_op_find(ff_cstr(name)) != NULL) {
+        fprintf(stderr, "       It is an operation: `ffctl call %s'\n", name);
+    }
     return FF_CLI_USAGE;
 }
 

@@ -125,6 +125,14 @@ parse_children(int key, char *arg, struct argp_state *state)
     return 0;
 }
 
+/* argp's line about arguments of short options says what everybody knows. */
+static char *
+without_note(int key, const char *text, void *input)
+{
+    (void) input;
+    return key == ARGP_KEY_HELP_DUP_ARGS_NOTE ? NULL : (char *) (uintptr_t) text;
+}
+
 static error_t
 parse_nothing(int key, char *arg, struct argp_state *state)
 {
@@ -143,9 +151,11 @@ ff_cli_parse(struct ff_cli *cli, const struct ff_cli_command *command, int argc,
     const struct argp_child children[] = { { &own, 0, NULL, 0 },
                                            { &global_argp, 0, "Options of every command:", 10 },
                                            { 0 } };
-    const struct argp argp = { NULL,         parse_children, command->args_doc,
-                               command->doc, children,       NULL,
-                               NULL };
+    const struct argp argp = { .parser = parse_children,
+                               .args_doc = command->args_doc,
+                               .doc = command->doc,
+                               .children = children,
+                               .help_filter = without_note };
     struct inputs inputs = { options, cli };
     error_t err = argp_parse(&argp, argc, argv, 0, NULL, &inputs);
 
@@ -172,7 +182,7 @@ add_commands(int key, const char *text, void *input)
     size_t size = 0;
     FILE *file = NULL;
 
-    (void) input;
+    text = without_note(key, text, input);
     if (key != ARGP_KEY_HELP_PRE_DOC || (file = open_memstream(&out, &size)) == NULL) {
         return (char *) (uintptr_t) text;
     }

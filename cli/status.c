@@ -89,25 +89,43 @@ limit(const struct health *health, const char *name)
 }
 
 /* Every flag of `supports` is a bool (01 §10.2), so the table can be walked. */
-static const char *
-missing(struct health *health)
+static bool
+has(const struct health *health, const struct ff_field *field)
+{
+    const char *base = (const char *) &health->hello.capabilities.supports;
+    bool value = true;
+
+    FF_ASSERT(field->type == FF_TYPE_BOOL && field->flags == 0);
+    memcpy(&value, base + field->offset, sizeof(value));
+    return value;
+}
+
+#define LINE_COLUMNS 64
+
+static void
+print_missing(struct health *health)
 {
     const struct ff_desc *desc = &ff_desc_supports;
-    const char *base = (const char *) &health->hello.capabilities.supports, *text = "";
+    const char *label = "lacks";
+    struct ff_str text = ff_cstr("");
 
     for (uint32_t i = 0; i < desc->n; i++) {
         const struct ff_field *field = &desc->fields[i];
-        bool has = true;
 
-        FF_ASSERT(field->type == FF_TYPE_BOOL && field->flags == 0);
-        memcpy(&has, base + field->offset, sizeof(has));
-        if (!has) {
-            text = ff_arena_printf(&health->arena, "%s%s%s", text, *text == '\0' ? "" : ", ",
-                                   field->name)
-                       .p;
+        if (has(health, field)) {
+            continue;
         }
+        if (text.n + field->name_n > LINE_COLUMNS) {
+            ff_cli_print_row(label, text.p);
+            label = "";
+            text = ff_cstr("");
+        }
+        text =
+            ff_arena_printf(&health->arena, "%s%s%s", text.p, text.n == 0 ? "" : " ", field->name);
     }
-    return *text == '\0' ? "nothing" : text;
+    if (text.n > 0) {
+        ff_cli_print_row(label, text.p);
+    }
 }
 
 static void
@@ -149,7 +167,7 @@ print_health(struct health *health)
                         limit(health, "quota_partitions"))
             .p);
     print_tree(health);
-    ff_cli_print_row("lacks", missing(health));
+    print_missing(health);
 }
 
 int

@@ -215,18 +215,18 @@ take_input(struct submit_options *options)
 static bool
 take_policy(struct submit_options *options, struct ff_arena *arena)
 {
-    FF_SCOPED(ff_packer) packer;
+    FF_SCOPED(ff_packer) packer = { 0 };
     struct ff_fault fault = { 0 };
     struct ff_str json;
     bool ok = false;
 
+    ff_packer_init(&packer);
     if (options->policy == NULL) {
         return true;
     }
     if (!read_file(options->policy, limit_of("policy"), &json)) {
         return false;
     }
-    ff_packer_init(&packer);
     ok = ff_json_to_msgpack(NULL, json, &packer.pk, &fault) == FF_E_OK;
     if (ok) {
         options->args.policy = ff_arena_copy(arena, ff_packer_str(&packer));

@@ -1,0 +1,53 @@
+# Completion of ffctl for bash. What there is to complete is asked of ffctl itself.
+
+_ffctl_commands() {
+    ffctl --help 2>/dev/null | sed -n 's/^  \([a-z]\{1,\}\) .*/\1/p'
+}
+
+_ffctl_options() {
+    ffctl ${1:+"$1"} --help 2>/dev/null | grep -o -e '--[a-z][a-z-]*' | sort -u
+}
+
+_ffctl_states() {
+    ffctl ops read_execution_state 2>/dev/null | grep -o '[a-z_]*|[a-z_|]*' | tr '|' '\n'
+}
+
+_ffctl() {
+    local cur=${COMP_WORDS[COMP_CWORD]} prev= command= i words=
+
+    COMPREPLY=()
+    ((COMP_CWORD > 0)) && prev=${COMP_WORDS[COMP_CWORD - 1]}
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        case ${COMP_WORDS[i]} in
+        -s | -t | --socket | --timeout) ((i++)) ;;
+        -*) ;;
+        *)
+            command=${COMP_WORDS[i]}
+            break
+            ;;
+        esac
+    done
+    case $prev in
+    -s | --socket | -i | --input | --policy)
+        COMPREPLY=($(compgen -f -- "$cur"))
+        return
+        ;;
+    -S | --state) words=$(_ffctl_states) ;;
+    -t | --timeout | -l | --lane | -n | --namespace | -d | --delay | --deadline | -p | --priority | \
+        --partition | --key | --tag | --encoding | --input-json | -k | --kind | -m | --limit)
+        return
+        ;;
+    *)
+        if [[ $cur == -* ]]; then
+            words=$(_ffctl_options "$command")
+        elif [[ -z $command ]]; then
+            words=$(_ffctl_commands)
+        elif [[ $command == @(call|ops) && $prev == "$command" ]]; then
+            words=$(ffctl ops --names 2>/dev/null)
+        fi
+        ;;
+    esac
+    COMPREPLY=($(compgen -W "$words" -- "$cur"))
+}
+
+complete -F _ffctl ffctl
