@@ -136,11 +136,12 @@ ff_cli_next_line(struct ff_cli_lines *lines, struct ff_str *line_out)
 {
     for (;;) {
         size_t n = lines->end - lines->begin;
-        char *from = lines->buf + lines->begin;
-        char *newline = n == lines->seen ? NULL : memchr(from + lines->seen, '\n', n - lines->seen);
+        size_t fresh = lines->begin + lines->seen; /* where no newline was looked for yet */
+        char *newline =
+            fresh == lines->end ? NULL : memchr(lines->buf + fresh, '\n', lines->end - fresh);
 
         if (newline != NULL) {
-            return take(lines, (size_t) (newline - from), 1, line_out);
+            return take(lines, (size_t) (newline - lines->buf) - lines->begin, 1, line_out);
         }
         if (n > FF_CLI_LINE_BYTES_MAX) {
             return skip(lines);
