@@ -75,13 +75,6 @@ ff_config_env(const struct ff_config_input *input, const char *name)
 
 /* ---- one value: where it comes from, and what is wrong with it ---- */
 
-struct loading {
-    struct ff_config *config;
-    const struct ff_config_input *input;
-    struct ff_fault *fault;
-    struct ff_file_values file;
-};
-
 struct given {
     enum ff_config_source source;
     const char *name; /* as its giver writes it */
@@ -90,7 +83,7 @@ struct given {
 };
 
 static struct given
-from_environment(struct loading *loading, const char *name)
+from_environment(struct ff_loading *loading, const char *name)
 {
     struct given given = { .source = FF_FROM_ENVIRONMENT };
     char *copy = ff_arena_alloc(&loading->config->arena, FF_ENV_NAME_MAX);
@@ -111,7 +104,7 @@ from_file(const char *name, const struct ff_file_value *value)
 
 /* The environment wins over the file, and the name over the old name. */
 static struct given
-find_given(struct loading *loading, const struct ff_setting *setting)
+find_given(struct ff_loading *loading, const struct ff_setting *setting)
 {
     size_t id = (size_t) (setting - ff_settings);
     const char *old_name = ff_setting_old_name(setting);
@@ -133,52 +126,59 @@ find_given(struct loading *loading, const struct ff_setting *setting)
     return given;
 }
 
-/* The message: place, name, what is wrong, and the offending text where it may be seen. */
+/* place, name, what is wrong, and the offending text where it may be seen. */
 static const char *
-compose(struct loading *loading, const struct ff_setting *setting, const struct given *given,
-        const char *reason)
+compose(struct ff_loading *loading, const char *place, const char *name, const char *reason,
+        const char *text)
 {
     struct ff_arena *arena = &loading->config->arena;
     struct ff_str shown = ff_cstr("");
-    struct ff_str place = ff_cstr("");
 
-    if (given->source == FF_FROM_FILE) {
-        place = ff_arena_printf(arena, "%s:%d: ", loading->config->path.p, given->line);
+    if (text != NULL) {
+        shown = ff_arena_printf(arena, ", not \"%s\"", text);
     }
-    if (given->text != NULL && setting->type->privacy != FF_SECRET) {
-        struct ff_str text = ff_cstr(given->text);
+    return ff_arena_printf(arena, "%s%s: %s%s", place, name, reason, shown.p).p;
+}
 
-        if (setting->type->privacy == FF_URL) {
-            text = ff_store_url_shown(text, arena);
-        }
-        shown = ff_arena_printf(arena, ", not \"%s\"", text.p);
-    }
-    return ff_arena_printf(arena, "%s%s: %s%s", place.p, given->name, reason, shown.p).p;
+ff_err
+ff_config_refuse_line(struct ff_loading *loading, int line, const char *field, const char *reason,
+                      const char *text)
+{
+    struct ff_str path = loading->config->path;
+    struct ff_str place = ff_arena_printf(&loading->config->arena, "%s:%d: ", path.p, line);
+    ff_err err = ff_fail(loading->fault, FF_E_INVALID_CONFIG, ff_d_str("file", path),
+                         ff_d_u64("line", (uint64_t) line), ff_d_text("field", field),
+                         ff_d_text("reason", reason));
+
+    loading->fault->message = compose(loading, place.p, field, reason, text);
+    return err;
 }
 
 static ff_err
-refuse(struct loading *loading, enum ff_setting_id id, const char *reason)
+refuse(struct ff_loading *loading, enum ff_setting_id id, const char *reason)
 {
     const struct ff_setting *setting = &ff_settings[id];
     struct given given = find_given(loading, setting);
-    const char *message = compose(loading, setting, &given, reason);
+    const char *text = given.text;
     ff_err err = FF_E_INVALID_CONFIG;
 
-    if (given.source == FF_FROM_FILE) {
-        err = ff_fail(loading->fault, err, ff_d_str("file", loading->config->path),
-                      ff_d_u64("line", (uint64_t) given.line), ff_d_text("field", given.name),
-                      ff_d_text("reason", reason));
-    } else {
-        err = ff_fail(loading->fault, err, ff_d_text("context", "environment"),
-                      ff_d_text("field", given.name), ff_d_text("reason", reason));
+    if (text != NULL && setting->type->privacy == FF_SECRET) {
+        text = NULL;
+    } else if (text != NULL && setting->type->privacy == FF_URL) {
+        text = ff_store_url_shown(ff_cstr(text), &loading->config->arena).p;
     }
-    loading->fault->message = message;
+    if (given.source == FF_FROM_FILE) {
+        return ff_config_refuse_line(loading, given.line, given.name, reason, text);
+    }
+    err = ff_fail(loading->fault, err, ff_d_text("context", "environment"),
+                  ff_d_text("field", given.name), ff_d_text("reason", reason));
+    loading->fault->message = compose(loading, "", given.name, reason, text);
     return err;
 }
 
 /* Texts of the environment may change later: they are copied. */
 static ff_err
-set_value(struct loading *loading, enum ff_setting_id id)
+set_value(struct ff_loading *loading, enum ff_setting_id id)
 {
     const struct ff_setting *setting = &ff_settings[id];
     struct ff_arena *arena = &loading->config->arena;
@@ -231,7 +231,7 @@ ff_config_default_path(const struct ff_config_input *input, struct ff_arena *are
 }
 
 static ff_err
-derive_dirs(struct loading *loading)
+derive_dirs(struct ff_loading *loading)
 {
     struct ff_config *config = loading->config;
 
@@ -277,7 +277,7 @@ is_loopback(const char *host)
 }
 
 static ff_err
-check_exposure(struct loading *loading)
+check_exposure(struct ff_loading *loading)
 {
     const struct ff_config *config = loading->config;
 
@@ -293,7 +293,7 @@ check_exposure(struct loading *loading)
 /* ---- loading ---- */
 
 static ff_err
-read_file(struct loading *loading)
+read_file(struct ff_loading *loading)
 {
     struct ff_config *config = loading->config;
     bool is_default = loading->input->path == NULL;
@@ -318,7 +318,7 @@ ff_err
 ff_config_load(struct ff_config *config, const struct ff_config_input *input,
                struct ff_fault *fault)
 {
-    struct loading loading = { .config = config, .input = input, .fault = fault };
+    struct ff_loading loading = { .config = config, .input = input, .fault = fault };
 
     FF_TRY(read_file(&loading));
     for (int id = 0; id < FF_CFG_ID_N; id++) {
@@ -332,7 +332,8 @@ ff_config_load(struct ff_config *config, const struct ff_config_input *input,
     if (config->source[FF_CFG_ID_flow_retention_ms] == FF_FROM_DEFAULT) {
         config->flow_retention_ms = config->retention_ms;
     }
-    return check_exposure(&loading);
+    FF_TRY(check_exposure(&loading));
+    return ff_config_load_hosts(&loading);
 }
 
 void

@@ -37,6 +37,8 @@ struct ff_address {
 #define FF_CFG_origins struct ff_strs
 #define FF_CFG_address struct ff_address
 #define FF_CFG_tag struct ff_tag
+#define FF_CFG_capabilities struct ff_strs /* sorted, each once */
+#define FF_CFG_command struct ff_strs
 
 enum ff_setting_id {
 #define FF_SETTING(type, name, min, max, def, rule, help) FF_CFG_ID_##name,
@@ -48,11 +50,35 @@ enum ff_setting_id {
 
 enum ff_config_source { FF_FROM_DEFAULT, FF_FROM_FILE, FF_FROM_ENVIRONMENT };
 
+/* A `handler "KIND"` section: exec.v or plugin.p is set, never both. */
+struct ff_handler_config {
+    struct ff_str kind; /* of executions */
+#define FF_HOST(type, name, min, max, def, rule, help)
+#define FF_HANDLER(type, name, min, max, def, rule, help) FF_CFG_##type name;
+#include "supervisor/config_hosts.def"
+};
+
+/* A `worker "NAME"` section: at least one handler. */
+struct ff_host_config {
+    struct ff_str name; /* also the worker_id of its processes */
+    struct ff_handler_config *handlers;
+    uint32_t n_handlers;
+#define FF_HOST(type, name, min, max, def, rule, help) FF_CFG_##type name;
+#define FF_HANDLER(type, name, min, max, def, rule, help)
+#include "supervisor/config_hosts.def"
+};
+
+struct ff_host_configs {
+    struct ff_host_config *v; /* in the order of the file */
+    uint32_t n;
+};
+
 /* Texts end with a zero byte and live in the arena, as those of a fault of ff_config_load do. */
 struct ff_config {
     struct ff_arena arena;
     struct ff_str path;          /* of the file that was read; p == NULL: there was none */
     uint8_t source[FF_CFG_ID_N]; /* enum ff_config_source */
+    struct ff_host_configs worker_hosts;
 #define FF_SETTING(type, name, min, max, def, rule, help) FF_CFG_##type name;
 #define FF_DERIVED(type, name, min, max, def, rule, help) FF_CFG_##type name;
 #define FF_OLD_NAME(name, old)
@@ -87,10 +113,18 @@ struct ff_str ff_config_default_path(const struct ff_config_input *input, struct
  * FF_E_INVALID_CONFIG {context, field, reason}: not a directory, or it cannot be made. */
 FF_MUST_USE ff_err ff_config_make_dirs(struct ff_config *config, struct ff_fault *fault);
 
-/* Writes the names of the settings that differ to names_out, static texts, in the order of
- * config.def; returns how many. For `reload` (00 §6). */
-uint32_t ff_config_changed(const struct ff_config *a, const struct ff_config *b,
-                           const char *names_out[FF_CFG_ID_N]);
+/* What differs, for `reload` (00 §6): the names of settings in the order of config.def, then
+ * `worker NAME` for each host that is new, gone or otherwise. Lives in the arena. */
+struct ff_strs ff_config_changed(const struct ff_config *a, const struct ff_config *b,
+                                 struct ff_arena *arena);
+
+/* NULL: there is none of this name. */
+const struct ff_host_config *ff_config_host(const struct ff_config *config, const char *name);
+/* NULL: the host has no handler for this kind. */
+const struct ff_handler_config *ff_host_handler(const struct ff_host_config *host,
+                                                struct ff_str kind);
+/* Whether a process of the one could go on as a process of the other: all but `count`. */
+bool ff_host_same(const struct ff_host_config *a, const struct ff_host_config *b);
 
 /* The store's URL with any password struck out, for people. Lives in the arena. */
 struct ff_str ff_store_url_shown(struct ff_str url, struct ff_arena *arena);

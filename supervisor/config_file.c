@@ -7,7 +7,10 @@
 
 /* Every setting is a libconfuse option of type pointer, whose parser keeps the text and the line it
  * stands in: values are checked where those of the environment are, and errors can still say where.
- * Sections (worker hosts) are further rows of the schema. */
+ */
+
+/* More sections of a kind are more than a daemon has room for. */
+#define SECTIONS_MAX 256
 
 /* What a libconfuse option holds. */
 struct located {
@@ -46,23 +49,56 @@ take_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
     return 0;
 }
 
-/* Room for every setting under both names, and the end mark. */
-#define SCHEMA_MAX (2 * FF_CFG_ID_N + 1)
+/* Room for every setting under both names, the sections and the end mark. */
+#define SCHEMA_MAX (2 * FF_CFG_ID_N + 2)
 
-static void
-make_schema(cfg_opt_t schema[SCHEMA_MAX])
+static size_t
+add_setting(cfg_opt_t *schema, size_t n, const char *name, cfg_flag_t flags)
+{
+    schema[n++] = (cfg_opt_t) CFG_PTR_CB(name, NULL, flags | CFGF_NODEFAULT, take_value, free);
+    return n;
+}
+
+static size_t
+add_settings(cfg_opt_t *schema, const struct ff_section *section)
 {
     size_t n = 0;
 
+    for (size_t i = 0; i < section->n; i++) {
+        bool list = section->settings[i].type == &ff_setting_type_command;
+
+        n = add_setting(schema, n, section->settings[i].name, list ? CFGF_LIST : CFGF_NONE);
+    }
+    return n;
+}
+
+static cfg_opt_t
+section_option(const struct ff_section *section, cfg_opt_t *inner)
+{
+    const cfg_flag_t flags = CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES;
+
+    return (cfg_opt_t) CFG_SEC(section->name, inner, flags);
+}
+
+static void
+make_schema(cfg_opt_t schema[SCHEMA_MAX], cfg_opt_t *host, cfg_opt_t *handler)
+{
+    size_t n = add_settings(handler, &ff_section_handler);
+
+    handler[n] = (cfg_opt_t) CFG_END();
+    n = add_settings(host, &ff_section_host);
+    host[n++] = section_option(&ff_section_handler, handler);
+    host[n] = (cfg_opt_t) CFG_END();
+    n = 0;
     for (size_t i = 0; i < FF_CFG_ID_N; i++) {
-        const char *name = ff_settings[i].name;
         const char *old_name = ff_setting_old_name(&ff_settings[i]);
 
-        schema[n++] = (cfg_opt_t) CFG_PTR_CB(name, NULL, CFGF_NODEFAULT, take_value, free);
+        n = add_setting(schema, n, ff_settings[i].name, CFGF_NONE);
         if (old_name != NULL) {
-            schema[n++] = (cfg_opt_t) CFG_PTR_CB(old_name, NULL, CFGF_NODEFAULT, take_value, free);
+            n = add_setting(schema, n, old_name, CFGF_NONE);
         }
     }
+    schema[n++] = section_option(&ff_section_host, host);
     schema[n] = (cfg_opt_t) CFG_END();
 }
 
@@ -70,16 +106,51 @@ static struct ff_file_value
 copy_value(cfg_t *cfg, const char *name, struct ff_arena *arena)
 {
     struct ff_file_value value = { 0 };
-    const struct located *located = NULL;
+    unsigned n = name == NULL ? 0 : cfg_size(cfg, name);
+    char *end = NULL;
 
-    if (name != NULL && cfg_size(cfg, name) > 0) {
-        located = cfg_getptr(cfg, name);
+    for (unsigned i = 0; i < n; i++) {
+        const struct located *located = cfg_getnptr(cfg, name, i);
+
+        value.n += strlen(located->text) + 1;
+        value.line = i == 0 ? located->line : value.line;
     }
-    if (located != NULL) {
-        value.line = located->line;
-        value.text = ff_arena_printf(arena, "%s", located->text).p;
+    if (n > 0) {
+        end = ff_arena_alloc(arena, value.n);
+        value.text = end;
+    }
+    for (unsigned i = 0; i < n; i++) {
+        const struct located *located = cfg_getnptr(cfg, name, i);
+
+        end = stpcpy(end, located->text) + 1;
     }
     return value;
+}
+
+/* cfg: may be NULL: no sections. inner: the kind of the sections in it, or NULL. Returns how many.
+ */
+static uint32_t
+copy_sections(cfg_t *cfg, const struct ff_section *kind, const struct ff_section *inner,
+              struct ff_arena *arena, struct ff_file_section **out)
+{
+    uint32_t n = cfg_size(cfg, kind->name);
+    struct ff_file_section *sections = FF_ARENA_NEW(arena, struct ff_file_section, n);
+
+    for (uint32_t i = 0; i < n && i <= SECTIONS_MAX; i++) {
+        cfg_t *section = cfg_getnsec(cfg, kind->name, i);
+
+        sections[i].title = ff_arena_printf(arena, "%s", cfg_title(section)).p;
+        sections[i].line = section->line;
+        sections[i].v = FF_ARENA_NEW(arena, struct ff_file_value, kind->n);
+        for (size_t s = 0; s < kind->n; s++) {
+            sections[i].v[s] = copy_value(section, kind->settings[s].name, arena);
+        }
+        if (inner != NULL) {
+            sections[i].n_inner = copy_sections(section, inner, NULL, arena, &sections[i].inner);
+        }
+    }
+    *out = sections;
+    return n;
 }
 
 static void
@@ -89,6 +160,7 @@ copy_values(cfg_t *cfg, struct ff_arena *arena, struct ff_file_values *out)
         out->v[i] = copy_value(cfg, ff_settings[i].name, arena);
         out->old[i] = copy_value(cfg, ff_setting_old_name(&ff_settings[i]), arena);
     }
+    out->n_hosts = copy_sections(cfg, &ff_section_host, &ff_section_handler, arena, &out->hosts);
 }
 
 static ff_err
@@ -109,11 +181,11 @@ static ff_err
 parse_stream(FILE *stream, const char *path, struct ff_arena *arena, struct ff_file_values *out,
              struct ff_fault *fault)
 {
-    cfg_opt_t schema[SCHEMA_MAX];
+    cfg_opt_t schema[SCHEMA_MAX], host[SCHEMA_MAX], handler[SCHEMA_MAX];
     cfg_t *cfg = NULL;
     int status = 0;
 
-    make_schema(schema);
+    make_schema(schema, host, handler);
     cfg = cfg_init(schema, CFGF_NONE);
     if (cfg == NULL) {
         return fail_file(arena, fault, path, 0, "out of memory");

@@ -55,15 +55,24 @@ ff_store_url_shown(struct ff_str url, struct ff_arena *arena)
 
 /* ---- what is in force ---- */
 
-static struct ff_str
-show(const struct ff_setting *setting, const struct ff_config *config, struct ff_arena *arena)
+struct ff_str
+ff_setting_shown(const struct ff_setting *setting, const void *config, struct ff_arena *arena)
 {
     return setting->type->show(arena, ff_setting_value(setting, config));
 }
 
-/* In quotes, as libconfuse reads it back. */
-static void
-print_quoted(struct ff_str text, FILE *out)
+bool
+ff_setting_same(const struct ff_setting *setting, const void *a, const void *b,
+                struct ff_arena *arena)
+{
+    struct ff_str left = ff_setting_shown(setting, a, arena);
+    struct ff_str right = ff_setting_shown(setting, b, arena);
+
+    return (left.p == NULL) == (right.p == NULL) && ff_str_eq(left, right);
+}
+
+void
+ff_config_print_quoted(struct ff_str text, FILE *out)
 {
     fputc('"', out);
     for (uint32_t i = 0; i < text.n; i++) {
@@ -80,7 +89,7 @@ print_setting(const struct ff_setting *setting, const struct ff_config *config, 
 {
     static const char *const sources[] = { "default", "file", "environment" };
     FF_SCOPED(ff_arena) arena = { 0 };
-    struct ff_str text = show(setting, config, &arena);
+    struct ff_str text = ff_setting_shown(setting, config, &arena);
     const char *source = sources[config->source[setting - ff_settings]];
 
     if (text.p == NULL) {
@@ -95,7 +104,7 @@ print_setting(const struct ff_setting *setting, const struct ff_config *config, 
         text = ff_store_url_shown(text, &arena);
     }
     fprintf(out, "%s = ", setting->name);
-    print_quoted(text, out);
+    ff_config_print_quoted(text, out);
     fprintf(out, " # %s\n", source);
 }
 
@@ -106,24 +115,7 @@ ff_config_print(const struct ff_config *config, FILE *out)
     for (size_t i = 0; i < FF_CFG_ID_N; i++) {
         print_setting(&ff_settings[i], config, out);
     }
-}
-
-uint32_t
-ff_config_changed(const struct ff_config *a, const struct ff_config *b,
-                  const char *names_out[FF_CFG_ID_N])
-{
-    FF_SCOPED(ff_arena) arena = { 0 };
-    uint32_t n = 0;
-
-    for (size_t i = 0; i < FF_CFG_ID_N; i++) {
-        struct ff_str before = show(&ff_settings[i], a, &arena);
-        struct ff_str after = show(&ff_settings[i], b, &arena);
-
-        if ((before.p == NULL) != (after.p == NULL) || !ff_str_eq(before, after)) {
-            names_out[n++] = ff_settings[i].name;
-        }
-    }
-    return n;
+    ff_config_print_hosts(config, out);
 }
 
 /* ---- for people ---- */
@@ -146,6 +138,7 @@ ff_config_print_settings(FILE *out)
             fprintf(out, "      older name: %s\n", old_name);
         }
     }
+    ff_config_print_host_settings(out);
 }
 
 static void

@@ -2,12 +2,11 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "core/caps.h"
 #include "core/id.h"
 #include "supervisor/config_int.h"
 
 /* What each type of setting accepts, and how it is shown again (08 §3). */
-
-#define LANES_MAX 10000 /* 01 §1.8 */
 
 static const char *
 words(const struct ff_parse *parse, const char *fmt, const char *text)
@@ -368,8 +367,10 @@ parse_lanes(const struct ff_parse *parse, struct ff_str text, void *field)
     struct ff_strs list = split_list(parse->arena, text);
     const char *twice = NULL;
 
-    if (list.n == 0 || list.n > LANES_MAX) {
-        return "must name 1 to 10000 lanes";
+    if (list.n == 0 || list.n > parse->setting->max) {
+        return ff_arena_printf(parse->arena, "must name 1 to %u lanes",
+                               (unsigned) parse->setting->max)
+            .p;
     }
     for (uint32_t i = 0; i < list.n; i++) {
         struct ff_fault fault = { 0 };
@@ -423,6 +424,76 @@ parse_origins(const struct ff_parse *parse, struct ff_str text, void *field)
     return NULL;
 }
 
+static const char *
+parse_capabilities(const struct ff_parse *parse, struct ff_str text, void *field)
+{
+    static const struct ff_caps_from from = { FF_SIDE_WORKER, "capabilities" };
+    struct ff_strs list = split_list(parse->arena, text);
+    msgpack_object *tokens = FF_ARENA_NEW(parse->arena, msgpack_object, list.n + 1);
+    msgpack_object array = { .type = MSGPACK_OBJECT_ARRAY };
+    struct ff_fault fault = { 0 };
+
+    for (uint32_t i = 0; i < list.n; i++) {
+        tokens[i].type = MSGPACK_OBJECT_STR;
+        tokens[i].via.str.ptr = list.v[i].p;
+        tokens[i].via.str.size = list.v[i].n;
+    }
+    array.via.array.ptr = tokens;
+    array.via.array.size = list.n;
+    if (ff_caps_of_object(&array, from, parse->arena, field, &fault) != FF_E_OK) {
+        return "must be at most 256 tokens without white space and control characters, 4096 bytes "
+               "in all";
+    }
+    return NULL;
+}
+
+/* The texts stand one behind the other, a zero byte between them. */
+static const char *
+parse_command(const struct ff_parse *parse, struct ff_str text, void *field)
+{
+    struct ff_strs command = { 0 };
+    const char *end = text.p + text.n;
+
+    if (text.p[0] != '/') {
+        return "must begin with the absolute path of a program";
+    }
+    command.v = FF_ARENA_NEW(parse->arena, struct ff_str, parse->setting->max);
+    for (const char *at = text.p; at <= end; at += strlen(at) + 1) {
+        if (command.n == parse->setting->max) {
+            return "must be at most 64 texts, the program and its arguments";
+        }
+        command.v[command.n++] = ff_cstr(at);
+    }
+    *(struct ff_strs *) field = command;
+    return NULL;
+}
+
+/* As it stands in a file, quotes and all: {"/bin/x", "arg"}. */
+static struct ff_str
+show_command(struct ff_arena *arena, const void *field)
+{
+    const struct ff_strs *command = field;
+    char *text = NULL;
+    size_t size = 0;
+    struct ff_str copy = { 0 };
+    FILE *out = NULL;
+
+    if (command->n == 0) {
+        return ff_cstr(NULL);
+    }
+    out = open_memstream(&text, &size);
+    FF_ASSERT(out != NULL);
+    for (uint32_t i = 0; i < command->n; i++) {
+        fputs(i == 0 ? "{" : ", ", out);
+        ff_config_print_quoted(command->v[i], out);
+    }
+    fputc('}', out);
+    fclose(out);
+    copy = ff_arena_printf(arena, "%s", text);
+    free(text);
+    return copy;
+}
+
 #define TYPE(type, show_, privacy_)                                                                \
     const struct ff_setting_type ff_setting_type_##type = { .parse = parse_##type,                 \
                                                             .show = (show_),                       \
@@ -441,3 +512,5 @@ TYPE(lanes, show_list, FF_SHOWN)
 TYPE(origins, show_list, FF_SHOWN)
 TYPE(address, show_address, FF_SHOWN)
 TYPE(tag, show_tag, FF_SHOWN)
+TYPE(capabilities, show_list, FF_SHOWN)
+TYPE(command, show_command, FF_SHOWN)

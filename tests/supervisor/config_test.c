@@ -1,98 +1,14 @@
 #include "supervisor/config.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include "tests/core/fault_check.h"
+#include "tests/supervisor/config_rig.h"
 
 #define HEX64 "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 #define TEN "0123456789"
 #define DIR_93 "/" TEN TEN TEN TEN TEN TEN TEN TEN TEN "ab"
-
-/* ---- a configuration file of its own, and what is loaded from it ---- */
-struct rig {
-    char dir[64];
-    char path[96];
-    char warnings[512];
-    struct ff_config config;
-    struct ff_fault fault;
-};
-
-static int
-remove_entry(const char *path, const struct stat *info, int type, struct FTW *where)
-{
-    (void) info;
-    (void) type;
-    (void) where;
-    return remove(path);
-}
-
-static void
-rig_start(struct rig *rig, const char *file)
-{
-    *rig = (struct rig){ .dir = "/tmp/ff_config_test_XXXXXX" };
-    assert_non_null(mkdtemp(rig->dir));
-    snprintf(rig->path, sizeof(rig->path), "%s/flowfabric.conf", rig->dir);
-    if (file != NULL) {
-        FILE *out = fopen(rig->path, "w");
-
-        assert_non_null(out);
-        fputs(file, out);
-        assert_int_equal(fclose(out), 0);
-    }
-}
-
-static void
-rig_done(struct rig *rig)
-{
-    ff_config_done(&rig->config);
-    assert_int_equal(nftw(rig->dir, remove_entry, 8, FTW_DEPTH | FTW_PHYS), 0);
-}
-
-static void
-keep_warning(void *ctx, const char *text)
-{
-    struct rig *rig = ctx;
-
-    snprintf(rig->warnings + strlen(rig->warnings), sizeof(rig->warnings) - strlen(rig->warnings),
-             "%s\n", text);
-}
-
-/* env: NULL-ended. */
-static ff_err
-rig_load(struct rig *rig, char *const *env)
-{
-    struct ff_config_input input = {
-        .path = rig->path, .env = env, .root = true, .warn = keep_warning, .ctx = rig
-    };
-
-    return ff_config_load(&rig->config, &input, &rig->fault);
-}
-
-static FILE *
-memory_file(char **text, size_t *size)
-{
-    FILE *out = open_memstream(text, size);
-
-    assert_non_null(out);
-    return out;
-}
-
-/* What ff_config_print says, to be freed. */
-static char *
-printed(const struct ff_config *config)
-{
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = memory_file(&text, &size);
-
-    ff_config_print(config, out);
-    fclose(out);
-    return text;
-}
 
 /* ---- settings that are good: a line of the printed configuration ---- */
 static const struct good_row {
@@ -280,14 +196,14 @@ static void
 test_good(void **state)
 {
     const struct good_row *row = *state;
-    struct rig rig;
+    struct ff_config_rig rig;
     char *text = NULL;
 
-    rig_start(&rig, row->file);
-    if (rig_load(&rig, (char *const *) row->env) != FF_E_OK) {
+    ff_config_rig_start(&rig, row->file);
+    if (ff_config_rig_load(&rig, (char *const *) row->env) != FF_E_OK) {
         fail_msg("%s", rig.fault.message);
     }
-    text = printed(&rig.config);
+    text = ff_config_printed(&rig.config);
     if (strstr(text, row->want) == NULL) {
         fail_msg("no \"%s\" in:\n%s", row->want, text);
     }
@@ -295,7 +211,7 @@ test_good(void **state)
     assert_null(strstr(text, "secret@"));
     assert_null(strstr(text, HEX64));
     free(text);
-    rig_done(&rig);
+    ff_config_rig_done(&rig);
 }
 
 /* ---- settings that are wrong ---- */
@@ -442,11 +358,11 @@ static void
 test_bad(void **state)
 {
     const struct bad_row *row = *state;
-    struct rig rig;
+    struct ff_config_rig rig;
     char want[512];
 
-    rig_start(&rig, row->file);
-    assert_int_equal(rig_load(&rig, (char *const *) row->env), FF_E_INVALID_CONFIG);
+    ff_config_rig_start(&rig, row->file);
+    assert_int_equal(ff_config_rig_load(&rig, (char *const *) row->env), FF_E_INVALID_CONFIG);
     assert_int_equal(rig.fault.code, FF_E_INVALID_CONFIG);
     if (row->want != NULL) {
         snprintf(want, sizeof(want), row->want, rig.path);
@@ -458,22 +374,22 @@ test_bad(void **state)
         assert_detail_str(&rig.fault, "file", rig.path);
     }
     assert_null(strstr(rig.fault.message, "pw"));
-    rig_done(&rig);
+    ff_config_rig_done(&rig);
 }
 
 static void
 test_line_of_a_bad_value(void **state)
 {
     char *const none[] = { NULL };
-    struct rig rig;
+    struct ff_config_rig rig;
 
     (void) state;
-    rig_start(&rig, "lanes = a\n\nparked_max = many\n");
-    assert_int_equal(rig_load(&rig, none), FF_E_INVALID_CONFIG);
+    ff_config_rig_start(&rig, "lanes = a\n\nparked_max = many\n");
+    assert_int_equal(ff_config_rig_load(&rig, none), FF_E_INVALID_CONFIG);
     assert_detail_str(&rig.fault, "file", rig.path);
     assert_detail_u64(&rig.fault, "line", 3);
     assert_detail_str(&rig.fault, "reason", "must be a decimal number from 1 to 1048576");
-    rig_done(&rig);
+    ff_config_rig_done(&rig);
 }
 
 /* ---- places ---- */
@@ -481,13 +397,13 @@ static void
 test_named_file_must_be_there(void **state)
 {
     char *const none[] = { NULL };
-    struct rig rig;
+    struct ff_config_rig rig;
 
     (void) state;
-    rig_start(&rig, NULL);
-    assert_int_equal(rig_load(&rig, none), FF_E_INVALID_CONFIG);
+    ff_config_rig_start(&rig, NULL);
+    assert_int_equal(ff_config_rig_load(&rig, none), FF_E_INVALID_CONFIG);
     assert_detail_str(&rig.fault, "file", rig.path);
-    rig_done(&rig);
+    ff_config_rig_done(&rig);
 }
 
 static void
@@ -569,14 +485,14 @@ test_directories_are_made_with_their_modes(void **state)
     char parent[128];
     char *const env[] = { state_dir, runtime_dir, NULL };
     mode_t before = umask(0077);
-    struct rig rig;
+    struct ff_config_rig rig;
 
     (void) state;
-    rig_start(&rig, "");
+    ff_config_rig_start(&rig, "");
     snprintf(state_dir, sizeof(state_dir), "FF_STATE_DIR=%s/a/b", rig.dir);
     snprintf(runtime_dir, sizeof(runtime_dir), "FF_RUNTIME_DIR=%s/run/", rig.dir);
     snprintf(parent, sizeof(parent), "%s/a", rig.dir);
-    assert_int_equal(rig_load(&rig, env), FF_E_OK);
+    assert_int_equal(ff_config_rig_load(&rig, env), FF_E_OK);
     assert_int_equal(ff_config_make_dirs(&rig.config, &rig.fault), FF_E_OK);
     assert_int_equal(mode_of(rig.config.state_dir.p), 0700);
     assert_int_equal(mode_of(rig.config.runtime_dir.p), 0750);
@@ -585,7 +501,7 @@ test_directories_are_made_with_their_modes(void **state)
     assert_int_equal(ff_config_make_dirs(&rig.config, &rig.fault), FF_E_OK);
     assert_int_equal(mode_of(rig.config.state_dir.p), 0711); /* what is there stays */
     umask(before);
-    rig_done(&rig);
+    ff_config_rig_done(&rig);
 }
 
 static void
@@ -593,16 +509,16 @@ test_a_file_in_place_of_a_directory(void **state)
 {
     char state_dir[128];
     char *const env[] = { state_dir, NULL };
-    struct rig rig;
+    struct ff_config_rig rig;
 
     (void) state;
-    rig_start(&rig, "");
+    ff_config_rig_start(&rig, "");
     snprintf(state_dir, sizeof(state_dir), "FF_STATE_DIR=%s", rig.path);
-    assert_int_equal(rig_load(&rig, env), FF_E_OK);
+    assert_int_equal(ff_config_rig_load(&rig, env), FF_E_OK);
     assert_int_equal(ff_config_make_dirs(&rig.config, &rig.fault), FF_E_INVALID_CONFIG);
     assert_detail_str(&rig.fault, "field", "state_dir");
     assert_detail_str(&rig.fault, "reason", strerror(ENOTDIR));
-    rig_done(&rig);
+    ff_config_rig_done(&rig);
 }
 
 /* ---- typed values, warnings, changes, listings ---- */
@@ -611,11 +527,11 @@ test_values_have_their_types(void **state)
 {
     char *const env[] = { "FF_LISTEN_ADDR=[::1]:81", "FF_SCANNER_TAG=k=v", "FF_LOG_LEVEL=debug",
                           NULL };
-    struct rig rig;
+    struct ff_config_rig rig;
 
     (void) state;
-    rig_start(&rig, "lanes = \"x, y\"\nlog_format = json\n");
-    assert_int_equal(rig_load(&rig, env), FF_E_OK);
+    ff_config_rig_start(&rig, "lanes = \"x, y\"\nlog_format = json\n");
+    assert_int_equal(ff_config_rig_load(&rig, env), FF_E_OK);
     assert_string_equal(rig.config.listen_addr.host.p, "::1");
     assert_int_equal(rig.config.listen_addr.port, 81);
     assert_true(ff_str_is(rig.config.scanner_tag.key, "k"));
@@ -625,22 +541,22 @@ test_values_have_their_types(void **state)
     assert_int_equal(rig.config.lanes.n, 2);
     assert_string_equal(rig.config.lanes.v[1].p, "y");
     assert_int_equal(rig.config.frame_bytes_max, 16777216);
-    rig_done(&rig);
+    ff_config_rig_done(&rig);
 }
 
 static void
 test_dropped_origins_and_short_secrets_are_warned_about(void **state)
 {
     char *const env[] = { "FF_CORS_ORIGINS=a\x7f,b", "FF_WAITPOINT_HMAC_SECRET=abcd", NULL };
-    struct rig rig;
+    struct ff_config_rig rig;
 
     (void) state;
-    rig_start(&rig, "");
-    assert_int_equal(rig_load(&rig, env), FF_E_OK);
+    ff_config_rig_start(&rig, "");
+    assert_int_equal(ff_config_rig_load(&rig, env), FF_E_OK);
     assert_non_null(strstr(rig.warnings, "cors_origins: \"a\x7f\""));
     assert_non_null(strstr(rig.warnings, "waitpoint_hmac_secret"));
     assert_null(strstr(rig.warnings, "abcd"));
-    rig_done(&rig);
+    ff_config_rig_done(&rig);
 }
 
 static void
@@ -648,22 +564,25 @@ test_changed_settings_are_named(void **state)
 {
     char *const env_a[] = { "FF_API_TOKEN=one", "FF_SCANNER_TAG=a=b", NULL };
     char *const env_b[] = { "FF_API_TOKEN=two", "FF_LANES=default", NULL };
-    const char *names[FF_CFG_ID_N] = { NULL };
-    struct rig a;
-    struct rig b;
+    struct ff_arena arena = { 0 };
+    struct ff_strs names = { 0 };
+    struct ff_config_rig a;
+    struct ff_config_rig b;
 
     (void) state;
-    rig_start(&a, "parked_max = 5");
-    rig_start(&b, "parked_max = 6");
-    assert_int_equal(rig_load(&a, env_a), FF_E_OK);
-    assert_int_equal(rig_load(&b, env_b), FF_E_OK);
-    assert_int_equal(ff_config_changed(&a.config, &a.config, names), 0);
-    assert_int_equal(ff_config_changed(&a.config, &b.config, names), 3);
-    assert_string_equal(names[0], "parked_max");
-    assert_string_equal(names[1], "api_token");
-    assert_string_equal(names[2], "scanner_tag");
-    rig_done(&a);
-    rig_done(&b);
+    ff_config_rig_start(&a, "parked_max = 5");
+    ff_config_rig_start(&b, "parked_max = 6");
+    assert_int_equal(ff_config_rig_load(&a, env_a), FF_E_OK);
+    assert_int_equal(ff_config_rig_load(&b, env_b), FF_E_OK);
+    assert_int_equal(ff_config_changed(&a.config, &a.config, &arena).n, 0);
+    names = ff_config_changed(&a.config, &b.config, &arena);
+    assert_int_equal(names.n, 3);
+    assert_string_equal(names.v[0].p, "parked_max");
+    assert_string_equal(names.v[1].p, "api_token");
+    assert_string_equal(names.v[2].p, "scanner_tag");
+    ff_arena_done(&arena);
+    ff_config_rig_done(&a);
+    ff_config_rig_done(&b);
 }
 
 static void
@@ -671,23 +590,24 @@ test_what_is_printed_reads_back(void **state)
 {
     char *const env[] = { "FF_LANES=a\"b,c\\d,e${HOME}", "FF_STORE=memory:", NULL };
     char *const none[] = { NULL };
-    const char *names[FF_CFG_ID_N] = { NULL };
-    struct rig first;
-    struct rig second;
+    struct ff_arena arena = { 0 };
+    struct ff_config_rig first;
+    struct ff_config_rig second;
     char *text = NULL;
 
     (void) state;
-    rig_start(&first, "");
-    assert_int_equal(rig_load(&first, env), FF_E_OK);
-    text = printed(&first.config);
-    rig_start(&second, text);
-    if (rig_load(&second, none) != FF_E_OK) {
+    ff_config_rig_start(&first, "");
+    assert_int_equal(ff_config_rig_load(&first, env), FF_E_OK);
+    text = ff_config_printed(&first.config);
+    ff_config_rig_start(&second, text);
+    if (ff_config_rig_load(&second, none) != FF_E_OK) {
         fail_msg("%s", second.fault.message);
     }
-    assert_int_equal(ff_config_changed(&first.config, &second.config, names), 0);
+    assert_int_equal(ff_config_changed(&first.config, &second.config, &arena).n, 0);
+    ff_arena_done(&arena);
     free(text);
-    rig_done(&first);
-    rig_done(&second);
+    ff_config_rig_done(&first);
+    ff_config_rig_done(&second);
 }
 
 static void
@@ -697,17 +617,17 @@ test_check_says_what_is_wrong(void **state)
     struct ff_config_input input = { .env = env, .root = true };
     char *text = NULL;
     size_t size = 0;
-    FILE *err = memory_file(&text, &size);
-    struct rig rig;
+    FILE *err = ff_memory_file(&text, &size);
+    struct ff_config_rig rig;
 
     (void) state;
-    rig_start(&rig, "");
+    ff_config_rig_start(&rig, "");
     input.path = rig.path;
     assert_int_equal(ff_config_check(&input, err, err), 1);
     fclose(err);
     assert_string_equal(text, "flowfabricd: FF_LANES: must name 1 to 10000 lanes, not \"\"\n");
     free(text);
-    rig_done(&rig);
+    ff_config_rig_done(&rig);
 }
 
 static void
@@ -717,12 +637,12 @@ test_check_prints_what_is_in_force(void **state)
     struct ff_config_input input = { .env = env, .root = true };
     char *texts[2] = { NULL, NULL };
     size_t sizes[2] = { 0, 0 };
-    FILE *out = memory_file(&texts[0], &sizes[0]);
-    FILE *err = memory_file(&texts[1], &sizes[1]);
-    struct rig rig;
+    FILE *out = ff_memory_file(&texts[0], &sizes[0]);
+    FILE *err = ff_memory_file(&texts[1], &sizes[1]);
+    struct ff_config_rig rig;
 
     (void) state;
-    rig_start(&rig, "");
+    ff_config_rig_start(&rig, "");
     input.path = rig.path;
     assert_int_equal(ff_config_check(&input, out, err), 0);
     fclose(out);
@@ -731,7 +651,7 @@ test_check_prints_what_is_in_force(void **state)
     assert_non_null(strstr(texts[1], "flowfabricd: warning: cors_origins"));
     free(texts[0]);
     free(texts[1]);
-    rig_done(&rig);
+    ff_config_rig_done(&rig);
 }
 
 static void
@@ -739,7 +659,7 @@ test_settings_are_listed_with_names_and_defaults(void **state)
 {
     char *text = NULL;
     size_t size = 0;
-    FILE *out = memory_file(&text, &size);
+    FILE *out = ff_memory_file(&text, &size);
 
     (void) state;
     ff_config_print_settings(out);
