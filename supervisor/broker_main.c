@@ -5,9 +5,6 @@
 #include "supervisor/log.h"
 #include "supervisor/role.h"
 
-/* What running frames get to finish in (08 §4). */
-#define GRACE_MS 15000
-
 static void
 on_log(void *ctx, enum ff_log_level level, const char *event, struct ff_str detail)
 {
@@ -16,11 +13,33 @@ on_log(void *ctx, enum ff_log_level level, const char *event, struct ff_str deta
 }
 
 static void
-on_stop(void *ctx, const char *why)
+on_stop(void *ctx, const char *why, uint64_t grace_ms)
 {
     ff_log(FF_LEVEL_INFO, "stopping", "why", ff_cstr(why));
-    ff_broker_stop(ctx, GRACE_MS);
+    ff_broker_stop(ctx, grace_ms);
 }
+
+static void
+on_stop_claims(void *ctx, struct ff_ctl_request *request, const void *args)
+{
+    (void) args;
+    ff_log(FF_LEVEL_INFO, "claims_stopped", NULL, ff_cstr(NULL));
+    ff_broker_stop_claims(ctx);
+    ff_ctl_answer(request, NULL);
+}
+
+static void
+on_worker_gone(void *ctx, struct ff_ctl_request *request, const void *args)
+{
+    ff_broker_worker_gone(ctx, ((const struct ff_ctl_worker_gone_args *) args)->worker_instance_id);
+    ff_ctl_answer(request, NULL);
+}
+
+static const struct ff_ctl_handler handlers[] = {
+    { FF_CTL_stop_claims, on_stop_claims },
+    { FF_CTL_worker_gone, on_worker_gone },
+    { 0 },
+};
 
 static void
 options_of(struct ff_config *config, struct ff_broker_options *options)
@@ -52,7 +71,7 @@ serve(const struct ff_boot *boot, struct ff_config *config)
 {
     struct ev_loop *loop = ev_default_loop(EVFLAG_AUTO);
     struct ff_broker_options options;
-    struct ff_stop_watch watch = { .stop = on_stop };
+    struct ff_stop_watch watch = { .stop = on_stop, .handlers = handlers };
     struct ff_broker *broker = NULL;
     struct ff_fault fault = { 0 };
 
@@ -71,6 +90,7 @@ serve(const struct ff_boot *boot, struct ff_config *config)
     ff_boot_ready(boot);
     ev_run(loop, 0);
     ff_broker_close(broker);
+    ff_stop_watch_end(&watch);
     ff_log(FF_LEVEL_INFO, "stopped", NULL, ff_cstr(NULL));
     return FF_EXIT_OK;
 }

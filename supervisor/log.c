@@ -26,6 +26,18 @@ ff_log_setup(enum ff_log_level level, enum ff_log_format format)
 }
 
 void
+ff_log_set_level(enum ff_log_level level)
+{
+    log_state.level = level;
+}
+
+enum ff_log_level
+ff_log_level_now(void)
+{
+    return log_state.level;
+}
+
+void
 ff_log_role(const char *role)
 {
     log_state.role = role;

@@ -6,6 +6,8 @@
 #include "supervisor/config.h"
 
 void ff_log_setup(enum ff_log_level level, enum ff_log_format format);
+void ff_log_set_level(enum ff_log_level level);
+enum ff_log_level ff_log_level_now(void);
 /* Name of the process in every line; static text. */
 void ff_log_role(const char *role);
 /* event: a word. key, value: one more pair, or NULL. */

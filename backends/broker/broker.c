@@ -144,20 +144,25 @@ own_frame(struct ff_broker *broker, enum ff_op op)
     return frame;
 }
 
-static void
-on_worker_lost(void *ctx, struct ff_str worker_instance_id, struct ff_str namespace)
+void
+ff_broker_worker_gone(struct ff_broker *broker, struct ff_str worker_instance_id)
 {
-    struct ff_broker *broker = ctx;
     struct ff_frame *frame = own_frame(broker, FF_OP_expire_worker_leases);
     struct ff_expire_worker_leases_args *args =
         (struct ff_expire_worker_leases_args *) frame->calls[0].args;
 
-    (void) namespace;
     args->worker_instance_id = ff_arena_copy(&frame->arena, worker_instance_id);
     args->reason = ff_cstr("worker_lost");
     say(broker, FF_LEVEL_INFO, "worker_lost", worker_instance_id);
     ff_engine_submit(broker->engine, frame);
     run(broker);
+}
+
+static void
+on_worker_lost(void *ctx, struct ff_str worker_instance_id, struct ff_str namespace)
+{
+    (void) namespace;
+    ff_broker_worker_gone(ctx, worker_instance_id);
 }
 
 static const struct ff_server_ops server_ops = {
@@ -260,6 +265,13 @@ ff_broker_open(struct ev_loop *loop, const struct ff_broker_options *options,
 }
 
 /* ---- the end ---- */
+
+void
+ff_broker_stop_claims(struct ff_broker *broker)
+{
+    ff_engine_stop_claims(broker->engine);
+    run(broker);
+}
 
 static void
 on_grace_over(struct ev_loop *loop, struct ev_timer *watcher, int events)

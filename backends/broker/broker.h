@@ -34,6 +34,10 @@ struct ff_broker_options {
  * *broker_out: untouched unless FF_E_OK. */
 FF_MUST_USE ff_err ff_broker_open(struct ev_loop *loop, const struct ff_broker_options *options,
                                   struct ff_broker **broker_out, struct ff_fault *fault);
+/* From now on nothing is claimed: claims answer as on a paused lane, waiting ones at once. */
+void ff_broker_stop_claims(struct ff_broker *broker);
+/* The process of this worker instance has ended: its leases are taken back at once. */
+void ff_broker_worker_gone(struct ff_broker *broker, struct ff_str worker_instance_id);
 /* Begins an ordered end (08 §4): nothing is claimed any more, waiting calls are answered, no frame
  * is taken in; when all is answered, or grace_ms are over, the loop is broken (EVBREAK_ALL). */
 void ff_broker_stop(struct ff_broker *broker, uint64_t grace_ms);
