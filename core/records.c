@@ -173,8 +173,8 @@ ff_scope_partition(uint16_t partition)
     return scope;
 }
 
-static struct ff_scope
-scope_kind(enum ff_record kind)
+struct ff_scope
+ff_scope_kind(enum ff_record kind)
 {
     struct ff_scope scope = ff_scope_none();
 
@@ -335,7 +335,7 @@ ff_index_keys(enum ff_record kind, const void *record, struct ff_index_key *out)
     } else if (kind == FF_R_LANE) {
         stand(&keys, FF_IX_LANES, ff_scope_none(), 0);
     } else if (kind == FF_R_CREATE_KEY) {
-        stand(&keys, FF_IX_EXPIRING, scope_kind(kind),
+        stand(&keys, FF_IX_EXPIRING, ff_scope_kind(kind),
               ((const struct ff_create_key *) record)->expires_at);
     }
     return keys.n;

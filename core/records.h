@@ -103,6 +103,7 @@ struct ff_scope ff_scope_reclaimable(struct ff_str lane_id, struct ff_str class_
 struct ff_scope ff_scope_lease_due(struct ff_str lane_id, enum ff_ownership_state ownership);
 struct ff_scope ff_scope_worker(struct ff_str worker_instance_id);
 struct ff_scope ff_scope_partition(uint16_t partition);
+struct ff_scope ff_scope_kind(enum ff_record kind);
 int ff_scope_cmp(const struct ff_scope *a, const struct ff_scope *b);
 bool ff_scope_begins(const struct ff_scope *scope, const struct ff_scope *prefix);
 /* What stands behind the lane in a ready or reclaimable scope. */

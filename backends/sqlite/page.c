@@ -116,28 +116,28 @@ executions_page(struct sqlite *sqlite, struct ff_want *want, struct ff_arena *ar
 
 /* ---- expiring ---- */
 
-static struct ff_scope
-create_key_scope(void)
+/* The kind of record that the scope names; FF_R_N: none that stands in this index. */
+static enum ff_record
+kind_of(const struct ff_scope *scope)
 {
-    struct ff_scope scope = ff_scope_none();
+    bool known = scope->n == 1 && scope->b[0] < FF_R_N && ff_sqlite_plains[scope->b[0]].due;
 
-    scope.n = 1;
-    scope.b[0] = FF_R_CREATE_KEY;
-    return scope;
+    return known ? (enum ff_record) scope->b[0] : FF_R_N;
 }
 
 static bool
 expiring_page(struct sqlite *sqlite, struct ff_want *want, struct ff_arena *arena)
 {
-    sqlite3_stmt *stmt = sqlite->queries[Q_KEY_PAGE];
-    struct ff_scope scope = create_key_scope();
+    enum ff_record kind = kind_of(&want->scope);
+    sqlite3_stmt *stmt = NULL;
     int rc = SQLITE_OK;
 
     want->n = 0;
     want->complete = true;
-    if (ff_scope_cmp(&want->scope, &scope) != 0) {
+    if (kind == FF_R_N) {
         return true;
     }
+    stmt = sqlite->queries[ff_sqlite_plain_query(kind, PLAIN_DUE_PAGE)];
     want->entries = ff_arena_alloc(arena, (want->limit + 1u) * sizeof(*want->entries));
     sqlite3_bind_int64(stmt, 1, want->has_after ? want->after.sort : INT64_MIN);
     sqlite3_bind_blob(stmt, 2, want->after.id.b, want->has_after ? want->after.id.n : 0,
@@ -245,18 +245,18 @@ executions_scopes(struct sqlite *sqlite, struct ff_want *want, struct ff_arena *
 static bool
 expiring_scopes(struct sqlite *sqlite, struct ff_want *want, struct ff_arena *arena)
 {
-    struct ff_scope scope = create_key_scope();
-    struct ff_want first = { .scope = scope, .limit = 1 };
+    want->scopes.v = FF_ARENA_NEW(arena, struct ff_scope, FF_R_N);
+    for (int kind = 0; kind < FF_R_N; kind++) {
+        struct ff_want first = { .scope = ff_scope_kind((enum ff_record) kind), .limit = 1 };
 
-    if (!ff_scope_begins(&scope, &want->scope)) {
-        return true;
+        if (ff_sqlite_plains[kind].due && ff_scope_begins(&first.scope, &want->scope)) {
+            if (!expiring_page(sqlite, &first, arena)) {
+                return false;
+            }
+            want->scopes.v[want->scopes.n] = first.scope;
+            want->scopes.n += first.n;
+        }
     }
-    if (!expiring_page(sqlite, &first, arena)) {
-        return false;
-    }
-    want->scopes.v = FF_ARENA_NEW(arena, struct ff_scope, 1);
-    want->scopes.v[0] = scope;
-    want->scopes.n = first.n;
     return true;
 }
 

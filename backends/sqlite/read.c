@@ -84,8 +84,11 @@ load_part(struct sqlite *sqlite, struct ff_want *want, enum query which, struct 
 }
 
 static bool
-load_plain(struct sqlite *sqlite, struct ff_want *want, enum query which, struct ff_arena *arena)
+load_plain(struct sqlite *sqlite, struct ff_want *want, struct ff_arena *arena)
 {
+    enum query which = ff_sqlite_plain_query(want->kind, PLAIN_GET);
+
+    FF_ASSERT(sqlite->queries[which] != NULL); /* an event is read by family and number */
     sqlite3_bind_blob(sqlite->queries[which], 1, want->key.b, want->key.n, SQLITE_STATIC);
     return fetch(want, sqlite->queries[which], arena);
 }
@@ -107,15 +110,9 @@ load_record(struct sqlite *sqlite, struct ff_want *want, struct ff_arena *arena)
         return load_part(sqlite, want, Q_RESULT, arena);
     case FF_R_ATTEMPT:
         return load_part(sqlite, want, Q_ATTEMPT, arena);
-    case FF_R_CREATE_KEY:
-        return load_plain(sqlite, want, Q_KEY, arena);
-    case FF_R_LANE:
-        return load_plain(sqlite, want, Q_LANE, arena);
-    case FF_R_EVENT: /* read by family and number */
-    case FF_R_N:
-        break;
+    default:
+        return load_plain(sqlite, want, arena);
     }
-    ff_assert_failed("record kind has a table", __FILE__, __LINE__);
 }
 
 /* ---- events ---- */
@@ -179,8 +176,10 @@ run(struct sqlite *sqlite, enum query which)
 static bool
 ping(struct sqlite *sqlite)
 {
-    sqlite3_bind_blob(sqlite->queries[Q_LANE], 1, "", 0, SQLITE_STATIC);
-    return run(sqlite, Q_LANE);
+    enum query which = ff_sqlite_plain_query(FF_R_LANE, PLAIN_GET);
+
+    sqlite3_bind_blob(sqlite->queries[which], 1, "", 0, SQLITE_STATIC);
+    return run(sqlite, which);
 }
 
 static bool

@@ -1,10 +1,13 @@
 /* rebuild.c: what lives, from the file into memory, before the first load. */
+#include <stdio.h>
+
 #include "backends/sqlite/sqlite_int.h"
 #include "core/codec.h"
 
 struct rebuild {
     struct sqlite *sqlite;
     struct ff_arena arena; /* one record */
+    enum ff_record kind;   /* of take_plain */
     struct ff_fault *fault;
 };
 
@@ -63,9 +66,9 @@ take_exec(struct rebuild *rebuild, sqlite3_stmt *stmt)
 }
 
 static ff_err
-take_lane(struct rebuild *rebuild, sqlite3_stmt *stmt)
+take_plain(struct rebuild *rebuild, sqlite3_stmt *stmt)
 {
-    return stand(rebuild, FF_R_LANE, column(stmt, 1), column(stmt, 0));
+    return stand(rebuild, rebuild->kind, column(stmt, 1), column(stmt, 0));
 }
 
 static ff_err
@@ -86,6 +89,24 @@ each_row(struct rebuild *rebuild, const char *sql,
     }
     sqlite3_finalize(stmt);
     return err;
+}
+
+/* All tables of plain records, but those whose index is in the file. */
+static ff_err
+each_plain(struct rebuild *rebuild)
+{
+    char sql[96];
+
+    for (int kind = 0; kind < FF_R_N; kind++) {
+        const struct plain *plain = &ff_sqlite_plains[kind];
+
+        if (plain->table != NULL && !plain->due) {
+            rebuild->kind = (enum ff_record) kind;
+            snprintf(sql, sizeof(sql), "SELECT key, body FROM %s", plain->table);
+            FF_TRY(each_row(rebuild, sql, take_plain));
+        }
+    }
+    return FF_E_OK;
 }
 
 /* The largest ended id of each partition, downwards: a step a partition that has any. */
@@ -125,7 +146,7 @@ ff_sqlite_rebuild(struct sqlite *sqlite, struct ff_fault *fault)
     ff_err err = each_row(&rebuild, "SELECT row, id, body FROM exec_live ORDER BY row", take_exec);
 
     if (err == FF_E_OK) {
-        err = each_row(&rebuild, "SELECT key, body FROM lane", take_lane);
+        err = each_plain(&rebuild);
     }
     if (err == FF_E_OK) {
         err = note_done(&rebuild);

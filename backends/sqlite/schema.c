@@ -39,7 +39,7 @@ static const char schema_1[] =
  * touches those before it. */
 static const char *const migrations[FF_SQLITE_SCHEMA] = { schema_1 };
 
-/* ?1 row (create_key: due), ?2 key or number, ?3 version, ?4 body, as far as there are such. */
+/* ?1 row, ?2 key or number, ?3 version, ?4 body, as far as there are such. */
 static const char *const statement_texts[ST_EVENT] = {
     [ST_BEGIN] = "BEGIN IMMEDIATE",
     [ST_COMMIT] = "COMMIT",
@@ -59,11 +59,6 @@ static const char *const statement_texts[ST_EVENT] = {
     [ST_RESULT_DELETE] = "DELETE FROM exec_result WHERE row = ?1",
     [ST_ATTEMPT_PUT] = "REPLACE INTO attempt (row, n, version, body) VALUES (?1, ?2, ?3, ?4)",
     [ST_ATTEMPT_DELETE] = "DELETE FROM attempt WHERE row = ?1 AND n = ?2",
-    [ST_KEY_PUT] = "REPLACE INTO create_key (due, key, version, body) VALUES (?1, ?2, ?3, ?4)",
-    [ST_KEY_UPDATE] = "UPDATE create_key SET version = ?3, body = ?4 WHERE key = ?2",
-    [ST_KEY_DELETE] = "DELETE FROM create_key WHERE key = ?2",
-    [ST_LANE_PUT] = "REPLACE INTO lane (key, version, body) VALUES (?2, ?3, ?4)",
-    [ST_LANE_DELETE] = "DELETE FROM lane WHERE key = ?2",
     [ST_INFO_PUT] = "REPLACE INTO info (name, value) VALUES (?1, ?2)",
 };
 
@@ -77,13 +72,30 @@ static const char *const query_texts[Q_EVENTS] = {
     [Q_TAGS] = "SELECT version, body FROM exec_tags WHERE row = ?1",
     [Q_RESULT] = "SELECT version, body FROM exec_result WHERE row = ?1",
     [Q_ATTEMPT] = "SELECT version, body FROM attempt WHERE row = ?1 AND n = ?2",
-    [Q_KEY] = "SELECT version, body FROM create_key WHERE key = ?1",
-    [Q_LANE] = "SELECT version, body FROM lane WHERE key = ?1",
     [Q_DONE_PAGE] = "SELECT id FROM exec_done WHERE id >= ?1 AND id <= ?2 ORDER BY id LIMIT ?3",
     [Q_DONE_FIRST] = "SELECT id FROM exec_done WHERE id >= ?1 ORDER BY id LIMIT 1",
     [Q_DONE_LAST] = "SELECT id FROM exec_done WHERE id <= ?1 ORDER BY id DESC LIMIT 1",
-    [Q_KEY_PAGE] = ("SELECT due, key FROM create_key WHERE (due, key) > (?1, ?2)"
-                    " ORDER BY due, key LIMIT ?3"),
+};
+
+/* Their tables have the columns key, version, body; with `due` also due, and an index on it. */
+const struct plain ff_sqlite_plains[FF_R_N] = {
+    [FF_R_CREATE_KEY] = { "create_key", true },
+    [FF_R_LANE] = { "lane", false },
+};
+
+/* ?1 due, ?2 key, ?3 version, ?4 body. */
+static const char *const plain_steps[2][3] = {
+    { [PLAIN_PUT] = "REPLACE INTO %s (key, version, body) VALUES (?2, ?3, ?4)",
+      [PLAIN_DELETE] = "DELETE FROM %s WHERE key = ?2" },
+    { [PLAIN_PUT] = "REPLACE INTO %s (due, key, version, body) VALUES (?1, ?2, ?3, ?4)",
+      [PLAIN_UPDATE] = "UPDATE %s SET version = ?3, body = ?4 WHERE key = ?2",
+      [PLAIN_DELETE] = "DELETE FROM %s WHERE key = ?2" },
+};
+static const char *const plain_queries[2][2] = {
+    { [PLAIN_GET] = "SELECT version, body FROM %s WHERE key = ?1" },
+    { [PLAIN_GET] = "SELECT version, body FROM %s WHERE key = ?1",
+      [PLAIN_DUE_PAGE] = ("SELECT due, key FROM %s WHERE (due, key) > (?1, ?2)"
+                          " ORDER BY due, key LIMIT ?3") },
 };
 
 /* ---- the version ---- */
@@ -195,6 +207,42 @@ prepare_feed(struct sqlite *sqlite, int family, struct ff_fault *fault)
     return FF_E_OK;
 }
 
+/* The text with the table's name in it. */
+static const char *
+naming(const char *text, const char *table, char sql[192])
+{
+    const char *at = strstr(text, "%s");
+
+    snprintf(sql, 192, "%.*s%s%s", (int) (at - text), text, table, at + 2);
+    return sql;
+}
+
+static ff_err
+prepare_plain(struct sqlite *sqlite, enum ff_record kind, struct ff_fault *fault)
+{
+    const struct plain *plain = &ff_sqlite_plains[kind];
+    const char *const *steps = plain_steps[plain->due], *const *queries = plain_queries[plain->due];
+    char sql[192];
+
+    for (int i = PLAIN_PUT; i <= PLAIN_DELETE; i++) {
+        enum statement which = ff_sqlite_plain_step(kind, (enum plain_step) i);
+
+        if (steps[i] != NULL) {
+            FF_TRY(prepare_one(sqlite->writer, naming(steps[i], plain->table, sql),
+                               &sqlite->statements[which], sqlite->writer_words, fault));
+        }
+    }
+    for (int i = PLAIN_GET; i <= PLAIN_DUE_PAGE; i++) {
+        enum query which = ff_sqlite_plain_query(kind, (enum plain_query) i);
+
+        if (queries[i] != NULL) {
+            FF_TRY(prepare_one(sqlite->reader, naming(queries[i], plain->table, sql),
+                               &sqlite->queries[which], sqlite->reader_words, fault));
+        }
+    }
+    return FF_E_OK;
+}
+
 static ff_err
 read_info(struct sqlite *sqlite, struct ff_fault *fault)
 {
@@ -224,6 +272,11 @@ ff_sqlite_prepare_all(struct sqlite *sqlite, struct ff_fault *fault)
     }
     for (int family = 0; family < FF_FAMILIES; family++) {
         FF_TRY(prepare_feed(sqlite, family, fault));
+    }
+    for (int kind = 0; kind < FF_R_N; kind++) {
+        if (ff_sqlite_plains[kind].table != NULL) {
+            FF_TRY(prepare_plain(sqlite, (enum ff_record) kind, fault));
+        }
     }
     return read_info(sqlite, fault);
 }

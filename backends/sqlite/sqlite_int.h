@@ -83,14 +83,10 @@ enum statement {
     ST_RESULT_DELETE,
     ST_ATTEMPT_PUT,
     ST_ATTEMPT_DELETE,
-    ST_KEY_PUT,
-    ST_KEY_UPDATE, /* its due stays */
-    ST_KEY_DELETE,
-    ST_LANE_PUT,
-    ST_LANE_DELETE,
     ST_INFO_PUT,
-    ST_EVENT, /* one per family */
-    ST_WRITER_N = ST_EVENT + FF_FAMILIES
+    ST_EVENT,                          /* one per family */
+    ST_PLAIN = ST_EVENT + FF_FAMILIES, /* ff_sqlite_plain */
+    ST_WRITER_N = ST_PLAIN + 3 * FF_R_N
 };
 
 enum query {
@@ -103,15 +99,34 @@ enum query {
     Q_TAGS,
     Q_RESULT,
     Q_ATTEMPT,
-    Q_KEY,
-    Q_LANE,
     Q_DONE_PAGE,
     Q_DONE_FIRST,
     Q_DONE_LAST,
-    Q_KEY_PAGE,
-    Q_EVENTS, /* one per family */
-    Q_READER_N = Q_EVENTS + FF_FAMILIES
+    Q_EVENTS,                         /* one per family */
+    Q_PLAIN = Q_EVENTS + FF_FAMILIES, /* ff_sqlite_plain */
+    Q_READER_N = Q_PLAIN + 2 * FF_R_N
 };
+
+/* Records that stand under their own key in a table of their own; statements by kind. */
+struct plain {
+    const char *table; /* NULL: not such a kind */
+    bool due;          /* only in the index `expiring`, which is read from the file */
+};
+extern const struct plain ff_sqlite_plains[FF_R_N];
+
+enum plain_step { PLAIN_PUT, PLAIN_UPDATE /* its due stays */, PLAIN_DELETE };
+enum plain_query { PLAIN_GET, PLAIN_DUE_PAGE };
+
+static inline enum statement
+ff_sqlite_plain_step(enum ff_record kind, enum plain_step step)
+{
+    return (enum statement)(ST_PLAIN + 3 * (int) kind + (int) step);
+}
+static inline enum query
+ff_sqlite_plain_query(enum ff_record kind, enum plain_query query)
+{
+    return (enum query)(Q_PLAIN + 2 * (int) kind + (int) query);
+}
 
 enum move { MOVE_NOTHING, MOVE_ASKED, MOVE_REST /* for the writer */ };
 

@@ -118,8 +118,8 @@ write_part(struct sqlite *sqlite, const struct ff_write *write, int64_t row, boo
     return run(sqlite, which);
 }
 
-/* When an idempotency key lapses stands in its index entry of the same commit, mostly right behind
- * that of the key before it. Without an entry it keeps what it had: an index entry changes only
+/* When a record with a due lapses stands in its index entry of the same commit, mostly right behind
+ * that of the one before it. Without an entry it keeps what it had: an index entry changes only
  * with its sort. */
 static int64_t
 due_of(struct sqlite *sqlite, const struct ff_commit *commit, const struct ff_key *key)
@@ -138,34 +138,25 @@ due_of(struct sqlite *sqlite, const struct ff_commit *commit, const struct ff_ke
 }
 
 static int
-put_key(struct sqlite *sqlite, const struct ff_write *write)
-{
-    int64_t due = due_of(sqlite, sqlite->commit, &write->key);
-    enum statement which = due == INT64_MIN ? ST_KEY_UPDATE : ST_KEY_PUT;
-    sqlite3_stmt *stmt = bind_body(sqlite, which, write);
-
-    bind_key(stmt, &write->key);
-    if (which == ST_KEY_PUT) {
-        sqlite3_bind_int64(stmt, 1, due);
-    }
-    return run_on_one(sqlite, which);
-}
-
-static int
 write_plain(struct sqlite *sqlite, const struct ff_write *write, bool put)
 {
-    bool lane = write->kind == FF_R_LANE;
-    enum statement which = put ? ST_LANE_PUT : lane ? ST_LANE_DELETE : ST_KEY_DELETE;
+    bool due = put && ff_sqlite_plains[write->kind].due;
+    int64_t due_ms = due ? due_of(sqlite, sqlite->commit, &write->key) : INT64_MIN;
+    enum plain_step step = !put                         ? PLAIN_DELETE
+                           : due && due_ms == INT64_MIN ? PLAIN_UPDATE
+                                                        : PLAIN_PUT;
+    enum statement which = ff_sqlite_plain_step(write->kind, step);
+    sqlite3_stmt *stmt = sqlite->statements[which];
 
-    FF_ASSERT(lane || write->kind == FF_R_CREATE_KEY);
-    if (put && !lane) {
-        return put_key(sqlite, write);
-    }
+    FF_ASSERT(stmt != NULL);
     if (put) {
         bind_body(sqlite, which, write);
     }
-    bind_key(sqlite->statements[which], &write->key);
-    return run(sqlite, which);
+    bind_key(stmt, &write->key);
+    if (due && step == PLAIN_PUT) {
+        sqlite3_bind_int64(stmt, 1, due_ms);
+    }
+    return due ? run_on_one(sqlite, which) : run(sqlite, which);
 }
 
 static int
