@@ -225,6 +225,42 @@ ff_exec_check(const struct ff_exec *exec, struct ff_arena *arena, struct ff_faul
                    ff_d_strs("violations", ff_violation_names(bits, arena)));
 }
 
+/* The seven words, for whoever has to find out. */
+static struct ff_str
+vector_text(const struct ff_exec *exec, struct ff_arena *arena)
+{
+    return ff_arena_printf(arena, "%s %s %s %s %s %s %s, %u attempts",
+                           ff_word(&ff_vocab_lifecycle_phase, exec->lifecycle_phase),
+                           ff_word(&ff_vocab_ownership_state, exec->ownership_state),
+                           ff_word(&ff_vocab_eligibility_state, exec->eligibility_state),
+                           ff_word(&ff_vocab_blocking_reason, exec->blocking_reason),
+                           ff_word(&ff_vocab_terminal_outcome, exec->terminal_outcome),
+                           ff_word(&ff_vocab_attempt_state, exec->attempt_state),
+                           ff_word(&ff_vocab_public_state, exec->public_state),
+                           exec->total_attempt_count);
+}
+
+ff_err
+ff_exec_may_store(const struct ff_exec *before, const struct ff_exec *after, struct ff_arena *arena,
+                  struct ff_fault *fault)
+{
+    struct ff_state_vector vector = ff_exec_vector(after);
+
+    if (!ff_exec_state_legal(after)) {
+        return ff_fail(
+            fault, FF_E_INVARIANT_VIOLATION, ff_d_text("reason", "state_vector"),
+            ff_d_strs("violations", ff_violation_names(ff_vector_violations(&vector), arena)),
+            ff_d_str("vector", vector_text(after, arena)));
+    }
+    if (before != NULL && !ff_phase_move_ok(before->lifecycle_phase, after->lifecycle_phase)) {
+        return ff_fail(
+            fault, FF_E_INVARIANT_VIOLATION, ff_d_text("reason", "phase_move"),
+            ff_d_text("from", ff_word(&ff_vocab_lifecycle_phase, before->lifecycle_phase)),
+            ff_d_text("to", ff_word(&ff_vocab_lifecycle_phase, after->lifecycle_phase)));
+    }
+    return FF_E_OK;
+}
+
 bool
 ff_phase_move_ok(enum ff_lifecycle_phase from, enum ff_lifecycle_phase to)
 {

@@ -27,8 +27,14 @@ bool ff_vector_is_stored_form(const struct ff_state_vector *vector, bool attempt
 struct ff_state_vector ff_exec_vector(const struct ff_exec *exec);
 /* Derives public_state from the other six; to be called after each change of one of them. */
 void ff_exec_set_public(struct ff_exec *exec);
-/* True for what the engine may store; for assertions after an operation. */
+/* True for what the engine may store. */
 bool ff_exec_state_legal(const struct ff_exec *exec);
+/* The same as an error, with the move from how the execution stood (NULL: it is new): what the
+ * engine asks of every execution that is written.
+ * FF_E_INVARIANT_VIOLATION {reason: "state_vector", violations, vector} or {reason: "phase_move"}.
+ */
+FF_MUST_USE ff_err ff_exec_may_store(const struct ff_exec *before, const struct ff_exec *after,
+                                     struct ff_arena *arena, struct ff_fault *fault);
 
 /* FF_E_INVARIANT_VIOLATION {reason: "state_vector", violations} where a stored vector is illegal:
  * the answer of a mutating operation (01 §4.3). The list lives in the arena. */

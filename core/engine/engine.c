@@ -44,6 +44,9 @@ ff_engine_config_init(struct ff_engine_config *config)
         .parked_max = 16384,
         .wall_ms = real_wall_ms,
         .mono_ms = real_mono_ms,
+#ifdef FF_DEBUG
+        .assert_legal = true,
+#endif
     };
     randombytes_buf(config->seed, sizeof(config->seed));
 }

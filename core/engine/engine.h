@@ -28,8 +28,14 @@ struct ff_engine_config {
     int64_t (*mono_ms)(void *ctx); /* for waits */
     void *clock_ctx;
     uint8_t seed[32]; /* of the id source; random in production */
+    /* An operation that makes an illegal state vector (01 §4.3) is a bug: true ends the process,
+     * false answers invariant_violation and goes on. */
+    bool assert_legal;
+    /* For tests, NULL in production: may spoil an execution that is about to be written. */
+    void (*spoil_exec)(void *ctx, struct ff_exec *exec);
+    void *spoil_ctx;
 };
-/* Sane limits, real clocks, a random seed. */
+/* Sane limits, real clocks, a random seed; assert_legal in debug builds. */
 void ff_engine_config_init(struct ff_engine_config *config);
 
 /* One call of a frame. The owner fills op and args; the engine fills err and reply. */

@@ -38,7 +38,6 @@ ff_exec_save(struct ff_txn *txn, struct ff_exec *exec, enum ff_exec_change chang
     if (change == FF_EXEC_MOVED) {
         exec->last_transition_at = txn->now_ms;
         ff_exec_set_public(exec);
-        FF_TRY(ff_exec_check(exec, txn->arena, &txn->fault));
     }
     return ff_txn_put_exec(txn, exec);
 }

@@ -2,7 +2,7 @@
  * shares.
  *
  * A transition sets the vector through one of the moves below and ends with ff_exec_save, which
- * derives public_state, stamps the times and refuses an illegal vector.
+ * derives public_state and stamps the times. An illegal vector is refused by the put itself.
  */
 #ifndef FF_CORE_ENGINE_EXEC_H
 #define FF_CORE_ENGINE_EXEC_H
@@ -21,7 +21,7 @@ FF_MUST_USE ff_err ff_exec_check_lane(struct ff_txn *txn, const struct ff_exec *
                                       struct ff_str lane_id);
 
 enum ff_exec_change { FF_EXEC_SAME, FF_EXEC_MOVED }; /* MOVED: the state vector has changed */
-/* Stamps the times, derives public_state, writes. FF_E_INVARIANT_VIOLATION: nothing is written. */
+/* Stamps the times, derives public_state, writes; errors are those of ff_txn_put. */
 FF_MUST_USE ff_err ff_exec_save(struct ff_txn *txn, struct ff_exec *exec,
                                 enum ff_exec_change change);
 

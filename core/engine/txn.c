@@ -4,6 +4,7 @@
 
 #include "core/engine/engine_int.h"
 #include "core/id.h"
+#include "core/state.h"
 
 /* ---- records ---- */
 
@@ -75,6 +76,36 @@ ff_txn_find(struct ff_txn *txn, enum ff_record kind, const struct ff_key *key, v
     return FF_E_OK;
 }
 
+/* All writes of executions pass here: an illegal one is a mistake of an operation, and none of it
+ * is stored. What was illegal as stored is no mistake of this call. */
+static ff_err
+check_exec(struct ff_txn *txn, const struct row *before, const struct ff_exec *exec)
+{
+    const struct ff_exec *from =
+        before->absent ? NULL : (const struct ff_exec *) (const void *) before->data;
+    ff_err err = ff_exec_may_store(from, exec, txn->arena, &txn->fault);
+
+    FF_ASSERT(err == FF_E_OK || !txn->engine->config.assert_legal ||
+              (from != NULL && !ff_exec_state_legal(from)));
+    return err;
+}
+
+static ff_err
+put_exec(struct ff_txn *txn, struct cell *cell, const struct ff_exec *record)
+{
+    const struct ff_engine_config *config = &txn->engine->config;
+    struct ff_exec spoilt;
+
+    if (config->spoil_exec != NULL) {
+        spoilt = *record;
+        config->spoil_exec(config->spoil_ctx, &spoilt);
+        record = &spoilt;
+    }
+    FF_TRY(check_exec(txn, ff_cell_top(cell), record));
+    ff_cell_write(txn->engine, cell, ff_row_new(FF_R_EXEC, record));
+    return FF_E_OK;
+}
+
 ff_err
 ff_txn_put(struct ff_txn *txn, enum ff_record kind, const void *record)
 {
@@ -82,6 +113,9 @@ ff_txn_put(struct ff_txn *txn, enum ff_record kind, const void *record)
     struct cell *cell = NULL;
 
     FF_TRY(resident(txn, kind, &key, &cell));
+    if (kind == FF_R_EXEC) {
+        return put_exec(txn, cell, record);
+    }
     ff_cell_write(txn->engine, cell, ff_row_new(kind, record));
     if (kind == FF_R_LANE) {
         struct ff_scope lane = ff_scope_lane(((const struct ff_lane *) record)->lane_id);

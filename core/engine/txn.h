@@ -42,7 +42,9 @@ struct ff_txn {
  * FF_E_PENDING, FF_E_CORRUPTION {context}. */
 FF_MUST_USE ff_err ff_txn_find(struct ff_txn *txn, enum ff_record kind, const struct ff_key *key,
                                void *out, bool *found);
-/* Writes the record under its own key; index changes are derived from it. */
+/* Writes the record under its own key; index changes are derived from it.
+ * FF_E_PENDING, FF_E_CORRUPTION; of an execution FF_E_INVARIANT_VIOLATION: its state vector or the
+ * move to it is not legal, and the call is taken back as a whole. */
 FF_MUST_USE ff_err ff_txn_put(struct ff_txn *txn, enum ff_record kind, const void *record);
 /* The same of a record that cannot be there yet, because what it belongs to has just been made: it
  * is not looked up first. On a shared store a mistake is a conflict; on another it overwrites. */

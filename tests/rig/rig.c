@@ -59,6 +59,23 @@ open_store(struct ff_rig *rig, struct ff_partition_counts *counts)
     return store;
 }
 
+void
+ff_rig_engine_config(struct ff_rig *rig, struct ff_engine_config *out)
+{
+    ff_engine_config_init(out);
+    memset(out->seed, 1, sizeof(out->seed)); /* the same ids at every run */
+    out->wall_ms = rig_now_ms;
+    out->mono_ms = rig_now_ms;
+    out->clock_ctx = rig;
+}
+
+void
+ff_rig_restart(struct ff_rig *rig, const struct ff_engine_config *config)
+{
+    ff_engine_free(rig->engine);
+    rig->engine = ff_engine_new(config, rig->store);
+}
+
 struct ff_rig *
 ff_rig_new(void)
 {
@@ -66,11 +83,7 @@ ff_rig_new(void)
     struct ff_engine_config config;
 
     assert_non_null(rig);
-    ff_engine_config_init(&config);
-    memset(config.seed, 1, sizeof(config.seed)); /* the same ids at every run */
-    config.wall_ms = rig_now_ms;
-    config.mono_ms = rig_now_ms;
-    config.clock_ctx = rig;
+    ff_rig_engine_config(rig, &config);
     rig->now_ms = FF_RIG_START_MS;
     rig->contrary = kind->contrary;
     rig->store = open_store(rig, &config.counts);
@@ -179,7 +192,7 @@ ff_rig_pump(struct ff_rig *rig)
 }
 
 static struct ff_waiting *
-start_raw(struct ff_rig *rig, enum ff_op op, struct ff_str args)
+submit_raw(struct ff_rig *rig, enum ff_op op, struct ff_str args)
 {
     struct ff_waiting *waiting = calloc(1, sizeof(*waiting));
 
@@ -190,20 +203,28 @@ start_raw(struct ff_rig *rig, enum ff_op op, struct ff_str args)
     msgpack_zone_init(&waiting->zone, 1024);
     rig->n_running++;
     submit(waiting);
-    ff_rig_pump(rig);
     return waiting;
 }
 
 struct ff_waiting *
-ff_rig_start(struct ff_rig *rig, enum ff_op op, const void *args)
+ff_rig_submit(struct ff_rig *rig, enum ff_op op, const void *args)
 {
     struct ff_waiting *waiting = NULL;
     struct ff_packer packer;
 
     ff_packer_init(&packer);
     ff_encode(ff_ops[op].args, args, &packer.pk);
-    waiting = start_raw(rig, op, ff_packer_str(&packer));
+    waiting = submit_raw(rig, op, ff_packer_str(&packer));
     ff_packer_done(&packer);
+    return waiting;
+}
+
+struct ff_waiting *
+ff_rig_start(struct ff_rig *rig, enum ff_op op, const void *args)
+{
+    struct ff_waiting *waiting = ff_rig_submit(rig, op, args);
+
+    ff_rig_pump(rig);
     return waiting;
 }
 
@@ -273,7 +294,10 @@ ff_rig_call(struct ff_rig *rig, enum ff_op op, const void *args, void *result)
 ff_err
 ff_rig_call_raw(struct ff_rig *rig, enum ff_op op, struct ff_str args, void *result)
 {
-    return ff_rig_finish(rig, start_raw(rig, op, args), result);
+    struct ff_waiting *waiting = submit_raw(rig, op, args);
+
+    ff_rig_pump(rig);
+    return ff_rig_finish(rig, waiting, result);
 }
 
 ff_err

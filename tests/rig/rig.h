@@ -32,6 +32,9 @@ struct ff_rig {
 /* On the store that the program runs on at present. */
 struct ff_rig *ff_rig_new(void);
 void ff_rig_free(struct ff_rig *rig);
+/* How the rig's engine is made; what ff_rig_restart makes a new one of, on the same store. */
+void ff_rig_engine_config(struct ff_rig *rig, struct ff_engine_config *out);
+void ff_rig_restart(struct ff_rig *rig, const struct ff_engine_config *config);
 /* The same as cmocka fixtures; *state is the rig. */
 int ff_rig_setup(void **state);
 int ff_rig_teardown(void **state);
@@ -48,6 +51,8 @@ ff_err ff_rig_call_json(struct ff_rig *rig, enum ff_op op, const char *json, voi
 struct ff_waiting;
 /* Hands the call in and does all that can be done at once. */
 struct ff_waiting *ff_rig_start(struct ff_rig *rig, enum ff_op op, const void *args);
+/* The same, doing nothing yet: several calls that are under way together. */
+struct ff_waiting *ff_rig_submit(struct ff_rig *rig, enum ff_op op, const void *args);
 bool ff_rig_is_done(const struct ff_waiting *waiting);
 /* Takes its answer; it must be done. */
 ff_err ff_rig_finish(struct ff_rig *rig, struct ff_waiting *waiting, void *result);
