@@ -28,6 +28,16 @@ is_admission_block(enum ff_eligibility_state eligibility)
     }
 }
 
+/* Where the caller believes it is; false: elsewhere (02 §1.5). */
+static bool
+is_where_stated(const struct ff_txn *txn, const struct ff_exec *exec, struct ff_str lane_id)
+{
+    const struct ff_opt_u32 partition = txn->common->partition;
+
+    return ff_str_eq(exec->lane_id, lane_id) &&
+           (!partition.is || partition.v == exec->execution_id.partition);
+}
+
 /* Checks 2 to 6 of 05 §3.1; FF_E_OK: it may be blocked. */
 static ff_err
 refusal(const struct ff_txn *txn, const struct ff_exec *exec, const struct block *block, bool found)
@@ -41,7 +51,7 @@ refusal(const struct ff_txn *txn, const struct ff_exec *exec, const struct block
     if (exec->lifecycle_phase != FF_PHASE_RUNNABLE) {
         return FF_E_EXECUTION_NOT_ELIGIBLE;
     }
-    if (!ff_str_eq(exec->lane_id, block->lane_id)) {
+    if (!is_where_stated(txn, exec, block->lane_id)) {
         return FF_E_EXECUTION_NOT_IN_ELIGIBLE_SET;
     }
     if (exec->eligibility_state != FF_ELIGIBLE_NOW &&
@@ -138,7 +148,7 @@ ff_op_unblock_execution(struct ff_txn *txn, const struct ff_unblock_execution_ar
         exec.blocking_reason != expected) {
         return ff_fail(&txn->fault, FF_E_EXECUTION_NOT_ELIGIBLE);
     }
-    if (!ff_str_eq(exec.lane_id, args->lane_id)) {
+    if (!is_where_stated(txn, &exec, args->lane_id)) {
         return ff_fail(&txn->fault, FF_E_EXECUTION_NOT_IN_ELIGIBLE_SET);
     }
     result->outcome = "unblocked";

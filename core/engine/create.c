@@ -17,6 +17,17 @@
 /* ---- arguments ---- */
 
 static ff_err
+check_same(struct ff_txn *txn, const char *field, struct ff_opt_u32 given, uint32_t index)
+{
+    if (!given.is || given.v == index) {
+        return FF_E_OK;
+    }
+    return ff_fail(&txn->fault, FF_E_INVALID_INPUT, ff_d_text("field", field),
+                   ff_d_text("reason", "partition_mismatch"), ff_d_u64("arg_index", given.v),
+                   ff_d_u64("id_index", index));
+}
+
+static ff_err
 check_partition(struct ff_txn *txn, const struct ff_create_execution_args *args)
 {
     uint32_t index = args->execution_id.partition, count = txn->facts->counts.flow;
@@ -26,12 +37,8 @@ check_partition(struct ff_txn *txn, const struct ff_create_execution_args *args)
                        ff_d_text("reason", "partition_out_of_range"), ff_d_u64("index", index),
                        ff_d_u64("count", count));
     }
-    if (args->partition_id.is && args->partition_id.v != index) {
-        return ff_fail(&txn->fault, FF_E_INVALID_INPUT, ff_d_text("field", "partition_id"),
-                       ff_d_text("reason", "partition_mismatch"),
-                       ff_d_u64("arg_index", args->partition_id.v), ff_d_u64("id_index", index));
-    }
-    return FF_E_OK;
+    FF_TRY(check_same(txn, "partition_id", args->partition_id, index));
+    return check_same(txn, "partition", txn->common->partition, index);
 }
 
 static ff_err

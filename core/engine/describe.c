@@ -200,6 +200,7 @@ ff_op_describe_attempt(struct ff_txn *txn, const struct ff_describe_attempt_args
     struct ff_attempt attempt = { 0 };
     bool found = false;
 
+    FF_TRY(ff_exec_check_stated(txn, &args->execution_id));
     FF_TRY(ff_txn_find(txn, FF_R_ATTEMPT, &key, &attempt, &found));
     if (!found) {
         return FF_E_OK;

@@ -45,6 +45,7 @@ end_expired(struct ff_txn *txn, struct ff_exec *exec, const char *phase,
     }
     exec->failure_reason = ff_cstr(phase);
     exec->failure_category = ff_cstr("timeout");
+    exec->failure_detail = FF_NONE(ff_str);
     return ff_exec_end(txn, exec, FF_OUTCOME_EXPIRED);
 }
 

@@ -24,6 +24,18 @@ ff_exec_peek(struct ff_txn *txn, const struct ff_eid *id, struct ff_exec *out, b
 }
 
 ff_err
+ff_exec_check_stated(struct ff_txn *txn, const struct ff_eid *id)
+{
+    struct ff_exec exec = { 0 };
+    bool found = false;
+
+    if (!txn->common->partition.is && txn->common->lane_id.n == 0) {
+        return FF_E_OK;
+    }
+    return ff_exec_peek(txn, id, &exec, &found);
+}
+
+ff_err
 ff_op_get_execution_result(struct ff_txn *txn, const struct ff_get_execution_result_args *args,
                            struct ff_get_execution_result_result *result)
 {
@@ -31,6 +43,7 @@ ff_op_get_execution_result(struct ff_txn *txn, const struct ff_get_execution_res
     struct ff_exec_result stored = { 0 };
     bool found = false;
 
+    FF_TRY(ff_exec_check_stated(txn, &args->execution_id));
     FF_TRY(ff_txn_find(txn, FF_R_EXEC_RESULT, &key, &stored, &found));
     if (found) {
         result->result = stored.result;

@@ -8,6 +8,10 @@
 FF_MUST_USE ff_err ff_exec_peek(struct ff_txn *txn, const struct ff_eid *id, struct ff_exec *out,
                                 bool *found);
 
+/* Of reads that need not look at the execution itself: a partition or lane that the caller states
+ * must be its own (01 §2.2, 02 §1.5); without one nothing is read. */
+FF_MUST_USE ff_err ff_exec_check_stated(struct ff_txn *txn, const struct ff_eid *id);
+
 /* Its tags, in key order; none where it has none. */
 FF_MUST_USE ff_err ff_tags_of(struct ff_txn *txn, const struct ff_exec *exec, struct ff_tags *out);
 

@@ -21,6 +21,8 @@ ff_reclaim_fail_capped(struct ff_txn *txn, struct ff_exec *exec)
 
     FF_TRY(ff_attempt_finish(txn, exec, &end));
     exec->failure_reason = end.reason;
+    exec->failure_category = FF_NONE(ff_str); /* of an earlier failure, as the detail */
+    exec->failure_detail = FF_NONE(ff_str);
     return ff_exec_end(txn, exec, FF_OUTCOME_FAILED);
 }
 

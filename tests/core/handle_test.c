@@ -51,7 +51,7 @@ assert_payload(const struct ff_handle_payload *got, const struct ff_handle_paylo
 }
 
 static void
-test_round_trip(void **state) /* 01 ex 48 */
+test_round_trip(void **state)
 {
     FF_SCOPED(ff_arena) arena = { 0 };
     struct ff_handle_payload want = sample(FF_HANDLE_SQLITE);
@@ -277,7 +277,7 @@ main(void)
     static const struct ff_rows tables[] = { FF_ROWS(bad_rows, test_bad),
                                              FF_ROWS(open_rows, test_open) };
     static const struct CMUnitTest singles[] = {
-        cmocka_unit_test(test_round_trip),
+        { .name = "01 ex 48 round trip", .test_func = test_round_trip },
         cmocka_unit_test(test_extremes_round_trip),
         cmocka_unit_test(test_an_older_foreign_form_is_valkey),
         cmocka_unit_test(test_every_prefix_is_truncated),

@@ -107,6 +107,29 @@ test_refused_row(void **state)
 }
 
 static void
+test_block_in_another_partition(void **state)
+{
+    struct ff_rig *rig = *state;
+    struct ff_block_execution_for_admission_result result = { 0 };
+
+    create(rig, 1);
+    assert_ok(ff_rig_call_json(rig, FF_OP_block_execution_for_admission,
+                               "{\"execution_id\":\"{fp:6}:00000000-0000-4000-8000-000000000001\","
+                               "\"lane_id\":\"L\",\"reason\":\"waiting_for_budget\","
+                               "\"partition\":\"{fp:5}\"}",
+                               &result));
+    assert_string_equal(result.code, "execution_not_in_eligible_set");
+    block(rig, 1, "L", "waiting_for_budget", NULL);
+    assert_err(ff_rig_call_json(rig, FF_OP_unblock_execution,
+                                "{\"execution_id\":\"{fp:6}:00000000-0000-4000-8000-000000000001\","
+                                "\"lane_id\":\"L\",\"partition\":5,"
+                                "\"expected_blocking_reason\":\"waiting_for_budget\"}",
+                                NULL),
+               FF_E_EXECUTION_NOT_IN_ELIGIBLE_SET);
+    assert_field(rig, 1, "eligibility_state", "blocked_by_budget");
+}
+
+static void
 test_block_for_no_reason(void **state)
 {
     struct ff_rig *rig = *state;
@@ -200,6 +223,7 @@ main(void)
     static const struct CMUnitTest tests[] = {
         RIG_TEST("05 ex 36, 01 ex 22 block and unblock", test_block_and_unblock),
         RIG_TEST("05 ex 37 unblock of another reason", test_unblock_of_another_reason),
+        RIG_TEST("02 §1.5 block in another partition", test_block_in_another_partition),
         RIG_TEST("01 ex 22 block for no reason", test_block_for_no_reason),
         RIG_TEST("05 ex 39 block_route", test_block_route),
         RIG_TEST("05 ex 40 held by an operator", test_held_by_an_operator),

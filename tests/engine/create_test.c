@@ -154,6 +154,19 @@ static const struct refused_row {
       "not_object" },
     { "01 ex 29 multiplier 0", "\"policy\":{\"retry_policy\":{\"backoff\":{\"multiplier\":0}}}",
       FF_E_INVALID_POLICY_JSON, "out_of_range" },
+    { "01 ex 40 no list of tokens",
+      "\"policy\":{\"routing_requirements\":{\"required_capabilities\":\"gpu\"}}",
+      FF_E_INVALID_CAPABILITIES, "required:not_array" },
+    { "01 ex 40 a map for a token",
+      "\"policy\":{\"routing_requirements\":{\"required_capabilities\":[\"gpu\",{\"x\":1}]}}",
+      FF_E_INVALID_CAPABILITIES, "required:non_string_token" },
+    { "01 ex 29 unknown backoff",
+      "\"policy\":{\"retry_policy\":{\"backoff\":{\"type\":\"linear\"}}}", FF_E_INVALID_POLICY_JSON,
+      "unknown_value" },
+    { "01 ex 29 a number for a retry policy", "\"policy\":{\"retry_policy\":5}",
+      FF_E_INVALID_POLICY_JSON, "not_object" },
+    { "a partition that is not the id's", "\"partition\":\"{fp:7}\"", FF_E_INVALID_INPUT,
+      "partition_mismatch" },
     { "tag key of no bytes", "\"tags\":{\"\":\"x\"}", FF_E_INVALID_INPUT, "empty" },
     { "partition_id that is not the id's", "\"partition_id\":7", FF_E_INVALID_INPUT,
       "partition_mismatch" },
@@ -302,6 +315,67 @@ test_capability_limits(void **state)
     assert_detail(rig, "reason", "required:too_many_tokens");
 }
 
+/* Tokens whose sorted list, joined by commas, has `n` bytes. */
+static ff_err
+create_requiring_bytes(struct ff_rig *rig, uint8_t number, int n)
+{
+    struct ff_create_execution_args args = ff_rig_new_exec(number);
+    struct ff_create_execution_result result;
+    char wide[2048];
+
+    memset(wide, 'x', sizeof(wide));
+    args.policy =
+        ff_rig_any(rig, ff_arena_printf(&rig->arena,
+                                        "{\"routing_requirements\":{\"required_capabilities\":"
+                                        "[\"a%.*s\",\"b%.*s\"]}}",
+                                        2047, wide, n - 2 - 2048, wide)
+                            .p);
+    return ff_rig_create_execution(rig, &args, &result);
+}
+
+static void
+test_capability_bytes(void **state)
+{
+    struct ff_rig *rig = *state;
+
+    assert_ok(create_requiring_bytes(rig, 1, 4096));
+    assert_err(create_requiring_bytes(rig, 2, 4097), FF_E_INVALID_CAPABILITIES);
+    assert_detail(rig, "reason", "required:too_many_bytes");
+    assert_false(exists(rig, 2));
+    create_requiring(rig, 3, 0, "[\"\u4e1c\u4eac-gpu\"]");
+    assert_field(rig, 3, "required_capabilities", "[\"\xe4\xb8\x9c\xe4\xba\xac-gpu\"]");
+}
+
+static void
+test_policy_reads_back(void **state)
+{
+    struct ff_rig *rig = *state;
+    struct ff_attempt_view attempt;
+    struct ff_str json;
+    msgpack_object policy;
+
+    create_with(rig, 1, "{\"routing_requirements\":null,\"retry_policy\":{},\"colour\":7}");
+    claim_this(rig, 1);
+    attempt = describe_attempt(rig, 1, 0);
+    assert_int_equal(ff_msgpack_parse(attempt.policy, &rig->zone, &policy, &rig->fault), FF_E_OK);
+    json = ff_msgpack_to_json(&policy, 0, &rig->arena);
+    assert_null(strstr(json.p, "routing_requirements"));
+    assert_null(strstr(json.p, "colour"));
+    assert_non_null(strstr(json.p, "\"max_retries\":3"));
+    assert_non_null(strstr(json.p, "\"dedup_window_ms\":86400000"));
+}
+
+static void
+test_delay_until_now_is_claimable(void **state)
+{
+    struct ff_rig *rig = *state;
+
+    create_with(rig, 1, "{\"delay_until\":1000000}");
+    claim_this(rig, 1);
+    create_with(rig, 2, "{\"delay_until\":999000}");
+    claim_this(rig, 2);
+}
+
 static void
 test_payload_is_kept_exactly(void **state)
 {
@@ -438,6 +512,9 @@ main(void)
         RIG_TEST("01 ex 35 window 0 keeps no key", test_window_zero_keeps_no_key),
         RIG_TEST("02 ex 6 the same id is a duplicate", test_same_id_is_a_duplicate),
         RIG_TEST("02 ex 7 numbers of capability tokens", test_capability_limits),
+        RIG_TEST("02 ex 7, 01 ex 40 bytes of capability tokens", test_capability_bytes),
+        RIG_TEST("01 ex 32 a policy reads back without its nulls", test_policy_reads_back),
+        RIG_TEST("02 ex 3 a delay until now is claimable", test_delay_until_now_is_claimable),
         RIG_TEST("02 ex 8 a payload is kept exactly", test_payload_is_kept_exactly),
         RIG_TEST("02 ex 9 a deadline before any claim", test_deadline_before_any_claim),
         RIG_TEST("02 ex 10 a draining lane", test_lane_draining),

@@ -12,6 +12,7 @@ static const struct cancel_row {
 } cancel_rows[] = {
     { "02 ex 40 cancel of a waiting one", "waiting", "none", NULL },
     { "02 ex 40 cancel of a delayed one", "delayed", "none", NULL },
+    { "02 ex 40 cancel of a blocked one", "blocked", "none", NULL },
     { "02 ex 40 cancel of one waiting for children", "children", "attempt_terminal", NULL },
     { "02 ex 40, 01 ex 25 cancel of an active one", "active", "attempt_terminal", "operator" },
     { "02 ex 40 cancel of a lapsed one", "lapsed", "attempt_terminal", NULL },
@@ -24,6 +25,18 @@ bring_into(struct ff_rig *rig, const char *where)
     struct ff_claim_result claim;
 
     create_with(rig, 1, strcmp(where, "delayed") == 0 ? "{\"delay_until\":9000000}" : NULL);
+    if (strcmp(where, "blocked") == 0) {
+        const struct ff_block_execution_for_admission_args args = {
+            .execution_id = ff_rig_id(1),
+            .lane_id = ff_cstr("L"),
+            .reason = ff_cstr("waiting_for_budget"),
+        };
+        struct ff_block_execution_for_admission_result result;
+
+        assert_ok(ff_rig_block_execution_for_admission(rig, &args, &result));
+        assert_string_equal(result.outcome, "blocked");
+        return;
+    }
     if (strcmp(where, "waiting") == 0 || strcmp(where, "delayed") == 0) {
         return;
     }

@@ -361,7 +361,7 @@ main(void)
         RIG_TEST("02 ex 29 exponential back-off", test_exponential),
         RIG_TEST("02 ex 29 jitter", test_jitter),
         RIG_TEST("02 ex 31 a fail repeated", test_repeated_fail),
-        RIG_TEST("fail_execution: policies in its arguments", test_fail_execution),
+        RIG_TEST("01 ex 27 fail_execution: policies in its arguments", test_fail_execution),
         RIG_TEST("02 ex 32 delay", test_delay),
         RIG_TEST("a delay into the past", test_delay_into_the_past),
         RIG_TEST("claim_from_resume_grant", test_resume_from_grant),

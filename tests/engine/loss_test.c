@@ -227,6 +227,59 @@ test_cap_of_the_call(void **state)
     assert_field(rig, 1, "public_state", "failed");
 }
 
+static void
+test_cap_of_the_call_not_reached(void **state)
+{
+    struct ff_rig *rig = *state;
+
+    create_and_claim(rig, 1);
+    for (int i = 0; i < 3; i++) {
+        lapse(rig, 1);
+        reclaim_grant(rig, 1, "[]");
+        assert_string_equal(reclaim(rig, 1, "w", 50).outcome, "claimed");
+    }
+    lapse(rig, 1);
+    reclaim_grant(rig, 1, "[]");
+    assert_string_equal(reclaim(rig, 1, "w", 4).outcome, "claimed"); /* count 3, argument 4 */
+}
+
+static void
+test_default_cap(void **state)
+{
+    struct ff_rig *rig = *state;
+    struct ff_claim_result claim = create_and_claim(rig, 1);
+
+    for (int i = 0; i < FF_RECLAIM_COUNT_DEFAULT; i++) {
+        rig->now_ms += TTL_MS;
+        claim = claim_this(rig, 1);
+    }
+    assert_int_equal(claim.lease_epoch.v, 1001);
+    assert_field(rig, 1, "lease_reclaim_count", "1000");
+    rig->now_ms += TTL_MS;
+    assert_claims_nothing(rig);
+    assert_field(rig, 1, "failure_reason", "max_reclaims_exceeded");
+}
+
+static void
+test_cap_after_a_failure(void **state)
+{
+    struct ff_rig *rig = *state;
+    struct ff_claim_result claim;
+    struct ff_fail_result failed;
+
+    create_with(rig, 1,
+                "{\"max_reclaim_count\":0,\"retry_policy\":"
+                "{\"backoff\":{\"type\":\"fixed\",\"delay_ms\":0}}}");
+    claim = claim_this(rig, 1);
+    assert_ok(fail_as(rig, &claim, FF_FAILURE_TRANSIENT, "net", &failed));
+    assert_string_equal(promote(rig, 1), "promoted");
+    claim_this(rig, 1);
+    lapse(rig, 1);
+    assert_claims_nothing(rig);
+    assert_field(rig, 1, "failure_reason", "max_reclaims_exceeded");
+    assert_field(rig, 1, "failure_category", ""); /* not that of the failure before */
+}
+
 static const char *
 enforce(struct ff_rig *rig, uint8_t number)
 {
@@ -322,7 +375,8 @@ test_revoke(void **state)
     assert_string_equal(result.outcome, "revoked");
     assert_int_equal(result.lease_epoch.v, 1);
     assert_true(ff_uuid_eq(result.lease_id.v, claim.lease_id.v));
-    assert_field(rig, 1, "public_state", "active");
+    assert_string_equal(vector(rig, 1), "active lease_revoked not_applicable waiting_for_worker "
+                                        "none attempt_interrupted active");
     assert_null(describe(rig, 1).current_lease);
     event = ff_rig_last_event(rig, FF_FAMILY_LEASE_HISTORY);
     assert_true(ff_str_is(event.revoked_by, "operator"));
@@ -412,11 +466,14 @@ main(void)
         RIG_TEST("reclaim needs capabilities", test_reclaim_needs_capabilities),
         RIG_TEST("02 ex 37 the policy's cap", test_cap_of_the_policy),
         RIG_TEST("02 ex 37 the call's cap", test_cap_of_the_call),
+        RIG_TEST("02 ex 37 the call's cap not reached", test_cap_of_the_call_not_reached),
+        RIG_TEST("02 ex 37 the default cap", test_default_cap),
+        RIG_TEST("a cap reached after a failure", test_cap_after_a_failure),
         RIG_TEST("02 ex 39a an enforced cap", test_enforced_cap),
         RIG_TEST("a claim ends what has reached its cap", test_claim_ends_what_is_capped),
         RIG_TEST("a parked claim ends what has reached its cap",
                  test_parked_claim_ends_what_is_capped),
-        RIG_TEST("02 ex 38 revoke", test_revoke),
+        RIG_TEST("02 ex 38, 01 ex 19 revoke", test_revoke),
         RIG_TEST("02 ex 39 lost work is claimed again, in its place", test_automatic_reclaim),
         RIG_TEST("02 ex 39 a parked claim gets lost work", test_parked_claim_gets_lost_work),
         RIG_TEST("02 ex 39 a lost worker", test_lost_worker),

@@ -324,7 +324,7 @@ test_row(void **state)
 /* ---- what cannot be a row ---- */
 
 static void
-test_decode_handle_gives_the_fields_back(void **state) /* 01 ex 48 */
+test_decode_handle_gives_the_fields_back(void **state)
 {
     struct ff_rig *rig = *state;
     FF_SCOPED(ff_packer) packer = { 0 };

@@ -156,6 +156,70 @@ test_partition_hint(void **state)
     assert_detail(rig, "id_index", "6");
 }
 
+/* The same for every operation that takes an id alone. */
+static const struct stated_row {
+    const char *name;
+    enum ff_op op;
+    const char *json;       /* beside the id */
+    ff_err partition, lane; /* what contradicting ones answer */
+} stated_rows[] = {
+    { "stated: describe_execution", FF_OP_describe_execution, "", FF_E_INVALID_INPUT,
+      FF_E_INVALID_INPUT },
+    { "stated: read_execution_state", FF_OP_read_execution_state, "", FF_E_INVALID_INPUT,
+      FF_E_INVALID_INPUT },
+    { "stated: get_execution_result", FF_OP_get_execution_result, "", FF_E_INVALID_INPUT,
+      FF_E_INVALID_INPUT },
+    { "stated: describe_attempt", FF_OP_describe_attempt, ",\"attempt_index\":0",
+      FF_E_INVALID_INPUT, FF_E_INVALID_INPUT },
+    { "stated: get_execution_tag", FF_OP_get_execution_tag, ",\"key\":\"a.b\"", FF_E_INVALID_INPUT,
+      FF_E_INVALID_INPUT },
+    { "stated: cancel_execution", FF_OP_cancel_execution, ",\"reason\":\"x\"", FF_E_INVALID_INPUT,
+      FF_E_INVALID_INPUT },
+    { "stated: complete_execution", FF_OP_complete_execution, "", FF_E_INVALID_INPUT,
+      FF_E_INVALID_INPUT },
+    { "stated: revoke_lease", FF_OP_revoke_lease, "", FF_E_INVALID_INPUT, FF_E_INVALID_INPUT },
+    { "stated: replay_execution", FF_OP_replay_execution, "", FF_E_INVALID_INPUT,
+      FF_E_INVALID_INPUT },
+    { "stated: mark_lease_expired_if_due", FF_OP_mark_lease_expired_if_due, "", FF_E_INVALID_INPUT,
+      FF_E_INVALID_INPUT },
+    { "stated: change_priority", FF_OP_change_priority, ",\"new_priority\":1", FF_E_INVALID_INPUT,
+      FF_E_INVALID_INPUT },
+    { "stated: issue_grant_and_claim", FF_OP_issue_grant_and_claim, ",\"lease_ttl_ms\":1",
+      FF_E_INVALID_INPUT, FF_E_INVALID_INPUT },
+    { "stated: issue_claim_grant", FF_OP_issue_claim_grant,
+      ",\"lane_id\":\"L\",\"worker_id\":\"w\",\"worker_instance_id\":\"w-1\","
+      "\"grant_ttl_ms\":5",
+      FF_E_EXECUTION_NOT_IN_ELIGIBLE_SET, FF_E_OK },
+};
+
+static void
+test_stated_row(void **state)
+{
+    static const char id[] = "{\"execution_id\":\"{fp:6}:00000000-0000-4000-8000-000000000001\"";
+    const struct stated_row *row = *state;
+    struct ff_rig *rig = ff_rig_new();
+    struct ff_str json;
+
+    create(rig, 1);
+    json = ff_arena_printf(&rig->arena, "%s,\"partition\":\"{fp:5}\"%s}", id, row->json);
+    assert_err(ff_rig_call_json(rig, row->op, json.p, NULL), row->partition);
+    if (row->partition == FF_E_INVALID_INPUT) {
+        assert_detail(rig, "reason", "partition_mismatch");
+    }
+    if (row->lane != FF_E_OK) {
+        json = ff_arena_printf(&rig->arena, "%s,\"lane_id\":\"M\"%s}", id, row->json);
+        assert_err(ff_rig_call_json(rig, row->op, json.p, NULL), row->lane);
+        assert_detail(rig, "reason", "lane_mismatch");
+        assert_detail(rig, "given", "M");
+        assert_detail(rig, "stored", "L");
+    }
+    json = ff_arena_printf(&rig->arena, "%s,\"partition\":\"{fp:5}\"%s}",
+                           "{\"execution_id\":\"{fp:6}:00000000-0000-4000-8000-000000000009\"",
+                           row->json);
+    assert_int_not_equal(ff_rig_call_json(rig, row->op, json.p, NULL), FF_E_INVALID_INPUT);
+    ff_rig_free(rig);
+}
+
 /* ---- tags ---- */
 
 static ff_err
@@ -205,6 +269,38 @@ test_tags(void **state)
     assert_true(ff_str_is(events.v[2].event, "attached"));
     assert_true(ff_str_is(events.v[2].filter_tags.v[0].value, "s-99"));
     assert_int_equal(describe(rig, 1).tags.n, 2);
+}
+
+static void
+test_bad_tag_keys(void **state)
+{
+    static const char *const keys[] = {
+        "",
+        "Cairn.x",
+        "1cairn.x",
+        "cairn",
+        "cairn.",
+        "cairn..x",
+        ".cairn",
+        "cair n.x",
+        "ca-irn.x",
+        "cairn.Foo",
+        "cairn.foo bar",
+        "cairn.foo-bar",
+        "cairn.foo\"bar",
+    };
+    struct ff_rig *rig = *state;
+
+    create(rig, 1);
+    for (size_t i = 0; i < FF_COUNT(keys); i++) {
+        const struct ff_get_execution_tag_args args = { .execution_id = ff_rig_id(1),
+                                                        .key = ff_cstr(keys[i]) };
+        struct ff_get_execution_tag_result result;
+
+        assert_err(set_tag(rig, keys[i], "c"), FF_E_INVALID_TAG_KEY);
+        assert_err(ff_rig_get_execution_tag(rig, &args, &result), FF_E_INVALID_TAG_KEY);
+    }
+    assert_int_equal(describe(rig, 1).tags.n, 0);
 }
 
 static void
@@ -345,9 +441,47 @@ test_backend(void **state)
     assert_string_equal(prepared.outcome, "no_op");
 }
 
+/* A new engine with configured lanes on the rig's store; `prepare` asked of it eight times at once.
+ * Returns how many answer `applied`. */
+static int
+prepare_eightfold(struct ff_rig *rig)
+{
+    static struct ff_str lanes[] = { { "a", 1 }, { "b", 1 } };
+    const struct ff_prepare_args args = { 0 };
+    struct ff_waiting *waiting[8];
+    struct ff_engine_config config;
+    int applied = 0;
+
+    ff_rig_engine_config(rig, &config);
+    config.lanes = (struct ff_strs){ .v = lanes, .n = FF_COUNT(lanes) };
+    ff_rig_restart(rig, &config);
+    for (size_t i = 0; i < FF_COUNT(waiting); i++) {
+        waiting[i] = ff_rig_submit(rig, FF_OP_prepare, &args);
+    }
+    ff_rig_pump(rig);
+    for (size_t i = 0; i < FF_COUNT(waiting); i++) {
+        struct ff_prepare_result result = { 0 };
+
+        assert_ok(ff_rig_finish(rig, waiting[i], &result));
+        applied += strcmp(result.outcome, "applied") == 0;
+    }
+    return applied;
+}
+
+static void
+test_prepare(void **state)
+{
+    struct ff_rig *rig = *state;
+    int applied = prepare_eightfold(rig);
+
+    assert_true(applied == 1 || (rig->contrary && applied == 0)); /* the answer may have failed */
+    assert_int_equal(prepare_eightfold(rig), 0);
+}
+
 int
 main(void)
 {
+    static const struct ff_rows tables[] = { FF_ROWS(stated_rows, test_stated_row) };
     static const struct CMUnitTest tests[] = {
         RIG_TEST("02 ex 46 an unknown execution", test_unknown_execution),
         RIG_TEST("the two counters differ", test_counters_differ),
@@ -356,12 +490,14 @@ main(void)
         RIG_TEST("02 ex 49 core fields", test_core_fields),
         RIG_TEST("01 ex 17 a partition that is not the id's", test_partition_hint),
         RIG_TEST("01 ex 44 tags", test_tags),
+        RIG_TEST("01 ex 45 bad tag keys", test_bad_tag_keys),
         RIG_TEST("events carry the tags", test_tags_of_events),
         RIG_TEST("01 ex 46 tags of nothing", test_tags_of_nothing),
         RIG_TEST("05 ex 63 pages of lanes", test_pages_of_lanes),
         RIG_TEST("lane states", test_lane_states),
+        RIG_TEST("01 ex 56 prepare", test_prepare),
         RIG_TEST("01 ex 57 the backend about itself", test_backend),
     };
 
-    return ff_rig_main("reads", NULL, 0, tests, FF_COUNT(tests));
+    return ff_rig_main("reads", tables, FF_COUNT(tables), tests, FF_COUNT(tests));
 }

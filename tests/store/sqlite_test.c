@@ -212,7 +212,10 @@ test_partition_counts_survive(void **state)
     assert_int_equal(ff_store_open(ff_cstr(bed->url), &host, &bed->store, &fault), FF_E_OK);
     counts = (struct ff_partition_counts){ .flow = 128 };
     assert_int_equal(bed->store->ops->prepare(bed->store, &counts, &applied, &fault),
-                     FF_E_PARTITION_MISMATCH); /* 01 ex 15 */
+                     FF_E_PARTITION_MISMATCH);
+    assert_true(ff_str_is(fault.detail[0].v.str, "num_flow_partitions"));
+    assert_int_equal(fault.detail[1].v.u64, 64);
+    assert_int_equal(fault.detail[2].v.u64, 128);
     counts = (struct ff_partition_counts){ 0 };
     assert_int_equal(bed->store->ops->prepare(bed->store, &counts, &applied, &fault), FF_E_OK);
     assert_false(applied);
@@ -511,7 +514,10 @@ main(void)
     static const struct ff_rows tables[] = { FF_ROWS(refused_rows, test_refused_row) };
     static const struct CMUnitTest singles[] = {
         SINGLE(test_a_newer_schema_is_named_and_not_touched),
-        SINGLE(test_partition_counts_survive),
+        { .name = "01 ex 15 partition counts survive",
+          .test_func = test_partition_counts_survive,
+          .setup_func = make_bed,
+          .teardown_func = free_bed },
         SINGLE(test_a_second_broker_is_told_who_holds_the_file),
         SINGLE(test_the_file_is_its_owners_alone),
         SINGLE(test_a_place_that_is_not_there),
