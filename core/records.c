@@ -1,4 +1,4 @@
-#include "core/records.h"
+#include "core/records_int.h"
 
 #include <sodium.h>
 
@@ -74,17 +74,15 @@ ff_record_key(enum ff_record kind, const void *record)
         return ff_key_bytes(((const struct ff_create_key *) record)->key_digest);
     case FF_R_LANE:
         return ff_key_bytes(((const struct ff_lane *) record)->lane_id);
-    case FF_R_EVENT: /* numbered by the store */
-    case FF_R_N:
-        break;
+    default:
+        return ff_admission_record_key(kind, record);
     }
-    ff_assert_failed("record kind has a key", __FILE__, __LINE__);
 }
 
 /* ---- scopes ---- */
 
-static void
-scope_add(struct ff_scope *scope, const void *bytes, size_t n)
+void
+ff_scope_add(struct ff_scope *scope, const void *bytes, size_t n)
 {
     FF_ASSERT(scope->n + n <= FF_SCOPE_MAX);
     memcpy(scope->b + scope->n, bytes, n);
@@ -94,7 +92,7 @@ scope_add(struct ff_scope *scope, const void *bytes, size_t n)
 static void
 scope_add_byte(struct ff_scope *scope, uint8_t byte)
 {
-    scope_add(scope, &byte, 1);
+    ff_scope_add(scope, &byte, 1);
 }
 
 struct ff_scope
@@ -112,7 +110,7 @@ ff_scope_lane(struct ff_str lane_id)
 {
     struct ff_scope scope = ff_scope_none();
 
-    scope_add(&scope, lane_id.p, lane_id.n);
+    ff_scope_add(&scope, lane_id.p, lane_id.n);
     scope_add_byte(&scope, 0);
     return scope;
 }
@@ -132,7 +130,7 @@ ff_scope_reclaimable(struct ff_str lane_id, struct ff_str class_digest)
 {
     struct ff_scope scope = ff_scope_lane(lane_id);
 
-    scope_add(&scope, class_digest.p, class_digest.n);
+    ff_scope_add(&scope, class_digest.p, class_digest.n);
     return scope;
 }
 
@@ -145,6 +143,15 @@ ff_scope_lease_due(struct ff_str lane_id, enum ff_ownership_state ownership)
     return scope;
 }
 
+struct ff_scope
+ff_scope_held(struct ff_str lane_id, enum ff_eligibility_state eligibility)
+{
+    struct ff_scope scope = ff_scope_lane(lane_id);
+
+    scope_add_byte(&scope, (uint8_t) eligibility);
+    return scope;
+}
+
 /* An instance id may be longer than a scope: long ones enter as a digest, told apart by a byte. */
 struct ff_scope
 ff_scope_worker(struct ff_str worker_instance_id)
@@ -153,12 +160,12 @@ ff_scope_worker(struct ff_str worker_instance_id)
 
     if (worker_instance_id.n < FF_SCOPE_MAX) {
         scope_add_byte(&scope, 'i');
-        scope_add(&scope, worker_instance_id.p, worker_instance_id.n);
+        ff_scope_add(&scope, worker_instance_id.p, worker_instance_id.n);
     } else {
         struct ff_digest digest = ff_digest_of(&worker_instance_id, 1);
 
         scope_add_byte(&scope, 'd');
-        scope_add(&scope, digest.b, sizeof(digest.b));
+        ff_scope_add(&scope, digest.b, sizeof(digest.b));
     }
     return scope;
 }
@@ -228,14 +235,8 @@ ff_digest_of(const struct ff_str *parts, uint32_t n)
 
 /* ---- indexes (spec/records.md §3) ---- */
 
-struct keys {
-    struct ff_index_key *v;
-    uint32_t n;
-    struct ff_key id;
-};
-
-static void
-stand(struct keys *keys, enum ff_index index, struct ff_scope scope, int64_t sort)
+void
+ff_stand(struct ff_standing *keys, enum ff_index index, struct ff_scope scope, int64_t sort)
 {
     struct ff_index_key *key = &keys->v[keys->n++];
 
@@ -261,54 +262,54 @@ may_be_claimed(const struct ff_exec *exec)
 }
 
 static void
-stand_runnable(struct keys *keys, const struct ff_exec *exec)
+stand_runnable(struct ff_standing *keys, const struct ff_exec *exec)
 {
     if (may_be_claimed(exec)) {
-        stand(keys, FF_IX_READY,
-              ff_scope_ready(exec->lane_id, exec->class_digest, exec->eligibility_state),
-              ff_rank(exec->created_at, exec->priority));
+        ff_stand(keys, FF_IX_READY,
+                 ff_scope_ready(exec->lane_id, exec->class_digest, exec->eligibility_state),
+                 ff_rank(exec->created_at, exec->priority));
     }
     if (exec->grant != NULL) {
-        stand(keys, FF_IX_GRANTED, ff_scope_lane(exec->lane_id), exec->grant->grant_expires_at);
+        ff_stand(keys, FF_IX_GRANTED, ff_scope_lane(exec->lane_id), exec->grant->grant_expires_at);
     }
     if (exec->eligibility_state == FF_ELIGIBLE_UNTIL_TIME && exec->delay_until.is) {
-        stand(keys, FF_IX_DELAYED, ff_scope_lane(exec->lane_id), exec->delay_until.v);
+        ff_stand(keys, FF_IX_DELAYED, ff_scope_lane(exec->lane_id), exec->delay_until.v);
     }
 }
 
 static void
-stand_active(struct keys *keys, const struct ff_exec *exec)
+stand_active(struct ff_standing *keys, const struct ff_exec *exec)
 {
     bool lost =
         exec->ownership_state == FF_OWNER_EXPIRED || exec->ownership_state == FF_OWNER_REVOKED;
 
     if (exec->grant != NULL) {
-        stand(keys, FF_IX_GRANTED, ff_scope_lane(exec->lane_id), exec->grant->grant_expires_at);
+        ff_stand(keys, FF_IX_GRANTED, ff_scope_lane(exec->lane_id), exec->grant->grant_expires_at);
     } else if (lost) {
         int64_t rank = ff_rank(exec->created_at, exec->priority);
         uint32_t cap =
             exec->max_reclaim_count.is ? exec->max_reclaim_count.v : FF_RECLAIM_COUNT_DEFAULT;
 
-        stand(keys, FF_IX_RECLAIMABLE, ff_scope_reclaimable(exec->lane_id, exec->class_digest),
-              rank);
+        ff_stand(keys, FF_IX_RECLAIMABLE, ff_scope_reclaimable(exec->lane_id, exec->class_digest),
+                 rank);
         if (exec->lease_reclaim_count >= cap) {
-            stand(keys, FF_IX_CAPPED, ff_scope_none(), rank);
+            ff_stand(keys, FF_IX_CAPPED, ff_scope_none(), rank);
         }
     }
     if (exec->ownership_state != FF_OWNER_REVOKED && exec->lease_expires_at.is) {
-        stand(keys, FF_IX_LEASE_DUE, ff_scope_lease_due(exec->lane_id, exec->ownership_state),
-              exec->lease_expires_at.v);
+        ff_stand(keys, FF_IX_LEASE_DUE, ff_scope_lease_due(exec->lane_id, exec->ownership_state),
+                 exec->lease_expires_at.v);
     }
     if (exec->ownership_state == FF_OWNER_LEASED) {
-        stand(keys, FF_IX_BY_WORKER, ff_scope_worker(exec->current_worker_instance_id), 0);
+        ff_stand(keys, FF_IX_BY_WORKER, ff_scope_worker(exec->current_worker_instance_id), 0);
         if (exec->attempt_timeout_at.is) {
-            stand(keys, FF_IX_ATTEMPT_DUE, ff_scope_none(), exec->attempt_timeout_at.v);
+            ff_stand(keys, FF_IX_ATTEMPT_DUE, ff_scope_none(), exec->attempt_timeout_at.v);
         }
     }
 }
 
 static void
-stand_exec(struct keys *keys, const struct ff_exec *exec)
+stand_exec(struct ff_standing *keys, const struct ff_exec *exec)
 {
     if (exec->lifecycle_phase == FF_PHASE_RUNNABLE) {
         stand_runnable(keys, exec);
@@ -316,15 +317,18 @@ stand_exec(struct keys *keys, const struct ff_exec *exec)
         stand_active(keys, exec);
     }
     if (exec->lifecycle_phase != FF_PHASE_TERMINAL && exec->execution_deadline_at.is) {
-        stand(keys, FF_IX_DEADLINE_DUE, ff_scope_none(), exec->execution_deadline_at.v);
+        ff_stand(keys, FF_IX_DEADLINE_DUE, ff_scope_none(), exec->execution_deadline_at.v);
     }
-    stand(keys, FF_IX_EXECUTIONS, ff_scope_partition(exec->execution_id.partition), 0);
+    ff_stand(keys, FF_IX_EXECUTIONS, ff_scope_partition(exec->execution_id.partition), 0);
+    if (exec->lifecycle_phase == FF_PHASE_RUNNABLE) {
+        ff_stand_admission(keys, exec, may_be_claimed(exec));
+    }
 }
 
 uint32_t
 ff_index_keys(enum ff_record kind, const void *record, struct ff_index_key *out)
 {
-    struct keys keys = { .v = out };
+    struct ff_standing keys = { .v = out };
 
     if (record == NULL || kind == FF_R_EVENT) {
         return 0;
@@ -333,10 +337,12 @@ ff_index_keys(enum ff_record kind, const void *record, struct ff_index_key *out)
     if (kind == FF_R_EXEC) {
         stand_exec(&keys, record);
     } else if (kind == FF_R_LANE) {
-        stand(&keys, FF_IX_LANES, ff_scope_none(), 0);
+        ff_stand(&keys, FF_IX_LANES, ff_scope_none(), 0);
     } else if (kind == FF_R_CREATE_KEY) {
-        stand(&keys, FF_IX_EXPIRING, ff_scope_kind(kind),
-              ((const struct ff_create_key *) record)->expires_at);
+        ff_stand(&keys, FF_IX_EXPIRING, ff_scope_kind(kind),
+                 ((const struct ff_create_key *) record)->expires_at);
+    } else {
+        ff_stand_admission_record(&keys, kind, record);
     }
     return keys.n;
 }

@@ -54,8 +54,24 @@ enum ff_index {
     FF_IX_ATTEMPT_DUE,  /* - | attempt_timeout_at */
     FF_IX_DEADLINE_DUE, /* - | execution_deadline_at */
     FF_IX_EXECUTIONS,   /* partition | 0: all, terminal ones too */
+    FF_IX_HELD,         /* lane, eligibility | rank: blocked by an operator or the lane's state */
+    FF_IX_ADMITTED,     /* lane, class, with a slot or not | quota_guard_until: ready ones */
+    FF_IX_OF_POLICY,    /* quota policy | rank: eligible_now */
     FF_IX_LANES,        /* - | 0 */
     FF_IX_EXPIRING,     /* record kind | expires_at */
+    FF_IX_BUDGETS,      /* budget partition | 0 */
+    FF_IX_BUDGET_DUE,   /* - | next_reset_at */
+    FF_IX_LEDGERS,      /* budget | reset_count: void ones first */
+    FF_IX_SPENDERS,     /* execution | 0: its ledgers */
+    FF_IX_QUOTAS,       /* quota partition | 0 */
+    FF_IX_WINDOW,       /* policy, dimension | admitted_at */
+    FF_IX_ADMISSIONS,   /* policy, execution | 0 */
+    FF_IX_GUARDS,       /* policy | guard_until */
+    FF_IX_UNCONSUMED,   /* policy | grant_until: admissions whose grant is not consumed */
+    FF_IX_SLOTS,        /* policy | lapses_at */
+    FF_IX_SLOTS_OF,     /* execution | 0 */
+    FF_IX_WORKERS,      /* namespace | 0 */
+    FF_IX_WORKER_DUE,   /* - | end of its liveness */
     FF_IX_N
 };
 
@@ -102,8 +118,32 @@ struct ff_scope ff_scope_ready(struct ff_str lane_id, struct ff_str class_digest
 struct ff_scope ff_scope_reclaimable(struct ff_str lane_id, struct ff_str class_digest);
 struct ff_scope ff_scope_lease_due(struct ff_str lane_id, enum ff_ownership_state ownership);
 struct ff_scope ff_scope_worker(struct ff_str worker_instance_id);
+struct ff_scope ff_scope_held(struct ff_str lane_id, enum ff_eligibility_state eligibility);
 struct ff_scope ff_scope_partition(uint16_t partition);
 struct ff_scope ff_scope_kind(enum ff_record kind);
+/* Of 05: records_adm.c. Dimensions are digests of 16 bytes. */
+struct ff_digest ff_dimension_digest(struct ff_str dimension);
+struct ff_key ff_key_uuid(const struct ff_uuid *id); /* budget, quota */
+struct ff_key ff_key_budget_key(const struct ff_uuid *budget_id, struct ff_str digest);
+struct ff_key ff_key_ledger(const struct ff_uuid *budget_id, const struct ff_eid *id);
+struct ff_key ff_key_window(const struct ff_uuid *policy_id, struct ff_str dimension);
+struct ff_key ff_key_window_entry(const struct ff_window_entry *entry);
+struct ff_key ff_key_admission(const struct ff_uuid *policy_id, struct ff_str dimension,
+                               const struct ff_eid *id);
+struct ff_key ff_key_slot(const struct ff_uuid *policy_id, const struct ff_eid *id);
+/* In the order of instance ids, but for those alike in their first 46 bytes. */
+struct ff_key ff_key_worker(struct ff_str namespace, struct ff_str worker_instance_id);
+struct ff_scope ff_scope_uuid(const struct ff_uuid *id);
+struct ff_scope ff_scope_eid(const struct ff_eid *id);
+struct ff_scope ff_scope_window(const struct ff_uuid *policy_id, struct ff_str dimension);
+struct ff_scope ff_scope_admissions(const struct ff_uuid *policy_id, const struct ff_eid *id);
+struct ff_scope ff_scope_admitted(struct ff_str lane_id, struct ff_str class_digest,
+                                  bool slot_held);
+/* In the order of namespaces, but for those alike in their first 86 bytes. */
+struct ff_scope ff_scope_workers(struct ff_str namespace);
+/* The instant from which on a worker counts as gone. */
+int64_t ff_worker_lapses_at(const struct ff_worker *worker);
+
 int ff_scope_cmp(const struct ff_scope *a, const struct ff_scope *b);
 bool ff_scope_begins(const struct ff_scope *scope, const struct ff_scope *prefix);
 /* What stands behind the lane in a ready or reclaimable scope. */

@@ -35,9 +35,23 @@ static const char schema_1[] =
     "CREATE TABLE event_4 (seq INTEGER PRIMARY KEY, body BLOB NOT NULL);"
     "CREATE TABLE event_5 (seq INTEGER PRIMARY KEY, body BLOB NOT NULL);";
 
+/* Tables of plain records (ff_sqlite_plains). */
+#define PLAIN_TABLE(name)                                                                          \
+    "CREATE TABLE " name " (key BLOB PRIMARY KEY, version INTEGER NOT NULL, body BLOB NOT NULL)"   \
+    " WITHOUT ROWID;"
+#define DUE_TABLE(name)                                                                            \
+    "CREATE TABLE " name " (key BLOB PRIMARY KEY, due INTEGER NOT NULL, version INTEGER NOT NULL," \
+    " body BLOB NOT NULL) WITHOUT ROWID;"                                                          \
+    "CREATE INDEX " name "_due ON " name " (due, key);"
+
+/* Version 2: admission (05). */
+static const char schema_2[] = PLAIN_TABLE("budget") DUE_TABLE("budget_key") PLAIN_TABLE("ledger")
+    PLAIN_TABLE("quota") PLAIN_TABLE("quota_window") PLAIN_TABLE("window_entry")
+        PLAIN_TABLE("admission") PLAIN_TABLE("slot") PLAIN_TABLE("worker");
+
 /* migrations[v] leads from version v to v + 1; a change of the schema appends one, and never
  * touches those before it. */
-static const char *const migrations[FF_SQLITE_SCHEMA] = { schema_1 };
+static const char *const migrations[FF_SQLITE_SCHEMA] = { schema_1, schema_2 };
 
 /* ?1 row, ?2 key or number, ?3 version, ?4 body, as far as there are such. */
 static const char *const statement_texts[ST_EVENT] = {
@@ -79,8 +93,12 @@ static const char *const query_texts[Q_EVENTS] = {
 
 /* Their tables have the columns key, version, body; with `due` also due, and an index on it. */
 const struct plain ff_sqlite_plains[FF_R_N] = {
-    [FF_R_CREATE_KEY] = { "create_key", true },
-    [FF_R_LANE] = { "lane", false },
+    [FF_R_CREATE_KEY] = { "create_key", true }, [FF_R_LANE] = { "lane", false },
+    [FF_R_BUDGET] = { "budget", false },        [FF_R_BUDGET_KEY] = { "budget_key", true },
+    [FF_R_LEDGER] = { "ledger", false },        [FF_R_QUOTA] = { "quota", false },
+    [FF_R_WINDOW] = { "quota_window", false },  [FF_R_WINDOW_ENTRY] = { "window_entry", false },
+    [FF_R_ADMISSION] = { "admission", false },  [FF_R_SLOT] = { "slot", false },
+    [FF_R_WORKER] = { "worker", false },
 };
 
 /* ?1 due, ?2 key, ?3 version, ?4 body. */

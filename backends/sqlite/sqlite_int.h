@@ -15,7 +15,7 @@
 #include "backends/sqlite/sqlite.h"
 #include "core/tree.h"
 
-#define FF_SQLITE_SCHEMA 1
+#define FF_SQLITE_SCHEMA 2
 #define FF_SQLITE_PARTITIONS 65536
 #define FF_FAMILIES (FF_FAMILY_WORKER_REGISTRY + 1)
 /* Size of an execution's key: partition and uuid. */

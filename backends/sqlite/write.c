@@ -122,14 +122,18 @@ write_part(struct sqlite *sqlite, const struct ff_write *write, int64_t row, boo
  * that of the one before it. Without an entry it keeps what it had: an index entry changes only
  * with its sort. */
 static int64_t
-due_of(struct sqlite *sqlite, const struct ff_commit *commit, const struct ff_key *key)
+due_of(struct sqlite *sqlite, const struct ff_write *write)
 {
+    const struct ff_commit *commit = sqlite->commit;
+    const struct ff_scope scope = ff_scope_kind(write->kind);
+
     for (uint32_t n = 0; n < commit->n_changes; n++) {
         uint32_t i = (sqlite->due_at + n) % commit->n_changes;
         const struct ff_index_change *change = &commit->changes[i];
 
         if (change->add && change->key.index == FF_IX_EXPIRING &&
-            ff_key_cmp(&change->key.id, key) == 0) {
+            ff_scope_cmp(&change->key.scope, &scope) == 0 &&
+            ff_key_cmp(&change->key.id, &write->key) == 0) {
             sqlite->due_at = i + 1;
             return change->key.sort;
         }
@@ -141,7 +145,7 @@ static int
 write_plain(struct sqlite *sqlite, const struct ff_write *write, bool put)
 {
     bool due = put && ff_sqlite_plains[write->kind].due;
-    int64_t due_ms = due ? due_of(sqlite, sqlite->commit, &write->key) : INT64_MIN;
+    int64_t due_ms = due ? due_of(sqlite, write) : INT64_MIN;
     enum plain_step step = !put                         ? PLAIN_DELETE
                            : due && due_ms == INT64_MIN ? PLAIN_UPDATE
                                                         : PLAIN_PUT;

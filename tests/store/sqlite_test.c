@@ -190,10 +190,78 @@ test_a_newer_schema_is_named_and_not_touched(void **state)
     assert_string_equal(fault.detail[1].key, "found");
     assert_int_equal(fault.detail[1].v.i64, 99);
     assert_string_equal(fault.detail[2].key, "supported");
-    assert_int_equal(fault.detail[2].v.i64, 1);
+    assert_in_range(fault.detail[2].v.i64, 1, 98);
     assert_non_null(strstr(fault.message, "newer"));
     assert_int_equal(size_of(ff_bed_path(bed, "")), size);
     assert_int_equal(size_of(ff_bed_path(bed, "-wal")), 0);
+}
+
+/* What the first version of the program made. */
+static const char version_1[] =
+    "CREATE TABLE info (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE exec_live (row INTEGER PRIMARY KEY, id BLOB NOT NULL, version INTEGER NOT NULL,"
+    " body BLOB NOT NULL);"
+    "CREATE TABLE exec_done (seq INTEGER PRIMARY KEY, row INTEGER NOT NULL, id BLOB NOT NULL,"
+    " version INTEGER NOT NULL, body BLOB NOT NULL);"
+    "CREATE UNIQUE INDEX exec_done_id ON exec_done (id);"
+    "CREATE TABLE exec_input (row INTEGER PRIMARY KEY, version INTEGER NOT NULL, body BLOB NOT "
+    "NULL);"
+    "CREATE TABLE exec_tags (row INTEGER PRIMARY KEY, version INTEGER NOT NULL, body BLOB NOT "
+    "NULL);"
+    "CREATE TABLE exec_result (row INTEGER PRIMARY KEY, version INTEGER NOT NULL, body BLOB NOT "
+    "NULL);"
+    "CREATE TABLE attempt (row INTEGER NOT NULL, n INTEGER NOT NULL, version INTEGER NOT NULL,"
+    " body BLOB NOT NULL, PRIMARY KEY (row, n)) WITHOUT ROWID;"
+    "CREATE TABLE create_key (key BLOB PRIMARY KEY, due INTEGER NOT NULL, version INTEGER NOT NULL,"
+    " body BLOB NOT NULL) WITHOUT ROWID;"
+    "CREATE INDEX create_key_due ON create_key (due, key);"
+    "CREATE TABLE lane (key BLOB PRIMARY KEY, version INTEGER NOT NULL, body BLOB NOT NULL)"
+    " WITHOUT ROWID;"
+    "CREATE TABLE event_0 (seq INTEGER PRIMARY KEY, body BLOB NOT NULL);"
+    "CREATE TABLE event_1 (seq INTEGER PRIMARY KEY, body BLOB NOT NULL);"
+    "CREATE TABLE event_2 (seq INTEGER PRIMARY KEY, body BLOB NOT NULL);"
+    "CREATE TABLE event_3 (seq INTEGER PRIMARY KEY, body BLOB NOT NULL);"
+    "CREATE TABLE event_4 (seq INTEGER PRIMARY KEY, body BLOB NOT NULL);"
+    "CREATE TABLE event_5 (seq INTEGER PRIMARY KEY, body BLOB NOT NULL);"
+    "PRAGMA application_id = 1179017570; PRAGMA user_version = 1;";
+
+/* The store as the first version had it, in place of what the newest made. */
+static void
+make_version_1(struct ff_bed *bed)
+{
+    char old[128], copy[512];
+
+    snprintf(old, sizeof(old), "%s", ff_bed_path(bed, "-old"));
+    sql(old, version_1);
+    snprintf(copy, sizeof(copy),
+             "ATTACH '%s' AS new; INSERT INTO info SELECT * FROM new.info;"
+             "INSERT INTO exec_live SELECT * FROM new.exec_live;"
+             "INSERT INTO exec_input SELECT * FROM new.exec_input;"
+             "INSERT INTO lane SELECT * FROM new.lane;",
+             ff_bed_path(bed, ""));
+    sql(old, copy);
+    assert_int_equal(rename(old, ff_bed_path(bed, "")), 0);
+}
+
+static void
+test_the_first_version_is_brought_up(void **state)
+{
+    struct ff_bed *bed = *state;
+    struct ff_lane lane = ff_bed_lane("old", FF_LANE_PAUSED);
+    struct ff_quota quota = { .quota_policy_id = { .b = { 1 } }, .slots = 2 };
+
+    open_it(bed);
+    put_some(bed, 0, 20, 100);
+    ff_bed_put(bed, FF_R_LANE, &lane);
+    ff_bed_commit(bed);
+    close_it(bed);
+    make_version_1(bed);
+    open_it(bed);
+    ff_bed_check(bed);
+    ff_bed_put(bed, FF_R_QUOTA, &quota);
+    ff_bed_commit(bed);
+    ff_bed_reopen(bed);
+    ff_bed_check(bed);
 }
 
 static void
@@ -514,6 +582,7 @@ main(void)
     static const struct ff_rows tables[] = { FF_ROWS(refused_rows, test_refused_row) };
     static const struct CMUnitTest singles[] = {
         SINGLE(test_a_newer_schema_is_named_and_not_touched),
+        SINGLE(test_the_first_version_is_brought_up),
         { .name = "01 ex 15 partition counts survive",
           .test_func = test_partition_counts_survive,
           .setup_func = make_bed,
