@@ -74,6 +74,13 @@ ff_record_key(enum ff_record kind, const void *record)
         return ff_key_bytes(((const struct ff_create_key *) record)->key_digest);
     case FF_R_LANE:
         return ff_key_bytes(((const struct ff_lane *) record)->lane_id);
+    case FF_R_SUSPENSION:
+    case FF_R_WAITPOINT:
+    case FF_R_SIGNAL:
+    case FF_R_SIGNAL_KEY:
+    case FF_R_SUSPEND_REPLY:
+    case FF_R_KEYRING:
+        return ff_wait_record_key(kind, record);
     default:
         return ff_admission_record_key(kind, record);
     }
@@ -323,6 +330,10 @@ stand_exec(struct ff_standing *keys, const struct ff_exec *exec)
     if (exec->lifecycle_phase == FF_PHASE_RUNNABLE) {
         ff_stand_admission(keys, exec, may_be_claimed(exec));
     }
+    if (exec->lifecycle_phase == FF_PHASE_SUSPENDED) {
+        ff_stand(keys, FF_IX_SUSPENDED, ff_scope_partition(exec->execution_id.partition),
+                 exec->last_transition_at);
+    }
 }
 
 uint32_t
@@ -341,6 +352,8 @@ ff_index_keys(enum ff_record kind, const void *record, struct ff_index_key *out)
     } else if (kind == FF_R_CREATE_KEY) {
         ff_stand(&keys, FF_IX_EXPIRING, ff_scope_kind(kind),
                  ((const struct ff_create_key *) record)->expires_at);
+    } else if (ff_is_wait_record(kind)) {
+        ff_stand_wait_record(&keys, kind, record);
     } else {
         ff_stand_admission_record(&keys, kind, record);
     }

@@ -44,34 +44,40 @@ struct ff_scope {
 };
 
 enum ff_index {
-    FF_IX_READY,        /* lane, class, eligibility | rank: what claims may take */
-    FF_IX_GRANTED,      /* lane | grant_expires_at */
-    FF_IX_RECLAIMABLE,  /* lane, class | rank: lost leases without grant */
-    FF_IX_CAPPED,       /* - | rank: the same at their reclaim cap */
-    FF_IX_LEASE_DUE,    /* lane, ownership | lease_expires_at */
-    FF_IX_BY_WORKER,    /* digest of the instance id | 0: held leases */
-    FF_IX_DELAYED,      /* lane | delay_until */
-    FF_IX_ATTEMPT_DUE,  /* - | attempt_timeout_at */
-    FF_IX_DEADLINE_DUE, /* - | execution_deadline_at */
-    FF_IX_EXECUTIONS,   /* partition | 0: all, terminal ones too */
-    FF_IX_HELD,         /* lane, eligibility | rank: blocked by an operator or the lane's state */
-    FF_IX_ADMITTED,     /* lane, class, with a slot or not | quota_guard_until: ready ones */
-    FF_IX_OF_POLICY,    /* quota policy | rank: eligible_now */
-    FF_IX_LANES,        /* - | 0 */
-    FF_IX_EXPIRING,     /* record kind | expires_at */
-    FF_IX_BUDGETS,      /* budget partition | 0 */
-    FF_IX_BUDGET_DUE,   /* - | next_reset_at */
-    FF_IX_LEDGERS,      /* budget | reset_count: void ones first */
-    FF_IX_SPENDERS,     /* execution | 0: its ledgers */
-    FF_IX_QUOTAS,       /* quota partition | 0 */
-    FF_IX_WINDOW,       /* policy, dimension | admitted_at */
-    FF_IX_ADMISSIONS,   /* policy, execution | 0 */
-    FF_IX_GUARDS,       /* policy | guard_until */
-    FF_IX_UNCONSUMED,   /* policy | grant_until: admissions whose grant is not consumed */
-    FF_IX_SLOTS,        /* policy | lapses_at */
-    FF_IX_SLOTS_OF,     /* execution | 0 */
-    FF_IX_WORKERS,      /* namespace | 0 */
-    FF_IX_WORKER_DUE,   /* - | end of its liveness */
+    FF_IX_READY,          /* lane, class, eligibility | rank: what claims may take */
+    FF_IX_GRANTED,        /* lane | grant_expires_at */
+    FF_IX_RECLAIMABLE,    /* lane, class | rank: lost leases without grant */
+    FF_IX_CAPPED,         /* - | rank: the same at their reclaim cap */
+    FF_IX_LEASE_DUE,      /* lane, ownership | lease_expires_at */
+    FF_IX_BY_WORKER,      /* digest of the instance id | 0: held leases */
+    FF_IX_DELAYED,        /* lane | delay_until */
+    FF_IX_ATTEMPT_DUE,    /* - | attempt_timeout_at */
+    FF_IX_DEADLINE_DUE,   /* - | execution_deadline_at */
+    FF_IX_EXECUTIONS,     /* partition | 0: all, terminal ones too */
+    FF_IX_HELD,           /* lane, eligibility | rank: blocked by an operator or the lane's state */
+    FF_IX_ADMITTED,       /* lane, class, with a slot or not | quota_guard_until: ready ones */
+    FF_IX_OF_POLICY,      /* quota policy | rank: eligible_now */
+    FF_IX_SUSPENDED,      /* partition | last_transition_at, which is when it suspended */
+    FF_IX_LANES,          /* - | 0 */
+    FF_IX_EXPIRING,       /* record kind | expires_at */
+    FF_IX_BUDGETS,        /* budget partition | 0 */
+    FF_IX_BUDGET_DUE,     /* - | next_reset_at */
+    FF_IX_LEDGERS,        /* budget | reset_count: void ones first */
+    FF_IX_SPENDERS,       /* execution | 0: its ledgers */
+    FF_IX_QUOTAS,         /* quota partition | 0 */
+    FF_IX_WINDOW,         /* policy, dimension | admitted_at */
+    FF_IX_ADMISSIONS,     /* policy, execution | 0 */
+    FF_IX_GUARDS,         /* policy | guard_until */
+    FF_IX_UNCONSUMED,     /* policy | grant_until: admissions whose grant is not consumed */
+    FF_IX_SLOTS,          /* policy | lapses_at */
+    FF_IX_SLOTS_OF,       /* execution | 0 */
+    FF_IX_WORKERS,        /* namespace | 0 */
+    FF_IX_WORKER_DUE,     /* - | end of its liveness */
+    FF_IX_SUSPENSION_DUE, /* - | timeout_at of open suspensions */
+    FF_IX_WAITPOINT_DUE,  /* - | expires_at of pending waitpoints */
+    FF_IX_WAITPOINTS,     /* execution, open or closed | 0 */
+    FF_IX_SIGNALS,        /* waitpoint | acceptance number: those that satisfied nothing */
+    FF_IX_SATISFIERS,     /* execution, suspension | acceptance number: the others */
     FF_IX_N
 };
 

@@ -20,4 +20,9 @@ struct ff_key ff_admission_record_key(enum ff_record kind, const void *record);
 void ff_stand_admission(struct ff_standing *keys, const struct ff_exec *exec, bool claimable);
 void ff_stand_admission_record(struct ff_standing *keys, enum ff_record kind, const void *record);
 
+/* records_wait.c: the kinds of 03. */
+bool ff_is_wait_record(enum ff_record kind);
+struct ff_key ff_wait_record_key(enum ff_record kind, const void *record);
+void ff_stand_wait_record(struct ff_standing *keys, enum ff_record kind, const void *record);
+
 #endif

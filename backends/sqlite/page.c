@@ -1,11 +1,11 @@
-/* Indexes that are read from the file: executions (the ended ones; live ones are merged in) and
- * expiring. The others stand in memory. */
+/* Indexes that are read from the file: executions (the ended ones; live ones are merged in),
+ * expiring, and those of standing.c. The others stand in memory. */
 #include "backends/sqlite/sqlite_int.h"
 
 bool
 ff_sqlite_index_in_file(enum ff_index index)
 {
-    return index == FF_IX_EXECUTIONS || index == FF_IX_EXPIRING;
+    return index == FF_IX_EXECUTIONS || index == FF_IX_EXPIRING || ff_sqlite_stand_code(index) != 0;
 }
 
 /* ---- executions ---- */
@@ -168,6 +168,9 @@ ff_sqlite_page(struct sqlite *sqlite, struct ff_want *want, struct ff_arena *are
     if (want->index == FF_IX_EXPIRING) {
         return expiring_page(sqlite, want, arena);
     }
+    if (ff_sqlite_index_in_file(want->index)) {
+        return ff_sqlite_stand_page(sqlite, want, arena);
+    }
     ff_memory_index_page(&sqlite->index, want, arena);
     return true;
 }
@@ -206,6 +209,23 @@ live_partition(struct sqlite *sqlite, uint32_t from)
     return live == NULL ? 65536 : (uint32_t) live->id[0] << 8 | live->id[1];
 }
 
+void
+ff_sqlite_scope_add(struct ff_scope_list *list, uint32_t *room, const struct ff_scope *scope,
+                    struct ff_arena *arena)
+{
+    if (list->n == *room) {
+        struct ff_scope *grown = NULL;
+
+        *room = *room == 0 ? 64 : *room * 2;
+        grown = ff_arena_alloc(arena, *room * sizeof(*grown));
+        if (list->n > 0) {
+            memcpy(grown, list->v, list->n * sizeof(*grown));
+        }
+        list->v = grown;
+    }
+    list->v[list->n++] = *scope;
+}
+
 /* Skips from partition to partition on both sides. Partitions with the prefix are a range. */
 static bool
 executions_scopes(struct sqlite *sqlite, struct ff_want *want, struct ff_arena *arena)
@@ -227,17 +247,7 @@ executions_scopes(struct sqlite *sqlite, struct ff_want *want, struct ff_arena *
         if (at == 65536 || !ff_scope_begins(&scope, prefix)) {
             break;
         }
-        if (want->scopes.n == room) {
-            struct ff_scope *grown = NULL;
-
-            room = room == 0 ? 64 : room * 2;
-            grown = ff_arena_alloc(arena, room * sizeof(*grown));
-            if (want->scopes.n > 0) {
-                memcpy(grown, want->scopes.v, want->scopes.n * sizeof(*grown));
-            }
-            want->scopes.v = grown;
-        }
-        want->scopes.v[want->scopes.n++] = scope;
+        ff_sqlite_scope_add(&want->scopes, &room, &scope, arena);
     }
     return true;
 }
@@ -269,6 +279,9 @@ ff_sqlite_scopes(struct sqlite *sqlite, struct ff_want *want, struct ff_arena *a
     }
     if (want->index == FF_IX_EXPIRING) {
         return expiring_scopes(sqlite, want, arena);
+    }
+    if (ff_sqlite_index_in_file(want->index)) {
+        return ff_sqlite_stand_scopes(sqlite, want, arena);
     }
     ff_memory_index_scopes(&sqlite->index, want, arena);
     return true;

@@ -100,7 +100,7 @@ each_plain(struct rebuild *rebuild)
     for (int kind = 0; kind < FF_R_N; kind++) {
         const struct plain *plain = &ff_sqlite_plains[kind];
 
-        if (plain->table != NULL && !plain->due) {
+        if (plain->table != NULL && !plain->due && !plain->in_file) {
             rebuild->kind = (enum ff_record) kind;
             snprintf(sql, sizeof(sql), "SELECT key, body FROM %s", plain->table);
             FF_TRY(each_row(rebuild, sql, take_plain));

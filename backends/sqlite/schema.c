@@ -49,9 +49,20 @@ static const char schema_2[] = PLAIN_TABLE("budget") DUE_TABLE("budget_key") PLA
     PLAIN_TABLE("quota") PLAIN_TABLE("quota_window") PLAIN_TABLE("window_entry")
         PLAIN_TABLE("admission") PLAIN_TABLE("slot") PLAIN_TABLE("worker");
 
+/* Version 3: suspensions (03). What has random keys and may be large is written in the order of its
+ * arrival, with an index over the keys; `stand`: standing.c. */
+#define IN_FILE_TABLE(name)                                                                        \
+    "CREATE TABLE " name " (row INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE,"                    \
+    " version INTEGER NOT NULL, body BLOB NOT NULL);"
+static const char schema_3[] = IN_FILE_TABLE("suspension") IN_FILE_TABLE("waitpoint")
+    IN_FILE_TABLE("signal") DUE_TABLE("signal_key") DUE_TABLE("suspend_reply")
+        PLAIN_TABLE("keyring") "CREATE TABLE stand (ix INTEGER NOT NULL, scope BLOB NOT NULL,"
+                               " sort INTEGER NOT NULL, id BLOB NOT NULL,"
+                               " PRIMARY KEY (ix, scope, sort, id)) WITHOUT ROWID;";
+
 /* migrations[v] leads from version v to v + 1; a change of the schema appends one, and never
  * touches those before it. */
-static const char *const migrations[FF_SQLITE_SCHEMA] = { schema_1, schema_2 };
+static const char *const migrations[FF_SQLITE_SCHEMA] = { schema_1, schema_2, schema_3 };
 
 /* ?1 row, ?2 key or number, ?3 version, ?4 body, as far as there are such. */
 static const char *const statement_texts[ST_EVENT] = {
@@ -74,6 +85,9 @@ static const char *const statement_texts[ST_EVENT] = {
     [ST_ATTEMPT_PUT] = "REPLACE INTO attempt (row, n, version, body) VALUES (?1, ?2, ?3, ?4)",
     [ST_ATTEMPT_DELETE] = "DELETE FROM attempt WHERE row = ?1 AND n = ?2",
     [ST_INFO_PUT] = "REPLACE INTO info (name, value) VALUES (?1, ?2)",
+    [ST_STAND_ADD] = "REPLACE INTO stand (ix, scope, sort, id) VALUES (?1, ?2, ?3, ?4)",
+    [ST_STAND_DROP] = ("DELETE FROM stand WHERE ix = ?1 AND scope = ?2 AND sort = ?3"
+                       " AND id = ?4"),
 };
 
 static const char *const query_texts[Q_EVENTS] = {
@@ -89,16 +103,31 @@ static const char *const query_texts[Q_EVENTS] = {
     [Q_DONE_PAGE] = "SELECT id FROM exec_done WHERE id >= ?1 AND id <= ?2 ORDER BY id LIMIT ?3",
     [Q_DONE_FIRST] = "SELECT id FROM exec_done WHERE id >= ?1 ORDER BY id LIMIT 1",
     [Q_DONE_LAST] = "SELECT id FROM exec_done WHERE id <= ?1 ORDER BY id DESC LIMIT 1",
+    [Q_STAND_PAGE] = ("SELECT sort, id FROM stand WHERE ix = ?1 AND scope = ?2"
+                      " AND (sort, id) > (?3, ?4) ORDER BY sort, id LIMIT ?5"),
+    [Q_STAND_SCOPE] = ("SELECT scope FROM stand WHERE ix = ?1 AND scope >= ?2"
+                       " ORDER BY scope LIMIT 1"),
 };
 
 /* Their tables have the columns key, version, body; with `due` also due, and an index on it. */
 const struct plain ff_sqlite_plains[FF_R_N] = {
-    [FF_R_CREATE_KEY] = { "create_key", true }, [FF_R_LANE] = { "lane", false },
-    [FF_R_BUDGET] = { "budget", false },        [FF_R_BUDGET_KEY] = { "budget_key", true },
-    [FF_R_LEDGER] = { "ledger", false },        [FF_R_QUOTA] = { "quota", false },
-    [FF_R_WINDOW] = { "quota_window", false },  [FF_R_WINDOW_ENTRY] = { "window_entry", false },
-    [FF_R_ADMISSION] = { "admission", false },  [FF_R_SLOT] = { "slot", false },
-    [FF_R_WORKER] = { "worker", false },
+    [FF_R_CREATE_KEY] = { .table = "create_key", .due = true },
+    [FF_R_LANE] = { .table = "lane" },
+    [FF_R_BUDGET] = { .table = "budget" },
+    [FF_R_BUDGET_KEY] = { .table = "budget_key", .due = true },
+    [FF_R_LEDGER] = { .table = "ledger" },
+    [FF_R_QUOTA] = { .table = "quota" },
+    [FF_R_WINDOW] = { .table = "quota_window" },
+    [FF_R_WINDOW_ENTRY] = { .table = "window_entry" },
+    [FF_R_ADMISSION] = { .table = "admission" },
+    [FF_R_SLOT] = { .table = "slot" },
+    [FF_R_WORKER] = { .table = "worker" },
+    [FF_R_SUSPENSION] = { .table = "suspension", .in_file = true },
+    [FF_R_WAITPOINT] = { .table = "waitpoint", .in_file = true },
+    [FF_R_SIGNAL] = { .table = "signal", .in_file = true },
+    [FF_R_SIGNAL_KEY] = { .table = "signal_key", .due = true },
+    [FF_R_SUSPEND_REPLY] = { .table = "suspend_reply", .due = true },
+    [FF_R_KEYRING] = { .table = "keyring" },
 };
 
 /* ?1 due, ?2 key, ?3 version, ?4 body. */

@@ -13,11 +13,11 @@
 
 #include "backends/memory/index.h"
 #include "backends/sqlite/sqlite.h"
+#include "backends/sqlite/statements.h"
 #include "core/tree.h"
 
-#define FF_SQLITE_SCHEMA 2
+#define FF_SQLITE_SCHEMA 3
 #define FF_SQLITE_PARTITIONS 65536
-#define FF_FAMILIES (FF_FAMILY_WORKER_REGISTRY + 1)
 /* Size of an execution's key: partition and uuid. */
 #define ID_BYTES 18
 #define WORDS_MAX 320
@@ -63,70 +63,6 @@ struct plan {
     enum step step;
     int64_t row; /* arrival row; 0: to be looked up among the done ones */
 };
-
-enum statement {
-    ST_BEGIN,
-    ST_COMMIT,
-    ST_ROLLBACK,
-    ST_LIVE_INSERT,
-    ST_LIVE_UPDATE,
-    ST_LIVE_DELETE,
-    ST_DONE_INSERT,
-    ST_DONE_UPDATE,
-    ST_DONE_DELETE,
-    ST_DONE_ROW,
-    ST_INPUT_PUT,
-    ST_INPUT_DELETE,
-    ST_TAGS_PUT,
-    ST_TAGS_DELETE,
-    ST_RESULT_PUT,
-    ST_RESULT_DELETE,
-    ST_ATTEMPT_PUT,
-    ST_ATTEMPT_DELETE,
-    ST_INFO_PUT,
-    ST_EVENT,                          /* one per family */
-    ST_PLAIN = ST_EVENT + FF_FAMILIES, /* ff_sqlite_plain */
-    ST_WRITER_N = ST_PLAIN + 3 * FF_R_N
-};
-
-enum query {
-    Q_BEGIN,
-    Q_COMMIT,
-    Q_LIVE,
-    Q_DONE,
-    Q_DONE_ROW,
-    Q_INPUT,
-    Q_TAGS,
-    Q_RESULT,
-    Q_ATTEMPT,
-    Q_DONE_PAGE,
-    Q_DONE_FIRST,
-    Q_DONE_LAST,
-    Q_EVENTS,                         /* one per family */
-    Q_PLAIN = Q_EVENTS + FF_FAMILIES, /* ff_sqlite_plain */
-    Q_READER_N = Q_PLAIN + 2 * FF_R_N
-};
-
-/* Records that stand under their own key in a table of their own; statements by kind. */
-struct plain {
-    const char *table; /* NULL: not such a kind */
-    bool due;          /* only in the index `expiring`, which is read from the file */
-};
-extern const struct plain ff_sqlite_plains[FF_R_N];
-
-enum plain_step { PLAIN_PUT, PLAIN_UPDATE /* its due stays */, PLAIN_DELETE };
-enum plain_query { PLAIN_GET, PLAIN_DUE_PAGE };
-
-static inline enum statement
-ff_sqlite_plain_step(enum ff_record kind, enum plain_step step)
-{
-    return (enum statement)(ST_PLAIN + 3 * (int) kind + (int) step);
-}
-static inline enum query
-ff_sqlite_plain_query(enum ff_record kind, enum plain_query query)
-{
-    return (enum query)(Q_PLAIN + 2 * (int) kind + (int) query);
-}
 
 enum move { MOVE_NOTHING, MOVE_ASKED, MOVE_REST /* for the writer */ };
 
@@ -229,6 +165,17 @@ bool ff_sqlite_page(struct sqlite *sqlite, struct ff_want *want, struct ff_arena
 bool ff_sqlite_scopes(struct sqlite *sqlite, struct ff_want *want, struct ff_arena *arena);
 /* Whether an index is read from the file; the others stand in memory. */
 bool ff_sqlite_index_in_file(enum ff_index index);
+
+/* Adds to a list that grows in the arena. */
+void ff_sqlite_scope_add(struct ff_scope_list *list, uint32_t *room, const struct ff_scope *scope,
+                         struct ff_arena *arena);
+
+/* standing.c. The number of an index that stands in the file's table `stand`; 0: it does not. */
+int ff_sqlite_stand_code(enum ff_index index);
+/* SQLITE_DONE where all is well, also where the index is none of these. */
+int ff_sqlite_stand_change(struct sqlite *sqlite, const struct ff_index_change *change);
+bool ff_sqlite_stand_page(struct sqlite *sqlite, struct ff_want *want, struct ff_arena *arena);
+bool ff_sqlite_stand_scopes(struct sqlite *sqlite, struct ff_want *want, struct ff_arena *arena);
 
 /* plan.c: on the loop thread, before and after a commit. */
 void ff_sqlite_plan(struct sqlite *sqlite, struct ff_commit *commit);

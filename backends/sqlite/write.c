@@ -227,6 +227,17 @@ write_records(struct sqlite *sqlite, const struct ff_commit *commit)
 }
 
 static int
+write_standing(struct sqlite *sqlite, const struct ff_commit *commit)
+{
+    int rc = SQLITE_DONE;
+
+    for (uint32_t i = 0; rc == SQLITE_DONE && i < commit->n_changes; i++) {
+        rc = ff_sqlite_stand_change(sqlite, &commit->changes[i]);
+    }
+    return rc;
+}
+
+static int
 write_events(struct sqlite *sqlite, const struct ff_commit *commit)
 {
     uint64_t seq[FF_FAMILIES];
@@ -265,6 +276,7 @@ write_all(struct sqlite *sqlite, const struct ff_commit *commit)
     int rc = run(sqlite, ST_BEGIN);
 
     rc = rc == SQLITE_DONE ? write_records(sqlite, commit) : rc;
+    rc = rc == SQLITE_DONE ? write_standing(sqlite, commit) : rc;
     rc = rc == SQLITE_DONE ? write_events(sqlite, commit) : rc;
     rc = rc == SQLITE_DONE ? write_reserved(sqlite) : rc;
     return rc == SQLITE_DONE ? run(sqlite, ST_COMMIT) : rc;

@@ -1,3 +1,4 @@
+#include <sodium.h>
 #include <stdlib.h>
 
 #include "core/engine/engine_int.h"
@@ -18,6 +19,7 @@ ff_row_new(enum ff_record kind, const void *record)
     FF_ASSERT(row != NULL);
     row->refs = 1;
     row->absent = record == NULL;
+    row->secret = kind == FF_R_KEYRING; /* signing keys do not stay behind in freed memory */
     row->bytes = bytes;
     if (record != NULL) {
         ff_deep_copy(desc, record, row->data, row->data + (desc->size + 15u) / 16u * 16u);
@@ -29,6 +31,9 @@ void
 ff_row_unref(struct row *row)
 {
     if (row != NULL && --row->refs == 0) {
+        if (row->secret) {
+            sodium_memzero(row, row->bytes);
+        }
         free(row);
     }
 }
@@ -237,6 +242,7 @@ ff_cells_forget_exec(struct ff_engine *engine, const struct ff_exec *exec)
     forget(engine, FF_R_EXEC_INPUT, &key);
     forget(engine, FF_R_EXEC_TAGS, &key);
     forget(engine, FF_R_EXEC_RESULT, &key);
+    forget(engine, FF_R_SUSPENSION, &key);
     if (exec->current_attempt_index.is) {
         attempt = ff_key_attempt(&exec->execution_id, exec->current_attempt_index.v);
         forget(engine, FF_R_ATTEMPT, &attempt);

@@ -115,6 +115,11 @@ copy_policy(struct ff_exec *exec, const struct ff_policy *policy)
     exec->budget_ids = policy->budget_ids;
     exec->quota_policy_id = policy->quota_policy_id;
     exec->has_retry_policy = policy->retry_policy != NULL;
+    exec->max_signals_per_execution = FF_SOME(ff_opt_u32, policy->max_signals_per_execution);
+    if (policy->suspension_policy != NULL) {
+        exec->suspension_timeout_ms = policy->suspension_policy->default_timeout_ms;
+        exec->suspension_timeout_behavior = policy->suspension_policy->timeout_behavior;
+    }
     if (policy->routing_requirements != NULL) {
         exec->required_capabilities = policy->routing_requirements->required_capabilities;
     }

@@ -21,6 +21,7 @@
 struct row {
     uint32_t refs;
     bool absent; /* there is no record */
+    bool secret; /* wiped when it is freed */
     size_t bytes;
     _Alignas(16) unsigned char data[];
 };

@@ -389,6 +389,88 @@ test_idempotency_keys_stand_by_their_end(void **state)
     ff_bed_reopen(bed);
 }
 
+/* ---- suspensions ---- */
+
+static struct ff_waitpoint
+waitpoint_of(const struct ff_exec *exec, uint8_t n)
+{
+    return (struct ff_waitpoint){ .execution_id = exec->execution_id,
+                                  .waitpoint_id = { { 0x10, n } },
+                                  .waitpoint_key = ff_cstr("A"),
+                                  .state = FF_WAITPOINT_PENDING,
+                                  .expires_at = FF_SOME(ff_opt_i64, 5000 - n),
+                                  .token_kid = ff_cstr("k1") };
+}
+
+static struct ff_signal
+signal_of(const struct ff_waitpoint *waitpoint, uint8_t n)
+{
+    return (struct ff_signal){ .execution_id = waitpoint->execution_id,
+                               .waitpoint_id = waitpoint->waitpoint_id,
+                               .signal_id = { { 0x20, n } },
+                               .signal_name = ff_cstr("go"),
+                               .payload = ff_str("\xff\0\xfe", 3),
+                               .number = n };
+}
+
+static void
+put_signals(struct ff_bed *bed, const struct ff_waitpoint *waitpoint, uint8_t n)
+{
+    for (uint8_t i = 1; i <= n; i++) {
+        struct ff_signal signal = signal_of(waitpoint, i);
+        struct ff_signal_key key = { .execution_id = waitpoint->execution_id,
+                                     .waitpoint_id = waitpoint->waitpoint_id,
+                                     .key_digest = ff_str("0123456789abcdef", 16),
+                                     .signal_id = signal.signal_id,
+                                     .expires_at = 100 - i };
+
+        if (i % 2 == 0) {
+            signal.suspension_id = FF_SOME(ff_opt_uuid, ((struct ff_uuid){ { 0x30, 1 } }));
+        }
+        key.waitpoint_id.b[2] = i;
+        ff_bed_put(bed, FF_R_SIGNAL, &signal);
+        ff_bed_put(bed, FF_R_SIGNAL_KEY, &key);
+    }
+}
+
+static void
+test_suspensions_and_their_signals(void **state)
+{
+    static struct ff_uuid id = { { 0x10, 1 } };
+    struct ff_bed *bed = *state;
+    struct ff_exec exec = ff_bed_exec(1);
+    struct ff_suspension suspension = { .execution_id = exec.execution_id,
+                                        .suspension_id = { { 0x30, 1 } },
+                                        .waitpoint_ids = { .v = &id, .n = 1 },
+                                        .timeout_at = FF_SOME(ff_opt_i64, 9000),
+                                        .resume_condition = ff_str("\x80", 1) };
+    struct ff_suspend_reply reply = { .execution_id = exec.execution_id,
+                                      .key_digest = ff_str("0123456789abcdef", 16),
+                                      .expires_at = 77 };
+    struct ff_keyring ring = { .current_kid = ff_cstr("k1") };
+    struct ff_waitpoint waitpoints[3];
+
+    ff_bed_put(bed, FF_R_EXEC, &exec);
+    ff_bed_put(bed, FF_R_SUSPENSION, &suspension);
+    ff_bed_put(bed, FF_R_SUSPEND_REPLY, &reply);
+    ff_bed_put(bed, FF_R_KEYRING, &ring);
+    for (uint8_t i = 0; i < 3; i++) {
+        waitpoints[i] = waitpoint_of(&exec, i);
+        ff_bed_put(bed, FF_R_WAITPOINT, &waitpoints[i]);
+    }
+    put_signals(bed, &waitpoints[1], 9);
+    ff_bed_commit(bed);
+    ff_bed_check(bed);
+    suspension.closed_at = FF_SOME(ff_opt_i64, 1);
+    ff_bed_put(bed, FF_R_SUSPENSION, &suspension);
+    waitpoints[0].state = FF_WAITPOINT_CLOSED;
+    ff_bed_put(bed, FF_R_WAITPOINT, &waitpoints[0]);
+    ff_bed_remove(bed, FF_R_WAITPOINT, ff_record_key(FF_R_WAITPOINT, &waitpoints[2]));
+    ff_bed_remove(bed, FF_R_SUSPEND_REPLY, ff_record_key(FF_R_SUSPEND_REPLY, &reply));
+    ff_bed_commit(bed);
+    ff_bed_reopen(bed);
+}
+
 /* ---- events ---- */
 
 static void
@@ -572,6 +654,7 @@ static const struct test {
     TEST(scopes_by_prefix),
     TEST(executions_live_and_ended_are_one_list),
     TEST(idempotency_keys_stand_by_their_end),
+    TEST(suspensions_and_their_signals),
     TEST(events_are_numbered_in_order),
     TEST(partition_counts_are_kept),
     TEST(a_load_without_wants_is_a_ping),

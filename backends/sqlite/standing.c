@@ -1,0 +1,125 @@
+/* Indexes that stand in the file, in table `stand`: those over records that may be kept for as long
+ * as an execution is, and would fill the memory. */
+#include "backends/sqlite/sqlite_int.h"
+
+/* Numbers in the file, which stay whatever becomes of the enums. */
+int
+ff_sqlite_stand_code(enum ff_index index)
+{
+    switch (index) {
+    case FF_IX_SUSPENSION_DUE:
+        return 1;
+    case FF_IX_WAITPOINT_DUE:
+        return 2;
+    case FF_IX_WAITPOINTS:
+        return 3;
+    case FF_IX_SIGNALS:
+        return 4;
+    case FF_IX_SATISFIERS:
+        return 5;
+    default:
+        return 0;
+    }
+}
+
+static void
+bind_scope(sqlite3_stmt *stmt, int code, const struct ff_scope *scope)
+{
+    sqlite3_bind_int(stmt, 1, code);
+    sqlite3_bind_blob(stmt, 2, scope->b, scope->n, SQLITE_STATIC);
+}
+
+int
+ff_sqlite_stand_change(struct sqlite *sqlite, const struct ff_index_change *change)
+{
+    const struct ff_index_key *key = &change->key;
+    int code = ff_sqlite_stand_code((enum ff_index) key->index);
+    sqlite3_stmt *stmt = sqlite->statements[change->add ? ST_STAND_ADD : ST_STAND_DROP];
+    int rc = SQLITE_DONE;
+
+    if (code == 0) {
+        return SQLITE_DONE;
+    }
+    bind_scope(stmt, code, &key->scope);
+    sqlite3_bind_int64(stmt, 3, key->sort);
+    sqlite3_bind_blob(stmt, 4, key->id.b, key->id.n, SQLITE_STATIC);
+    rc = sqlite3_step(stmt);
+    sqlite3_reset(stmt);
+    return rc;
+}
+
+bool
+ff_sqlite_stand_page(struct sqlite *sqlite, struct ff_want *want, struct ff_arena *arena)
+{
+    sqlite3_stmt *stmt = sqlite->queries[Q_STAND_PAGE];
+    int code = ff_sqlite_stand_code(want->index);
+    int rc = SQLITE_OK;
+
+    want->n = 0;
+    want->complete = true;
+    want->entries = ff_arena_alloc(arena, (want->limit + 1u) * sizeof(*want->entries));
+    bind_scope(stmt, code, &want->scope);
+    sqlite3_bind_int64(stmt, 3, want->has_after ? want->after.sort : INT64_MIN);
+    sqlite3_bind_blob(stmt, 4, want->after.id.b, want->has_after ? want->after.id.n : 0,
+                      SQLITE_STATIC);
+    sqlite3_bind_int64(stmt, 5, (sqlite3_int64) want->limit + 1);
+    while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+        struct ff_entry *entry = &want->entries[want->n++];
+
+        entry->sort = sqlite3_column_int64(stmt, 0);
+        entry->id = ff_key_bytes(
+            ff_str(sqlite3_column_blob(stmt, 1), (size_t) sqlite3_column_bytes(stmt, 1)));
+    }
+    sqlite3_reset(stmt);
+    if (want->n > want->limit) {
+        want->n = want->limit;
+        want->complete = false;
+    }
+    return rc == SQLITE_DONE;
+}
+
+/* The first scope from `from` on; *found: there is one. */
+static bool
+scope_from(struct sqlite *sqlite, int code, struct ff_str from, struct ff_scope *out, bool *found)
+{
+    sqlite3_stmt *stmt = sqlite->queries[Q_STAND_SCOPE];
+    int rc = SQLITE_OK;
+
+    sqlite3_bind_int(stmt, 1, code);
+    sqlite3_bind_blob(stmt, 2, from.n == 0 ? "" : from.p, (int) from.n, SQLITE_STATIC);
+    rc = sqlite3_step(stmt);
+    *found = rc == SQLITE_ROW && sqlite3_column_bytes(stmt, 0) <= FF_SCOPE_MAX;
+    if (*found) {
+        out->n = (uint8_t) sqlite3_column_bytes(stmt, 0);
+        if (out->n > 0) {
+            memcpy(out->b, sqlite3_column_blob(stmt, 0), out->n);
+        }
+    }
+    sqlite3_reset(stmt);
+    return rc == SQLITE_ROW || rc == SQLITE_DONE;
+}
+
+/* The scope right behind another one: the same with a zero byte more. */
+bool
+ff_sqlite_stand_scopes(struct sqlite *sqlite, struct ff_want *want, struct ff_arena *arena)
+{
+    int code = ff_sqlite_stand_code(want->index);
+    uint8_t from[FF_SCOPE_MAX + 1];
+    uint32_t from_n = want->scope.n, room = 0;
+    struct ff_scope scope;
+    bool found = false;
+
+    memcpy(from, want->scope.b, from_n);
+    for (;;) {
+        if (!scope_from(sqlite, code, ff_str(from, from_n), &scope, &found)) {
+            return false;
+        }
+        if (!found || !ff_scope_begins(&scope, &want->scope)) {
+            return true;
+        }
+        ff_sqlite_scope_add(&want->scopes, &room, &scope, arena);
+        memcpy(from, scope.b, scope.n);
+        from[scope.n] = 0;
+        from_n = scope.n + 1u;
+    }
+}
