@@ -35,7 +35,30 @@ on_worker_gone(void *ctx, struct ff_ctl_request *request, const void *args)
     ff_ctl_answer(request, NULL);
 }
 
+static void
+on_idle(void *ctx, bool idle)
+{
+    struct ff_ctl_request *request = ctx;
+    struct ff_fault fault = { 0 };
+
+    if (idle) {
+        ff_ctl_answer(request, NULL);
+        return;
+    }
+    (void) ff_fail(&fault, FF_E_TIMEOUT);
+    fault.message = "work is still running";
+    ff_ctl_refuse(request, "drain", &fault);
+}
+
+static void
+on_await_idle(void *ctx, struct ff_ctl_request *request, const void *args)
+{
+    ff_broker_await_idle(ctx, ((const struct ff_ctl_await_idle_args *) args)->grace_ms, on_idle,
+                         request);
+}
+
 static const struct ff_ctl_handler handlers[] = {
+    { FF_CTL_await_idle, on_await_idle },
     { FF_CTL_stop_claims, on_stop_claims },
     { FF_CTL_worker_gone, on_worker_gone },
     { 0 },

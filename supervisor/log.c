@@ -158,7 +158,8 @@ end(struct line *line)
 }
 
 void
-ff_log(enum ff_log_level level, const char *event, const char *key, struct ff_str value)
+ff_log_pairs(enum ff_log_level level, const char *event, const struct ff_log_pair *pairs,
+             uint32_t n)
 {
     struct line line;
 
@@ -166,10 +167,20 @@ ff_log(enum ff_log_level level, const char *event, const char *key, struct ff_st
         return;
     }
     begin(&line, level, event);
-    if (key != NULL && value.p != NULL) {
-        add_pair(&line, key, value);
+    for (uint32_t i = 0; i < n; i++) {
+        if (pairs[i].value.p != NULL) {
+            add_pair(&line, pairs[i].key, pairs[i].value);
+        }
     }
     end(&line);
+}
+
+void
+ff_log(enum ff_log_level level, const char *event, const char *key, struct ff_str value)
+{
+    const struct ff_log_pair pair = { key, value };
+
+    ff_log_pairs(level, event, &pair, key != NULL ? 1 : 0);
 }
 
 void

@@ -12,6 +12,13 @@ enum ff_log_level ff_log_level_now(void);
 void ff_log_role(const char *role);
 /* event: a word. key, value: one more pair, or NULL. */
 void ff_log(enum ff_log_level level, const char *event, const char *key, struct ff_str value);
+/* The same with any number of pairs; those without a value are left out. */
+struct ff_log_pair {
+    const char *key;
+    struct ff_str value;
+};
+void ff_log_pairs(enum ff_log_level level, const char *event, const struct ff_log_pair *pairs,
+                  uint32_t n);
 /* At level error, with code, message and details. */
 void ff_log_fault(const char *event, const struct ff_fault *fault);
 

@@ -1,7 +1,8 @@
 /* role.h: what every process of the daemon does at its start and end.
  *
- * Exit statuses: 0 asked to stop, 1 the boot failed (08 §4), 100 do not restart: configuration, 111
- * restart. A role started by hand has no descriptors to report to: they are -1.
+ * Exit statuses: 0 asked to stop, 1 the boot failed (08 §4), 2 this build has no such store, 100 do
+ * not restart: configuration, 111 restart. A role started by hand has no descriptors to report to:
+ * they are -1.
  */
 #ifndef FF_SUPERVISOR_ROLE_H
 #define FF_SUPERVISOR_ROLE_H
@@ -11,7 +12,13 @@
 #include "supervisor/config.h"
 #include "supervisor/ctl.h"
 
-enum { FF_EXIT_OK = 0, FF_EXIT_BOOT = 1, FF_EXIT_CONFIG = 100, FF_EXIT_RESTART = 111 };
+enum {
+    FF_EXIT_OK = 0,
+    FF_EXIT_BOOT = 1,
+    FF_EXIT_BUILD = 2,
+    FF_EXIT_CONFIG = 100,
+    FF_EXIT_RESTART = 111
+};
 
 struct ff_boot {
     const char *role;

@@ -15,6 +15,15 @@ struct ff_broker {
     struct ev_timer engine_due; /* a parked call's time is over */
     struct ev_prepare settle;   /* before each sleep of the loop */
     struct ev_timer grace;      /* of the ordered end */
+    struct {
+        void (*done)(void *ctx, bool idle); /* NULL: nobody waits */
+        void *ctx;
+        struct ev_timer over;
+        struct ff_arena arena;
+        struct ff_want want;
+        struct ff_load load;
+        bool loading;
+    } idle;
     bool stopping;
 };
 
@@ -60,12 +69,17 @@ on_engine_due(struct ev_loop *loop, struct ev_timer *watcher, int events)
     run(watcher->data);
 }
 
+static void look_whether_idle(struct ff_broker *broker);
+
 static void
 on_settle(struct ev_loop *loop, struct ev_prepare *watcher, int events)
 {
     struct ff_broker *broker = watcher->data;
 
     (void) events;
+    if (broker->idle.done != NULL) {
+        look_whether_idle(broker);
+    }
     if (broker->stopping && !ff_engine_busy(broker->engine) && ff_server_idle(broker->server)) {
         ev_break(loop, EVBREAK_ALL);
     }
@@ -77,6 +91,69 @@ wake_loop(void *ctx)
     struct ff_broker *broker = ctx;
 
     ev_async_send(broker->loop, &broker->store_wake);
+}
+
+/* ---- whether work is running ---- */
+
+static void
+tell_idle(struct ff_broker *broker, bool idle)
+{
+    void (*done)(void *ctx, bool idle) = broker->idle.done;
+
+    ev_timer_stop(broker->loop, &broker->idle.over);
+    broker->idle.done = NULL;
+    if (done != NULL) {
+        done(broker->idle.ctx, idle);
+    }
+}
+
+static void
+on_leases_seen(struct ff_load *load)
+{
+    struct ff_broker *broker = load->ctx;
+
+    broker->idle.loading = false;
+    if (load->fault.code == FF_E_OK && broker->idle.want.scopes.n == 0) {
+        tell_idle(broker, true);
+    }
+    ff_arena_reset(&broker->idle.arena);
+}
+
+/* Each held lease stands under its worker. Looked at whenever the loop has done something. */
+static void
+look_whether_idle(struct ff_broker *broker)
+{
+    if (broker->idle.loading || ff_engine_busy(broker->engine)) {
+        return;
+    }
+    broker->idle.loading = true;
+    broker->idle.want = (struct ff_want){ .what = FF_WANT_SCOPES, .index = FF_IX_BY_WORKER };
+    broker->idle.load = (struct ff_load){ .wants = &broker->idle.want,
+                                          .n = 1,
+                                          .arena = &broker->idle.arena,
+                                          .done = on_leases_seen,
+                                          .ctx = broker };
+    ff_store_load(broker->store, &broker->idle.load);
+}
+
+static void
+on_idle_over(struct ev_loop *loop, struct ev_timer *watcher, int events)
+{
+    (void) loop;
+    (void) events;
+    tell_idle(watcher->data, false);
+}
+
+void
+ff_broker_await_idle(struct ff_broker *broker, uint64_t grace_ms,
+                     void (*done)(void *ctx, bool idle), void *ctx)
+{
+    tell_idle(broker, false);
+    broker->idle.done = done;
+    broker->idle.ctx = ctx;
+    ev_timer_set(&broker->idle.over, (double) grace_ms / 1000.0, 0.0);
+    ev_timer_start(broker->loop, &broker->idle.over);
+    look_whether_idle(broker);
 }
 
 /* ---- what the server asks for ---- */
@@ -108,8 +185,9 @@ on_host_call(void *ctx, struct ff_channel *channel, struct ff_call *call, struct
     if (call->op != FF_OP_hello) {
         return FF_HOST_UNKNOWN;
     }
-    call->reply =
-        ff_hello(&broker->greeting, broker->engine, ff_server_limits(broker->server, arena), arena);
+    call->reply = ff_hello(&broker->greeting, ff_engine_facts(broker->engine),
+                           ff_engine_clock_ms(broker->engine),
+                           ff_server_limits(broker->server, arena), arena);
     return FF_HOST_ANSWERED;
 }
 
@@ -182,6 +260,8 @@ watch(struct ff_broker *broker)
     ev_timer_init(&broker->engine_due, on_engine_due, 0.0, 0.0);
     ev_prepare_init(&broker->settle, on_settle);
     ev_init(&broker->grace, NULL);
+    ev_timer_init(&broker->idle.over, on_idle_over, 0.0, 0.0);
+    broker->idle.over.data = broker;
     broker->store_wake.data = broker->engine_due.data = broker->settle.data = broker;
     ev_async_start(broker->loop, &broker->store_wake);
     ev_prepare_start(broker->loop, &broker->settle);
@@ -301,6 +381,7 @@ ff_broker_close(struct ff_broker *broker)
     if (broker == NULL) {
         return;
     }
+    tell_idle(broker, false);
     ff_engine_free(broker->engine);
     if (broker->server != NULL) {
         ff_server_free(broker->server);
@@ -310,5 +391,6 @@ ff_broker_close(struct ff_broker *broker)
     ev_timer_stop(broker->loop, &broker->engine_due);
     ev_prepare_stop(broker->loop, &broker->settle);
     ev_timer_stop(broker->loop, &broker->grace);
+    ff_arena_done(&broker->idle.arena);
     free(broker);
 }

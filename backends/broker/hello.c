@@ -45,10 +45,9 @@ with_partitions(struct ff_counts limits, const struct ff_partition_counts *count
 }
 
 struct ff_str
-ff_hello(const struct ff_greeting *greeting, struct ff_engine *engine, struct ff_counts limits,
-         struct ff_arena *arena)
+ff_hello(const struct ff_greeting *greeting, const struct ff_engine_facts *facts, int64_t now_ms,
+         struct ff_counts limits, struct ff_arena *arena)
 {
-    const struct ff_engine_facts *facts = ff_engine_facts(engine);
     struct ff_hello_result result = { 0 };
     struct ff_packer packer;
     struct ff_str reply;
@@ -57,7 +56,7 @@ ff_hello(const struct ff_greeting *greeting, struct ff_engine *engine, struct ff
     result.server_version = FF_VERSION;
     result.protocol = 1;
     result.instance_id = greeting->instance_id;
-    result.now_ms = ff_engine_clock_ms(engine);
+    result.now_ms = now_ms;
     result.store = facts->backend;
     view(facts, &result.capabilities);
     result.limits = with_partitions(limits, &facts->counts, arena);

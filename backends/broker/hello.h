@@ -9,8 +9,9 @@ struct ff_greeting {
 };
 
 void ff_greeting_init(struct ff_greeting *greeting);
-/* The result of hello as msgpack, in the arena. */
-struct ff_str ff_hello(const struct ff_greeting *greeting, struct ff_engine *engine,
-                       struct ff_counts limits, struct ff_arena *arena);
+/* The result of hello as msgpack, in the arena. facts: of the engine behind the socket, or what is
+ * known of it. */
+struct ff_str ff_hello(const struct ff_greeting *greeting, const struct ff_engine_facts *facts,
+                       int64_t now_ms, struct ff_counts limits, struct ff_arena *arena);
 
 #endif

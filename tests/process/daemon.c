@@ -66,6 +66,11 @@ run_broker(const struct ff_daemon *daemon, int ready_fd)
     close(log_fd);
     umask(0); /* the modes of its files are its own business */
     drop_settings();
+    if (daemon->tree) {
+        execl(FF_TEST_FLOWFABRICD, "flowfabricd", "--config", config, "--ready-fd", fd,
+              (char *) NULL);
+        _exit(127);
+    }
     execl(FF_TEST_FLOWFABRICD, "flowfabricd", "broker", "--config", config, "--ready-fd", fd,
           (char *) NULL);
     _exit(127);
@@ -217,6 +222,7 @@ ff_daemon_init(struct ff_daemon *daemon)
     assert_non_null(mkdtemp(daemon->dir));
     snprintf(daemon->worker, sizeof(daemon->worker), "ipc://%s/run/worker.sock", daemon->dir);
     snprintf(daemon->operator, sizeof(daemon->operator), "ipc://%s/run/operator.sock", daemon->dir);
+    snprintf(daemon->control, sizeof(daemon->control), "ipc://%s/run/control.sock", daemon->dir);
 }
 
 /* Asserts nothing: it cleans up after tests that failed. */
@@ -246,6 +252,15 @@ ff_daemon_setup(void **state)
     ff_daemon_init(daemon);
     *state = daemon;
     return 0;
+}
+
+int
+ff_daemon_setup_tree(void **state)
+{
+    int status = ff_daemon_setup(state);
+
+    ((struct ff_daemon *) *state)->tree = true;
+    return status;
 }
 
 int

@@ -1,4 +1,5 @@
-/* daemon.h: a real broker in a directory of its own, for tests that end it and start it again.
+/* daemon.h: a real broker, or a whole daemon, in a directory of its own, for tests that end it and
+ * start it again.
  *
  * Use ff_daemon_setup and ff_daemon_teardown as the fixture of a cmocka test: what a failing test
  * leaves behind is killed and removed; FF_SHOW_LOG=1 shows its log. Nothing here sleeps: it says
@@ -15,6 +16,8 @@ struct ff_daemon {
     char dir[64];       /* holds run/, state/, flowfabric.conf, log */
     char worker[128];   /* address of worker.sock */
     char operator[128]; /* address of operator.sock */
+    char control[128];  /* address of control.sock */
+    bool tree;          /* the whole daemon is started, not only its broker */
     uint64_t fsize_max; /* RLIMIT_FSIZE of the broker, soft; 0: none */
     pid_t pid;          /* 0: not running */
     int ready_fd;       /* -1: nothing to wait for */
@@ -23,6 +26,8 @@ struct ff_daemon {
 
 /* *state is a struct ff_daemon afterwards; nothing is started. */
 int ff_daemon_setup(void **state);
+/* The same for the whole daemon: what is said of the broker below holds for its supervisor. */
+int ff_daemon_setup_tree(void **state);
 int ff_daemon_teardown(void **state);
 /* The same by hand, for a test with two of them. */
 void ff_daemon_init(struct ff_daemon *daemon);

@@ -1,0 +1,112 @@
+/* tree_kill_test.c: kill -9 of any process of a whole daemon under load: what was acknowledged
+ * holds, and work goes on by itself.
+ *
+ * FF_ROUNDS: kills of each; FF_SEED: of the instants.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "tests/process/calls.h"
+#include "tests/process/crew.h"
+#include "tests/process/tree.h"
+
+/* Calls begun or answered between two kills. */
+#define STEPS_MAX 2000
+/* "Within a second or two", on a machine that is busy with other things. */
+#define BACK_MS_MAX 5000
+/* More kills than an operator would put up with. */
+#define SETTINGS "log_level = warn\nrestart_max = 100"
+
+static uint32_t
+number_from(const char *name, uint32_t otherwise)
+{
+    const char *text = getenv(name);
+
+    return text == NULL ? otherwise : (uint32_t) strtoul(text, NULL, 10);
+}
+
+static int64_t
+mono_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static const struct row {
+    const char *name;
+    const char *victim; /* "supervisor": the daemon itself, which is started again */
+} rows[] = {
+    { "kill -9 of the broker", "broker" },
+    { "kill -9 of the control process", "control" },
+    { "kill -9 of the supervisor", "supervisor" },
+};
+
+/* Nobody starts it again but whoever started it: here, us. */
+static void
+kill_supervisor(struct ff_daemon *daemon, struct ff_client *control)
+{
+    struct ff_tree_view view;
+
+    ff_tree_look(control, &view);
+    ff_daemon_kill(daemon);
+    ff_daemon_start(daemon, SETTINGS);
+    ff_tree_await_gone(&view); /* it could start, so they are */
+}
+
+static void
+kill_one(struct ff_daemon *daemon, struct ff_client *control, const char *victim)
+{
+    pid_t pid = 0;
+
+    if (strcmp(victim, "supervisor") == 0) {
+        kill_supervisor(daemon, control);
+        return;
+    }
+    pid = ff_tree_kill(control, victim);
+    ff_tree_await(control, victim, FF_CHILD_READY, pid);
+}
+
+static void
+test_kills(void **state)
+{
+    const struct row *row = *state;
+    uint32_t rounds = number_from("FF_ROUNDS", 6), seed = number_from("FF_SEED", 1);
+    struct ff_daemon daemon;
+    struct ff_crew crew;
+    struct ff_client *control = NULL, *client = NULL;
+
+    ff_daemon_init(&daemon);
+    daemon.tree = true;
+    ff_daemon_start(&daemon, SETTINGS);
+    control = ff_test_control(&daemon);
+    ff_crew_start(&crew, daemon.worker, seed);
+    for (uint32_t i = 0; i < rounds && !ff_crew_is_stopping(&crew); i++) {
+        int64_t killed_ms = 0;
+
+        ff_crew_await(&crew, 1 + (uint64_t) rand_r(&crew.seed) % STEPS_MAX);
+        killed_ms = mono_ms();
+        kill_one(&daemon, control, row->victim);
+        ff_crew_await(&crew, 100);
+        assert_true(mono_ms() - killed_ms < BACK_MS_MAX);
+    }
+    ff_crew_await(&crew, STEPS_MAX);
+    ff_crew_stop(&crew);
+    client = ff_test_client(daemon.worker, NULL);
+    ff_crew_check(&crew, client);
+    ff_crew_done(&crew);
+    ff_client_close(client);
+    ff_client_close(control);
+    ff_daemon_stop(&daemon);
+    ff_daemon_done(&daemon);
+}
+
+int
+main(void)
+{
+    const struct ff_rows tables[] = { FF_ROWS(rows, test_kills) };
+
+    return ff_run_rows("tree_kill", tables, 1, NULL, 0);
+}
