@@ -237,10 +237,42 @@ ff_broker_worker_gone(struct ff_broker *broker, struct ff_str worker_instance_id
 }
 
 static void
+expire_leases(struct ff_broker *broker, struct ff_str worker_instance_id)
+{
+    struct ff_frame *frame = own_frame(broker, FF_OP_expire_worker_leases);
+    struct ff_expire_worker_leases_args *args =
+        (struct ff_expire_worker_leases_args *) frame->calls[0].args;
+
+    args->worker_instance_id = ff_arena_copy(&frame->arena, worker_instance_id);
+    args->reason = ff_cstr("worker_lost");
+    ff_engine_submit(broker->engine, frame);
+}
+
+static void
+mark_dead(struct ff_broker *broker, struct ff_str worker_instance_id, struct ff_str namespace)
+{
+    struct ff_frame *frame = own_frame(broker, FF_OP_mark_worker_dead);
+    struct ff_mark_worker_dead_args *args =
+        (struct ff_mark_worker_dead_args *) frame->calls[0].args;
+
+    args->worker_instance_id = ff_arena_copy(&frame->arena, worker_instance_id);
+    args->namespace = ff_arena_copy(&frame->arena, namespace);
+    args->reason = ff_cstr("worker_lost");
+    ff_engine_submit(broker->engine, frame);
+}
+
+/* Its leases are free at once; the registry needs its namespace, too (00 §5). */
+static void
 on_worker_lost(void *ctx, struct ff_str worker_instance_id, struct ff_str namespace)
 {
-    (void) namespace;
-    ff_broker_worker_gone(ctx, worker_instance_id);
+    struct ff_broker *broker = ctx;
+
+    say(broker, FF_LEVEL_INFO, "worker_lost", worker_instance_id);
+    expire_leases(broker, worker_instance_id);
+    if (namespace.n > 0) {
+        mark_dead(broker, worker_instance_id, namespace);
+    }
+    run(broker);
 }
 
 static const struct ff_server_ops server_ops = {

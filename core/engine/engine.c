@@ -125,6 +125,7 @@ ff_engine_free(struct ff_engine *engine)
     ff_packer_done(&engine->reply);
     ff_arena_done(&engine->scratch);
     ff_arena_done(&engine->load_arena);
+    free(engine->watching.v);
     free(engine->undo);
     free(engine->trash);
     free(engine->wants);

@@ -167,6 +167,13 @@ struct ff_task {
 TAILQ_HEAD(task_list, ff_task);
 RB_HEAD(deadline_tree, ff_task);
 
+/* What may end a wait beside a change of the topic itself. */
+struct watches {
+    struct ff_scope *v;
+    uint32_t n, room;
+    bool all; /* too many to tell apart */
+};
+
 /* What parked calls wait for: a lane's scope. */
 struct topic {
     RB_ENTRY(topic) node;
@@ -175,8 +182,9 @@ struct topic {
     struct task_list judged; /* parked again while the others are judged */
     bool judging;
     uint32_t n_parked;
-    uint32_t credits;   /* how many are worth judging again */
-    int64_t wake_at_ms; /* engine clock; INT64_MAX: never */
+    uint32_t credits;       /* how many are worth judging again */
+    struct watches watches; /* of its parked calls together */
+    int64_t wake_at_ms;     /* engine clock; INT64_MAX: never */
 };
 RB_HEAD(topic_tree, topic);
 
@@ -195,6 +203,7 @@ struct ff_engine {
     struct topic_tree topics;
     struct deadline_tree deadlines;
     uint32_t n_parked;
+    struct watches watching; /* of the running call */
 
     struct batch batches[2];
     struct batch *open, *sealed; /* sealed: being committed, or NULL */

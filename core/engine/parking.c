@@ -53,7 +53,64 @@ topic_sweep(struct ff_engine *engine, struct topic *topic)
 {
     if (topic->n_parked == 0 && !topic->judging) {
         RB_REMOVE(topic_tree, &engine->topics, topic);
+        free(topic->watches.v);
         free(topic);
+    }
+}
+
+/* ---- watches ---- */
+
+/* Of one topic or call: a claim depends on the budgets and quotas of the classes it was refused. */
+#define WATCHES_MAX 256
+
+static bool
+watches_has(const struct watches *watches, const struct ff_scope *what)
+{
+    for (uint32_t i = 0; i < watches->n; i++) {
+        if (ff_scope_cmp(&watches->v[i], what) == 0) {
+            return true;
+        }
+    }
+    return watches->all;
+}
+
+void
+ff_parking_watch(struct watches *watches, const struct ff_scope *what)
+{
+    if (watches_has(watches, what)) {
+        return;
+    }
+    watches->all = watches->n == WATCHES_MAX;
+    if (!watches->all) {
+        watches->v = ff_grow(watches->v, &watches->room, watches->n, sizeof(*watches->v));
+        watches->v[watches->n++] = *what;
+    }
+}
+
+static void
+watches_add(struct watches *to, const struct watches *from)
+{
+    for (uint32_t i = 0; i < from->n && !to->all; i++) {
+        ff_parking_watch(to, &from->v[i]);
+    }
+    to->all = to->all || from->all;
+}
+
+void
+ff_parking_tell(struct ff_engine *engine, const struct ff_scope *what, uint32_t how_many)
+{
+    struct topic *topic = NULL;
+
+    if (engine->n_parked == 0) {
+        return;
+    }
+    RB_FOREACH(topic, topic_tree, &engine->topics)
+    {
+        if (ff_scope_cmp(&topic->scope, what) == 0 || watches_has(&topic->watches, what)) {
+            uint32_t room = UINT32_MAX - topic->credits;
+
+            topic->credits += how_many < room ? how_many : room;
+        }
     }
 }
 
@@ -94,6 +151,7 @@ ff_park(struct ff_txn *txn, const struct ff_scope *scope, uint64_t block_ms, int
     if (wake_at_ms < topic->wake_at_ms) {
         topic->wake_at_ms = wake_at_ms;
     }
+    watches_add(&topic->watches, &engine->watching);
     task->topic = topic;
     return FF_E_PARKED;
 }
@@ -220,6 +278,10 @@ topic_judge(struct ff_engine *engine, struct topic *topic)
 
     topic->judging = true;
     topic->credits = all ? 0 : topic->credits;
+    if (all) { /* each of them says anew what it waits for */
+        topic->watches.n = 0;
+        topic->watches.all = false;
+    }
     while ((all || topic->credits > 0) && !ff_batch_full(engine) &&
            (task = TAILQ_FIRST(&topic->parked)) != NULL) {
         any = true;

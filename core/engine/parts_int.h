@@ -106,6 +106,10 @@ void ff_parking_unlink(struct ff_engine *engine, struct ff_task *task);
 void ff_parking_note_add(struct ff_engine *engine, const struct ff_index_key *key);
 /* All that wait for this topic are worth judging again; NULL: all. */
 void ff_parking_wake(struct ff_engine *engine, const struct ff_scope *scope);
+/* Adds to a set of what ends a wait. */
+void ff_parking_watch(struct watches *watches, const struct ff_scope *what);
+/* So many of those that wait for this are worth judging again; UINT32_MAX: all of them. */
+void ff_parking_tell(struct ff_engine *engine, const struct ff_scope *what, uint32_t how_many);
 /* Queues those whose time is over; runs those that something has happened for. True if any. */
 bool ff_parking_due(struct ff_engine *engine);
 bool ff_parking_judge(struct ff_engine *engine);

@@ -200,6 +200,8 @@ run_call(struct ff_engine *engine, struct ff_task *task)
     engine->random_block = 0;
     engine->random_call = task->number << 10 | task->at; /* at most 1024 calls a frame */
     task->n_touched = 0;
+    engine->watching.n = 0;
+    engine->watching.all = false;
     err = run_op(engine, task, &txn, &result);
     if (err == FF_E_PENDING || err == FF_E_INVARIANT_VIOLATION) {
         engine->keep = false; /* the next run writes it again; or nothing of it can be trusted */

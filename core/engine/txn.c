@@ -275,6 +275,18 @@ ff_txn_park(struct ff_txn *txn, const struct ff_scope *topic, uint64_t block_ms,
     return ff_park(txn, topic, block_ms, wake_at_ms);
 }
 
+void
+ff_txn_watch(struct ff_txn *txn, const struct ff_scope *what)
+{
+    ff_parking_watch(&txn->engine->watching, what);
+}
+
+void
+ff_txn_wake(struct ff_txn *txn, const struct ff_scope *what, uint32_t how_many)
+{
+    ff_parking_tell(txn->engine, what, how_many);
+}
+
 ff_err
 ff_txn_get_exec(struct ff_txn *txn, const struct ff_eid *id, struct ff_exec *out)
 {

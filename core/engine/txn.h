@@ -84,6 +84,12 @@ void ff_txn_keep(struct ff_txn *txn);
 FF_MUST_USE ff_err ff_txn_park(struct ff_txn *txn, const struct ff_scope *topic, uint64_t block_ms,
                                int64_t wake_at_ms);
 
+/* Before ff_txn_park: a change of this may end the wait, too (topics.h). */
+void ff_txn_watch(struct ff_txn *txn, const struct ff_scope *what);
+/* There is something for those that wait for `what`: so many of them (UINT32_MAX: all) are judged
+ * again at the end of the batch. */
+void ff_txn_wake(struct ff_txn *txn, const struct ff_scope *what, uint32_t how_many);
+
 /* Typed forms. */
 #define FF_RECORD(record, upper, help)                                                             \
     FF_MUST_USE static inline ff_err ff_txn_put_##record(struct ff_txn *txn,                       \

@@ -322,25 +322,32 @@ load_done(struct ff_load *load)
     *(bool *) load->ctx = true;
 }
 
+static void
+load_one(struct ff_rig *rig, struct ff_want *want)
+{
+    bool done = false;
+    struct ff_load load = {
+        .wants = want, .n = 1, .arena = &rig->arena, .done = load_done, .ctx = &done
+    };
+
+    do {
+        done = false;
+        ff_store_load(rig->store, &load);
+        for (uint32_t i = 0; i < POLLS_MAX && !done; i++) {
+            ff_store_poll(rig->store, false);
+        }
+        assert_true(done);
+    } while (load.fault.code == FF_E_TRANSPORT && rig->contrary);
+    assert_int_equal(load.fault.code, FF_E_OK);
+}
+
 struct ff_events
 ff_rig_events(struct ff_rig *rig, enum ff_event_family family)
 {
     struct ff_want want = { .what = FF_WANT_EVENTS, .family = family, .limit = 10000 };
-    bool done = false;
-    struct ff_load load = {
-        .wants = &want, .n = 1, .arena = &rig->arena, .done = load_done, .ctx = &done
-    };
     struct ff_events events = { 0 };
 
-    ff_store_load(rig->store, &load);
-    for (uint32_t i = 0; i < POLLS_MAX && !done; i++) {
-        ff_store_poll(rig->store, false);
-    }
-    assert_true(done);
-    if (load.fault.code == FF_E_TRANSPORT && rig->contrary) {
-        return ff_rig_events(rig, family);
-    }
-    assert_int_equal(load.fault.code, FF_E_OK);
+    load_one(rig, &want);
     events.v = FF_ARENA_NEW(&rig->arena, struct ff_event, want.n);
     for (events.n = 0; events.n < want.n; events.n++) {
         struct ff_fault fault = { 0 };
@@ -404,6 +411,41 @@ ff_rig_detail(const struct ff_rig *rig, const char *key)
         }
     }
     return "";
+}
+
+static void
+commit_done(struct ff_commit *commit)
+{
+    *(bool *) commit->ctx = true;
+}
+
+struct ff_str
+ff_rig_spoil(struct ff_rig *rig, enum ff_record kind_, const struct ff_key *key, struct ff_str body)
+{
+    struct ff_want want = { .what = FF_WANT_RECORD, .kind = kind_, .key = *key };
+    struct ff_write write = { .kind = kind_, .key = *key, .body = body, .live = true };
+    struct ff_engine_config config;
+    struct ff_commit commit;
+    bool done = false;
+
+    load_one(rig, &want);
+    assert_true(want.found);
+    write.version_from = want.version;
+    write.version = want.version + 1;
+    do {
+        done = false;
+        commit = (struct ff_commit){
+            .writes = &write, .n_writes = 1, .done = commit_done, .ctx = &done
+        };
+        ff_store_commit(rig->store, &commit);
+        while (!done) {
+            ff_store_poll(rig->store, true);
+        }
+    } while (commit.outcome != FF_COMMIT_OK && rig->contrary);
+    assert_int_equal(commit.outcome, FF_COMMIT_OK);
+    ff_rig_engine_config(rig, &config);
+    ff_rig_restart(rig, &config);
+    return want.body;
 }
 
 /* ---- making ---- */

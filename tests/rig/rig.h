@@ -77,6 +77,11 @@ const char *ff_rig_field(struct ff_rig *rig, const struct ff_eid *id, const char
 /* A detail of the last error as text; "" where there is none. */
 const char *ff_rig_detail(const struct ff_rig *rig, const char *key);
 
+/* Puts `body` in place of a stored record's, behind the engine's back, and restarts the engine;
+ * returns what was there. Index entries stay as they are. */
+struct ff_str ff_rig_spoil(struct ff_rig *rig, enum ff_record kind, const struct ff_key *key,
+                           struct ff_str body);
+
 /* ---- making ---- */
 
 /* {fp:6}:00000000-0000-4000-8000-0000000000NN, ascending. */
