@@ -287,6 +287,7 @@ ff_bench_lifecycle(const struct ff_bench_options *options)
 {
     struct ff_bench_options one = *options;
 
+    ff_bench_raw(options); /* of the same minutes, as machines are noisy */
     one.workers = one.connections = 1;
     run_crew(&one, "one_at_a_time", run_single);
     run_crew(options, "single", run_single);

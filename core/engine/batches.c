@@ -56,7 +56,7 @@ ff_batch_add(struct ff_engine *engine, struct ff_task *task, uint32_t call)
 bool
 ff_batch_full(const struct ff_engine *engine)
 {
-    return engine->open->n_entries >= engine->config.batch_calls_max ||
+    return engine->shift_left == 0 || engine->open->n_entries >= engine->config.batch_calls_max ||
            engine->open->bytes >= engine->config.batch_bytes_max;
 }
 

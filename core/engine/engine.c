@@ -153,7 +153,12 @@ ff_engine_cancel(struct ff_engine *engine, struct ff_frame *frame)
     ff_task_abandon(engine, frame->task, &gone);
 }
 
-/* Runs what is queued; lonely tasks alone in a batch that nothing else shares. */
+/* How many calls are run before the store gets what they have made, or is asked whether it has done
+ * the last batch: while it commits one part of a burst the engine works on the next. Fewer would
+ * make commits that cost more than their calls. */
+#define SHIFT_CALLS 128
+
+/* Runs what is queued, up to a shift; lonely tasks alone in a batch that nothing else shares. */
 void
 ff_engine_run_queue(struct ff_engine *engine)
 {
@@ -161,6 +166,7 @@ ff_engine_run_queue(struct ff_engine *engine)
     bool was_running = engine->running;
 
     engine->running = true;
+    engine->shift_left = SHIFT_CALLS;
     if (!TAILQ_EMPTY(&engine->lonely) && engine->open->n_entries == 0) {
         engine->solo = true;
     }
@@ -185,6 +191,9 @@ step(struct ff_engine *engine)
     uint64_t calls = engine->stats.calls;
     bool any = ff_parking_due(engine);
 
+    if (engine->sealed != NULL) {
+        ff_store_poll(engine->store, false);
+    }
     ff_engine_run_queue(engine);
     if (!engine->solo) {
         any |= ff_parking_judge(engine);

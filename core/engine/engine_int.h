@@ -208,8 +208,9 @@ struct ff_engine {
     struct batch batches[2];
     struct batch *open, *sealed; /* sealed: being committed, or NULL */
     uint64_t next_batch;
-    uint64_t committed; /* number of the last batch that is done */
-    bool solo;          /* the open batch holds lonely tasks */
+    uint64_t committed;  /* number of the last batch that is done */
+    bool solo;           /* the open batch holds lonely tasks */
+    uint32_t shift_left; /* calls to run before the store is turned to again */
 
     struct undo *undo; /* of the running call */
     uint32_t n_undo, undo_room;

@@ -243,6 +243,7 @@ ff_task_run(struct ff_engine *engine, struct ff_task *task)
             return;
         }
         engine->stats.calls++;
+        engine->shift_left--;
         ff_batch_add(engine, task, task->at);
         task->at++;
         task->arrived_mono_ms = -1;
