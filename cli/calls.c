@@ -28,6 +28,11 @@ hint_for(const struct ff_fault *fault, const char *op, struct ff_arena *arena)
         return ff_arena_printf(arena, "`ffctl ops %s' shows what it takes.", op).p;
     case FF_E_EXECUTION_NOT_FOUND:
         return "`ffctl ls' lists what there is.";
+    case FF_E_CHILD_NOT_FOUND:
+        return strcmp(op, "run_scanner") == 0 ? "`ffctl scan --help' names some scanners."
+                                              : "`ffctl tree' lists the processes.";
+    case FF_E_INVALID_CONFIG:
+        return "The configuration in force is still the old one.";
     case FF_E_PERMISSION_DENIED:
         return "Run ffctl as the user of the daemon, so that it may use operator.sock.";
     case FF_E_UNAVAILABLE:

@@ -1,11 +1,23 @@
 # Completion of ffctl for bash. What there is to complete is asked of ffctl itself.
 
 _ffctl_commands() {
-    ffctl --help 2>/dev/null | sed -n 's/^  \([a-z]\{1,\}\) .*/\1/p'
+    ffctl --help 2>/dev/null | sed -n 's/^  \([a-z-]\{1,\}\) .*/\1/p'
 }
 
 _ffctl_options() {
     ffctl ${1:+"$1"} --help 2>/dev/null | grep -o -e '--[a-z][a-z-]*' | sort -u
+}
+
+# Names of processes and worker hosts; nothing where no daemon answers.
+_ffctl_processes() {
+    ffctl tree 2>/dev/null | sed -n 's/^  *\([^ ]\{1,\}\) .*/\1/p'
+}
+
+_ffctl_scanners() {
+    grep -o '[a-z_]*' <<<"lease_expiry delayed_promoter attempt_timeout execution_deadline
+        suspension_timeout pending_wp_expiry unblock dependency_reconciler cancel_reconciler
+        edge_cancel_dispatcher edge_cancel_reconciler flow_projector index_reconciler budget_reset
+        budget_reconciler quota_reconciler retention_trimmer worker_registry_sweep"
 }
 
 _ffctl_states() {
@@ -34,7 +46,7 @@ _ffctl() {
         ;;
     -S | --state) words=$(_ffctl_states) ;;
     -t | --timeout | -l | --lane | -n | --namespace | -d | --delay | --deadline | -p | --priority | \
-        --partition | --key | --tag | --encoding | --input-json | -k | --kind | -m | --limit)
+        --partition | --key | --tag | -g | --grace | --encoding | --input-json | -k | --kind | -m | --limit)
         return
         ;;
     *)
@@ -44,6 +56,14 @@ _ffctl() {
             words=$(_ffctl_commands)
         elif [[ $command == @(call|ops) && $prev == "$command" ]]; then
             words=$(ffctl ops --names 2>/dev/null)
+        elif [[ $command == @(restart|stop|start|scale) && $prev == "$command" ]]; then
+            words=$(_ffctl_processes)
+        elif [[ $command == log-level && $prev == "$command" ]]; then
+            words="error warn info debug trace"
+        elif [[ $command == log-level ]]; then
+            words="supervisor $(_ffctl_processes)"
+        elif [[ $command == scan && $prev == "$command" ]]; then
+            words=$(_ffctl_scanners)
         fi
         ;;
     esac

@@ -188,7 +188,7 @@ add_commands(int key, const char *text, void *input)
     }
     fprintf(file, "%s\n\nCommands:\n", text);
     for (size_t i = 0; i < FF_COUNT(commands); i++) {
-        fprintf(file, "  %-8s %s\n", commands[i].name, commands[i].help);
+        fprintf(file, "  %-9s %s\n", commands[i].name, commands[i].help);
     }
     fprintf(file, "\n`ffctl COMMAND --help' says more about one.");
     fclose(file);

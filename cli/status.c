@@ -128,6 +128,30 @@ print_missing(struct health *health)
     }
 }
 
+/* How many are active, and each that is not. */
+static void
+print_lanes(struct health *health)
+{
+    const struct ff_tags *lanes = &health->tree.lanes;
+    struct ff_arena *arena = &health->arena;
+    const char *others = "";
+    uint32_t active = 0;
+
+    for (uint32_t i = 0; i < lanes->n; i++) {
+        if (ff_str_is(lanes->v[i].value, "active")) {
+            active++;
+        } else {
+            others =
+                ff_arena_printf(arena, "%s, %s %s", others, ff_cli_safe(lanes->v[i].key, arena),
+                                ff_cli_safe(lanes->v[i].value, arena))
+                    .p;
+        }
+    }
+    if (lanes->n > 0) {
+        ff_cli_print_row("lanes", ff_arena_printf(arena, "%" PRIu32 " active%s", active, others).p);
+    }
+}
+
 static void
 print_tree(struct health *health)
 {
@@ -143,6 +167,7 @@ print_tree(struct health *health)
                      ff_arena_printf(arena, "%" PRIu32 " of %" PRIu32 " ready",
                                      health->tree.children_ready, health->tree.children_total)
                          .p);
+    print_lanes(health);
 }
 
 static void
@@ -157,7 +182,8 @@ print_health(struct health *health)
                                                hello->server_version, hello->protocol)
                                    .p);
     ff_cli_print_row("instance", instance);
-    ff_cli_print_row("store", hello->store);
+    ff_cli_print_row("store",
+                     health->has_tree ? ff_cli_safe(health->tree.store, arena) : hello->store);
     ff_cli_print_row("answers", ff_arena_printf(arena, "in %.1f ms", health->ping_ms).p);
     ff_cli_print_row("clock", ff_cli_when(hello->now_ms, health->wall_ms, arena));
     ff_cli_print_row(

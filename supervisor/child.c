@@ -199,11 +199,28 @@ ff_children_settle(struct ff_tree *tree)
 
 /* ---- ending ---- */
 
+/* Beyond what handlers get to finish in: to kill those that do not, and to hand back their work. */
+#define HOST_MARGIN_MS 5000
+
+uint64_t
+ff_child_grace_ms(const struct ff_child_proc *child)
+{
+    const struct ff_host_config *host = ff_config_host(&child->tree->config, child->host);
+
+    if (host == NULL) {
+        return FF_GRACE_MS;
+    }
+    return host->drain_grace_ms > FF_DUR_MS_MAX - HOST_MARGIN_MS
+               ? FF_DUR_MS_MAX
+               : host->drain_grace_ms + HOST_MARGIN_MS;
+}
+
 void
 ff_child_stop(struct ff_child_proc *child, uint64_t grace_ms)
 {
     const struct ff_ctl_stop_args args = { .grace_ms = grace_ms };
 
+    FF_ASSERT(grace_ms <= FF_DUR_MS_MAX);
     child->wanted = false;
     if (child->state == FF_CHILD_STOPPING) {
         return;
@@ -219,7 +236,7 @@ ff_child_stop(struct ff_child_proc *child, uint64_t grace_ms)
         ff_ctl_call(child->ctl, FF_CTL_stop, &args, NULL, NULL);
     }
     child->state = FF_CHILD_STOPPING;
-    set_timer(child, grace_ms > FF_DUR_MS_MAX / 2 ? FF_DUR_MS_MAX : grace_ms + STOP_MARGIN_MS);
+    set_timer(child, grace_ms + STOP_MARGIN_MS); /* at most FF_DUR_MS_MAX and a little */
 }
 
 static void

@@ -124,7 +124,7 @@ static void
 restart_if_running(struct ff_child_proc *child)
 {
     if (child->state == FF_CHILD_READY || child->state == FF_CHILD_STARTING) {
-        ff_child_stop(child, FF_GRACE_MS);
+        ff_child_stop(child, ff_child_grace_ms(child));
         if (child->pid == 0) {
             ff_child_start(child);
         }

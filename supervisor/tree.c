@@ -179,7 +179,7 @@ ff_tree_scale(struct ff_tree *tree, const char *host, uint32_t count_wanted)
 
         if (strcmp(child->host, host) == 0 && number_of(child) > count_wanted) {
             child->leaving = true;
-            ff_child_stop(child, FF_GRACE_MS);
+            ff_child_stop(child, ff_child_grace_ms(child));
             if (child->pid == 0) {
                 ff_child_remove(child);
             }

@@ -81,6 +81,8 @@ void ff_child_remove(struct ff_child_proc *child);
 void ff_child_start(struct ff_child_proc *child);
 /* Ends its process in order, or keeps it from starting. */
 void ff_child_stop(struct ff_child_proc *child, uint64_t grace_ms);
+/* What it gets to end in, unless whoever ends it says otherwise. */
+uint64_t ff_child_grace_ms(const struct ff_child_proc *child);
 /* Starts what was waiting for the broker. */
 void ff_children_settle(struct ff_tree *tree);
 void ff_child_send_level(struct ff_child_proc *child);

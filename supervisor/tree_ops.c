@@ -185,7 +185,7 @@ op_status(struct asked *asked)
 static void
 restart(struct ff_child_proc *child)
 {
-    ff_child_stop(child, FF_GRACE_MS);
+    ff_child_stop(child, ff_child_grace_ms(child));
     if (child->pid == 0) {
         ff_child_start(child);
     }
@@ -195,7 +195,7 @@ restart(struct ff_child_proc *child)
 static void
 stop(struct ff_child_proc *child)
 {
-    ff_child_stop(child, FF_GRACE_MS);
+    ff_child_stop(child, ff_child_grace_ms(child));
 }
 
 /* Does it to a process of this name, or to all of a worker host. */
