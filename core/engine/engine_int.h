@@ -174,7 +174,7 @@ struct watches {
     bool all; /* too many to tell apart */
 };
 
-/* What parked calls wait for: a lane's scope. */
+/* What parked calls wait for: a lane's scope, or a scanner's (ff_scope_scanner). */
 struct topic {
     RB_ENTRY(topic) node;
     struct ff_scope scope;
@@ -201,6 +201,7 @@ struct ff_engine {
 
     struct task_list queue, lonely, wanting, alive;
     struct topic_tree topics;
+    struct topic *scanner_topics[256]; /* by enum ff_scanner: those of them that there are */
     struct deadline_tree deadlines;
     uint32_t n_parked;
     struct watches watching; /* of the running call */

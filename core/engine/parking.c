@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "core/engine/engine_int.h"
+#include "core/engine/scan.h"
 
 static int
 topic_cmp(const struct topic *a, const struct topic *b)
@@ -31,9 +32,17 @@ topic_find(struct ff_engine *engine, const struct ff_scope *scope)
     return RB_FIND(topic_tree, &engine->topics, &probe);
 }
 
+/* Where the engine finds the topic of a scanner without a search; NULL: it is a lane's. */
+static struct topic **
+scanner_place(struct ff_engine *engine, const struct ff_scope *scope)
+{
+    return scope->n == 2 && scope->b[0] == 0 ? &engine->scanner_topics[scope->b[1]] : NULL;
+}
+
 static struct topic *
 topic_get(struct ff_engine *engine, const struct ff_scope *scope)
 {
+    struct topic **place = scanner_place(engine, scope);
     struct topic *topic = topic_find(engine, scope);
 
     if (topic == NULL) {
@@ -44,6 +53,9 @@ topic_get(struct ff_engine *engine, const struct ff_scope *scope)
         TAILQ_INIT(&topic->parked);
         TAILQ_INIT(&topic->judged);
         RB_INSERT(topic_tree, &engine->topics, topic);
+        if (place != NULL) {
+            *place = topic;
+        }
     }
     return topic;
 }
@@ -51,7 +63,12 @@ topic_get(struct ff_engine *engine, const struct ff_scope *scope)
 static void
 topic_sweep(struct ff_engine *engine, struct topic *topic)
 {
+    struct topic **place = scanner_place(engine, &topic->scope);
+
     if (topic->n_parked == 0 && !topic->judging) {
+        if (place != NULL) {
+            *place = NULL;
+        }
         RB_REMOVE(topic_tree, &engine->topics, topic);
         free(topic->watches.v);
         free(topic);
@@ -198,15 +215,15 @@ lane_of(const struct ff_scope *scope, struct ff_scope *lane_out)
     return true;
 }
 
-void
-ff_parking_note_add(struct ff_engine *engine, const struct ff_index_key *key)
+static void
+note_for_lane(struct ff_engine *engine, const struct ff_index_key *key)
 {
     struct ff_scope lane;
     struct topic *topic = NULL;
     bool candidate = key->index == FF_IX_READY || key->index == FF_IX_RECLAIMABLE;
     bool timer = key->index == FF_IX_LEASE_DUE || key->index == FF_IX_GRANTED;
 
-    if (engine->n_parked == 0 || !(candidate || timer) || !lane_of(&key->scope, &lane)) {
+    if (!(candidate || timer) || !lane_of(&key->scope, &lane)) {
         return;
     }
     topic = topic_find(engine, &lane);
@@ -218,6 +235,44 @@ ff_parking_note_add(struct ff_engine *engine, const struct ff_index_key *key)
     }
     if (timer && key->sort < topic->wake_at_ms) {
         topic->wake_at_ms = key->sort;
+    }
+}
+
+/* Which scanner an index entry is for (core/scanners.def). */
+static const struct {
+    uint8_t scanner;
+    enum { WAKE_NEVER, WAKE_DUE, WAKE_ONCE } when;
+} wakes[FF_IX_N] = {
+#define FF_SCANNER(upper, name, process, interval, unit_ms, batch, flags)
+#define FF_SCAN_WAKE(upper, index, when) [FF_IX_##index] = { FF_SCANNER_##upper, WAKE_##when },
+#define FF_SCAN_CALL(upper, op, changed, changed_too)
+#include "core/scanners.def"
+};
+
+static void
+note_for_scanner(struct ff_engine *engine, const struct ff_index_key *key)
+{
+    struct topic *topic = engine->scanner_topics[wakes[key->index].scanner];
+
+    if (topic == NULL || wakes[key->index].when == WAKE_NEVER) {
+        return;
+    }
+    if (key->index == FF_IX_LEASE_DUE && key->scope.b[key->scope.n - 1] != FF_OWNER_LEASED) {
+        return; /* marked already */
+    }
+    if (wakes[key->index].when == WAKE_ONCE) {
+        topic->credits = UINT32_MAX;
+    } else if (key->sort < topic->wake_at_ms) {
+        topic->wake_at_ms = key->sort;
+    }
+}
+
+void
+ff_parking_note_add(struct ff_engine *engine, const struct ff_index_key *key)
+{
+    if (engine->n_parked > 0) {
+        note_for_lane(engine, key);
+        note_for_scanner(engine, key);
     }
 }
 

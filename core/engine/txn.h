@@ -77,9 +77,9 @@ FF_MUST_USE ff_err ff_txn_ping(struct ff_txn *txn);
 /* What the call has written so far stays even if it then fails (01 §1.2). */
 void ff_txn_keep(struct ff_txn *txn);
 
-/* Waits for a change of `topic` (a lane's scope), for the instant wake_at_ms of the engine clock
- * (INT64_MAX: none), or until block_ms are over, counted from the call's arrival in real time.
- * FF_E_PARKED  return it; the call is run again from the top when something happened.
+/* Waits for a change of `topic` (a lane's scope, a scanner's), for the instant wake_at_ms of the
+ * engine clock (INT64_MAX: none), or until block_ms are over, counted from the call's arrival in
+ * real time. FF_E_PARKED  return it; the call is run again from the top when something happened.
  * FF_E_OK      the time is over, or waiting is not possible: answer with what there is. */
 FF_MUST_USE ff_err ff_txn_park(struct ff_txn *txn, const struct ff_scope *topic, uint64_t block_ms,
                                int64_t wake_at_ms);

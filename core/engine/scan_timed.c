@@ -1,0 +1,209 @@
+/* Lists of the timed scanners: what is due by now, due time then id ascending. */
+#include "core/engine/scan.h"
+
+/* Entries that are not due yet and looked at for the first one that the filter admits. */
+#define FUTURE_LOOKS_MAX 256
+
+struct source {
+    enum ff_index index;
+    enum { WHOLE, OF_LANES, OF_LEASED } scopes; /* no scope; one a lane; one a lane and ownership */
+    bool at_once;                               /* its sort is no time: all of it is due */
+    bool with_lane;
+    struct ff_opt_u32 phase;
+};
+
+/* The scopes of a source, merged. */
+struct merge {
+    const struct source *source;
+    struct ff_scope_list scopes;
+    struct ff_entry *heads;
+    bool *has;
+    uint32_t at; /* the one whose head is the first */
+};
+
+static bool
+scope_counts(const struct source *source, const struct ff_scope *scope)
+{
+    return source->scopes != OF_LEASED || scope->b[scope->n - 1] == FF_OWNER_LEASED;
+}
+
+static ff_err
+merge_open(struct ff_scan *scan, struct merge *merge, const struct ff_entry *after)
+{
+    struct ff_scope whole = ff_scope_none();
+    struct ff_txn *txn = scan->txn;
+    bool pending = false;
+
+    if (merge->source->scopes == WHOLE) {
+        merge->scopes.v = FF_ARENA_NEW(txn->arena, struct ff_scope, 1);
+        merge->scopes.v[0] = whole;
+        merge->scopes.n = 1;
+    } else {
+        FF_TRY(ff_txn_scopes(txn, merge->source->index, &whole, &merge->scopes));
+    }
+    merge->heads = FF_ARENA_NEW(txn->arena, struct ff_entry, merge->scopes.n + 1u);
+    merge->has = FF_ARENA_NEW(txn->arena, bool, merge->scopes.n + 1u);
+    for (uint32_t i = 0; i < merge->scopes.n; i++) {
+        ff_err err = FF_E_OK;
+
+        if (scope_counts(merge->source, &merge->scopes.v[i])) {
+            err = ff_txn_next(txn, merge->source->index, &merge->scopes.v[i], after,
+                              scan->limit + 1, &merge->heads[i], &merge->has[i]);
+        }
+        pending = pending || err == FF_E_PENDING;
+        if (err != FF_E_PENDING) {
+            FF_TRY(err);
+        }
+    }
+    return pending ? FF_E_PENDING : FF_E_OK;
+}
+
+/* The first of all heads; false: there is none. */
+static bool
+merge_first(struct merge *merge, struct ff_entry *out)
+{
+    bool any = false;
+
+    for (uint32_t i = 0; i < merge->scopes.n; i++) {
+        if (merge->has[i] && (!any || ff_entry_cmp(&merge->heads[i], out) < 0)) {
+            *out = merge->heads[i];
+            merge->at = i;
+            any = true;
+        }
+    }
+    return any;
+}
+
+static ff_err
+merge_pass(struct ff_scan *scan, struct merge *merge)
+{
+    struct ff_entry passed = merge->heads[merge->at];
+
+    return ff_txn_next(scan->txn, merge->source->index, &merge->scopes.v[merge->at], &passed,
+                       scan->limit + 1, &merge->heads[merge->at], &merge->has[merge->at]);
+}
+
+static void
+due_no_later(struct ff_scan *scan, const struct source *source, int64_t at_ms)
+{
+    int64_t due_at = source->at_once ? scan->txn->now_ms : at_ms;
+
+    if (due_at < scan->next_due_at) {
+        scan->next_due_at = due_at;
+    }
+}
+
+/* When the first one that is wanted falls due. */
+static ff_err
+find_next_due(struct ff_scan *scan, struct merge *merge)
+{
+    struct ff_entry entry = { 0 };
+
+    for (int i = 0; merge_first(merge, &entry); i++) {
+        bool admits = false;
+        ff_err err = ff_scan_admits(scan, &entry.id, &admits);
+
+        if (err != FF_E_PENDING) {
+            FF_TRY(err);
+        }
+        scan->pending = scan->pending || err == FF_E_PENDING;
+        if (admits || i == FUTURE_LOOKS_MAX) {
+            due_no_later(scan, merge->source, entry.sort);
+            return FF_E_OK;
+        }
+        FF_TRY(merge_pass(scan, merge));
+    }
+    return FF_E_OK;
+}
+
+static void
+fill(struct ff_scan *scan, const struct merge *merge, const struct ff_entry *entry)
+{
+    struct ff_due_item *item = ff_scan_give(scan);
+    const struct ff_scope *scope = &merge->scopes.v[merge->at];
+
+    item->execution_id = FF_SOME(ff_opt_eid, ff_key_to_eid(&entry->id));
+    item->phase = merge->source->phase;
+    if (merge->source->with_lane) {
+        item->lane_id = ff_arena_copy(scan->txn->arena, ff_str(scope->b, scope->n - 1u));
+    }
+}
+
+static ff_err
+list_source(struct ff_scan *scan, const struct source *source, uint8_t number)
+{
+    bool after = scan->has_after && scan->after.source == number;
+    struct ff_scan_place place = { .source = number };
+    struct merge merge = { .source = source };
+
+    FF_TRY(merge_open(scan, &merge, after ? &scan->after.entry : NULL));
+    while (merge_first(&merge, &place.entry)) {
+        bool go_on = false, wanted = false;
+
+        if (!source->at_once && place.entry.sort > scan->txn->now_ms) {
+            return find_next_due(scan, &merge);
+        }
+        FF_TRY(ff_scan_look(scan, &place, &go_on, &wanted));
+        if (!go_on) {
+            due_no_later(scan, source, place.entry.sort);
+            return FF_E_OK;
+        }
+        if (wanted) {
+            fill(scan, &merge, &place.entry);
+        }
+        FF_TRY(merge_pass(scan, &merge));
+    }
+    return FF_E_OK;
+}
+
+static ff_err
+list(struct ff_scan *scan, const struct source *sources, uint8_t n)
+{
+    uint8_t first = scan->has_after ? scan->after.source : 0;
+
+    for (uint8_t i = first; i < n && !scan->more; i++) {
+        FF_TRY(list_source(scan, &sources[i], i));
+    }
+    return FF_E_OK;
+}
+
+/* ---- the scanners ---- */
+
+ff_err
+ff_scan_lease_expiry(struct ff_scan *scan)
+{
+    static const struct source sources[] = {
+        { .index = FF_IX_LEASE_DUE, .scopes = OF_LEASED },
+        { .index = FF_IX_CAPPED, .at_once = true },
+    };
+
+    return list(scan, sources, FF_COUNT(sources));
+}
+
+ff_err
+ff_scan_delayed_promoter(struct ff_scan *scan)
+{
+    static const struct source delayed = { .index = FF_IX_DELAYED,
+                                           .scopes = OF_LANES,
+                                           .with_lane = true };
+
+    return list(scan, &delayed, 1);
+}
+
+ff_err
+ff_scan_attempt_timeout(struct ff_scan *scan)
+{
+    static const struct source due = { .index = FF_IX_ATTEMPT_DUE,
+                                       .phase = { .v = FF_EXPIRE_ATTEMPT_TIMEOUT, .is = true } };
+
+    return list(scan, &due, 1);
+}
+
+ff_err
+ff_scan_execution_deadline(struct ff_scan *scan)
+{
+    static const struct source due = { .index = FF_IX_DEADLINE_DUE,
+                                       .phase = { .v = FF_EXPIRE_EXECUTION_DEADLINE, .is = true } };
+
+    return list(scan, &due, 1);
+}
