@@ -4,6 +4,9 @@
 
 #include "backends/broker/hello.h"
 
+/* How often an ending broker looks whether its last replies have left. */
+#define LEAVING_S 0.005
+
 struct ff_broker {
     struct ff_broker_options options;
     struct ev_loop *loop;
@@ -24,6 +27,7 @@ struct ff_broker {
         struct ff_load load;
         bool loading;
     } idle;
+    struct ev_timer leaving;    /* while it ends: looks whether the last replies have left */
     bool stopping;
 };
 
@@ -294,6 +298,7 @@ watch(struct ff_broker *broker)
     ev_init(&broker->grace, NULL);
     ev_timer_init(&broker->idle.over, on_idle_over, 0.0, 0.0);
     broker->idle.over.data = broker;
+    ev_init(&broker->leaving, NULL);
     broker->store_wake.data = broker->engine_due.data = broker->settle.data = broker;
     ev_async_start(broker->loop, &broker->store_wake);
     ev_prepare_start(broker->loop, &broker->settle);
@@ -393,6 +398,15 @@ on_grace_over(struct ev_loop *loop, struct ev_timer *watcher, int events)
     ev_break(loop, EVBREAK_ALL);
 }
 
+/* nng does not tell when a reply has left: waking the loop makes on_settle look again. */
+static void
+on_leaving(struct ev_loop *loop, struct ev_timer *watcher, int events)
+{
+    (void) loop;
+    (void) watcher;
+    (void) events;
+}
+
 void
 ff_broker_stop(struct ff_broker *broker, uint64_t grace_ms)
 {
@@ -405,6 +419,8 @@ ff_broker_stop(struct ff_broker *broker, uint64_t grace_ms)
     run(broker);
     ev_timer_init(&broker->grace, on_grace_over, (double) grace_ms / 1000.0, 0.0);
     ev_timer_start(broker->loop, &broker->grace);
+    ev_timer_init(&broker->leaving, on_leaving, LEAVING_S, LEAVING_S);
+    ev_timer_start(broker->loop, &broker->leaving);
 }
 
 void
@@ -424,5 +440,6 @@ ff_broker_close(struct ff_broker *broker)
     ev_prepare_stop(broker->loop, &broker->settle);
     ev_timer_stop(broker->loop, &broker->grace);
     ff_arena_done(&broker->idle.arena);
+    ev_timer_stop(broker->loop, &broker->leaving);
     free(broker);
 }
