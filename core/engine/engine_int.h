@@ -15,6 +15,7 @@
 
 #include "core/codec.h"
 #include "core/engine/engine.h"
+#include "core/scanners.h"
 #include "core/tree.h"
 
 /* One version of a record: the C struct with its texts behind it. Never changed once made. */
@@ -201,7 +202,7 @@ struct ff_engine {
 
     struct task_list queue, lonely, wanting, alive;
     struct topic_tree topics;
-    struct topic *scanner_topics[256]; /* by enum ff_scanner: those of them that there are */
+    struct topic *scanner_topics[FF_SCANNERS]; /* those of them that there are */
     struct deadline_tree deadlines;
     uint32_t n_parked;
     struct watches watching; /* of the running call */

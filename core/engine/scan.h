@@ -9,8 +9,7 @@
 #define FF_CORE_ENGINE_SCAN_H
 
 #include "core/engine/txn.h"
-
-enum { FF_SCANF_TRACKED = 1, FF_SCANF_FILTERED = 2 };
+#include "core/scanners.h"
 
 /* Candidates that one call looks at. Beyond, it answers with what it has and a cursor. */
 #define FF_SCAN_LOOKS_MAX 4096

@@ -27,16 +27,23 @@ ff_test_client(const char *address, const char *worker_instance_id)
     return client;
 }
 
+int64_t
+ff_test_now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 struct ff_eid
 ff_test_eid(void)
 {
-    struct timespec now;
     uint8_t random[10];
     struct ff_eid id;
 
-    clock_gettime(CLOCK_REALTIME, &now);
     randombytes_buf(random, sizeof(random));
-    id.uuid = ff_uuid_v7((int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000, random);
+    id.uuid = ff_uuid_v7(ff_test_now_ms(), random);
     id.partition = ff_partition_of_lane(ff_cstr(FF_TEST_LANE), 256);
     return id;
 }

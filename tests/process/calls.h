@@ -13,6 +13,8 @@
 /* worker_instance_id: it greets as that worker; NULL: it does not. */
 struct ff_client *ff_test_client(const char *address, const char *worker_instance_id);
 
+/* Unix milliseconds. */
+int64_t ff_test_now_ms(void);
 /* A new one. From any thread. */
 struct ff_eid ff_test_eid(void);
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -46,12 +47,14 @@ drop_settings(void)
     environ = kept;
 }
 
-/* In the child. The broker dies with the test, whatever becomes of that. */
+/* In the child. The process dies with the test, whatever becomes of that. */
 static void
-run_broker(const struct ff_daemon *daemon, int ready_fd)
+run_role(const struct ff_daemon *daemon, int ready_fd, int ctl_fd)
 {
     struct rlimit limit = { daemon->fsize_max, RLIM_INFINITY };
-    char config[128], log[128], fd[16];
+    char config[128], log[128], fd[16], ctl[16];
+    const char *words[10] = { "flowfabricd" };
+    size_t n = 1;
     int log_fd = -1;
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -66,13 +69,20 @@ run_broker(const struct ff_daemon *daemon, int ready_fd)
     close(log_fd);
     umask(0); /* the modes of its files are its own business */
     drop_settings();
-    if (daemon->tree) {
-        execl(FF_TEST_FLOWFABRICD, "flowfabricd", "--config", config, "--ready-fd", fd,
-              (char *) NULL);
-        _exit(127);
+    if (!daemon->tree) {
+        words[n++] = daemon->role == NULL ? "broker" : daemon->role;
     }
-    execl(FF_TEST_FLOWFABRICD, "flowfabricd", "broker", "--config", config, "--ready-fd", fd,
-          (char *) NULL);
+    words[n++] = "--config";
+    words[n++] = config;
+    words[n++] = "--ready-fd";
+    words[n++] = fd;
+    if (ctl_fd >= 0) {
+        snprintf(ctl, sizeof(ctl), "%d", ctl_fd);
+        words[n++] = "--ctl-fd";
+        words[n++] = ctl;
+    }
+    words[n++] = daemon->name;
+    execv(FF_TEST_FLOWFABRICD, (char *const *) words);
     _exit(127);
 }
 
@@ -80,17 +90,28 @@ void
 ff_daemon_spawn(struct ff_daemon *daemon, const char *lines)
 {
     int fds[2];
+    int ctl[2] = { -1, -1 };
 
     assert_int_equal(daemon->pid, 0);
-    write_config(daemon, lines);
+    if (!daemon->joined) {
+        write_config(daemon, lines);
+    }
     assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+    if (daemon->with_ctl) {
+        assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ctl), 0);
+    }
     daemon->pid = fork();
     assert_true(daemon->pid >= 0);
     if (daemon->pid == 0) {
         fcntl(fds[1], F_SETFD, 0);
-        run_broker(daemon, fds[1]);
+        fcntl(ctl[1], F_SETFD, 0);
+        run_role(daemon, fds[1], ctl[1]);
     }
     close(fds[1]);
+    if (daemon->with_ctl) {
+        close(ctl[1]);
+        daemon->ctl_fd = ctl[0];
+    }
     daemon->ready_fd = fds[0];
 }
 
@@ -225,6 +246,16 @@ ff_daemon_init(struct ff_daemon *daemon)
     snprintf(daemon->control, sizeof(daemon->control), "ipc://%s/run/control.sock", daemon->dir);
 }
 
+void
+ff_daemon_join(struct ff_daemon *process, const struct ff_daemon *broker, const char *role,
+               const char *name)
+{
+    *process = (struct ff_daemon){ .ready_fd = -1, .role = role, .name = name, .joined = true };
+    memcpy(process->dir, broker->dir, sizeof(process->dir));
+    memcpy(process->worker, broker->worker, sizeof(process->worker));
+    memcpy(process->operator, broker->operator, sizeof(process->operator));
+}
+
 /* Asserts nothing: it cleans up after tests that failed. */
 void
 ff_daemon_done(struct ff_daemon *daemon)
@@ -239,7 +270,9 @@ ff_daemon_done(struct ff_daemon *daemon)
     if (getenv("FF_SHOW_LOG") != NULL) {
         fputs(ff_daemon_log(daemon), stderr);
     }
-    nftw(daemon->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    if (!daemon->joined) {
+        nftw(daemon->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    }
     free(daemon->log);
 }
 

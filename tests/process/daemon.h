@@ -22,6 +22,11 @@ struct ff_daemon {
     pid_t pid;          /* 0: not running */
     int ready_fd;       /* -1: nothing to wait for */
     char *log;          /* of ff_daemon_log */
+    const char *role;   /* NULL: broker */
+    const char *name;   /* of a role that takes one */
+    bool joined;        /* the directory is another's */
+    bool with_ctl;      /* it gets a channel (supervisor/ctl.h), whose other end is ctl_fd */
+    int ctl_fd;         /* the test's to take over; valid after the start */
 };
 
 /* *state is a struct ff_daemon afterwards; nothing is started. */
@@ -32,6 +37,11 @@ int ff_daemon_teardown(void **state);
 /* The same by hand, for a test with two of them. */
 void ff_daemon_init(struct ff_daemon *daemon);
 void ff_daemon_done(struct ff_daemon *daemon);
+
+/* Another process of the same daemon, in the broker's directory. To be given to ff_daemon_done
+ * before the broker is. */
+void ff_daemon_join(struct ff_daemon *process, const struct ff_daemon *broker, const char *role,
+                    const char *name);
 
 /* Starts the broker on what its directory holds. lines: more settings, or NULL. Fails the test if
  * the broker does not become ready. */

@@ -1,0 +1,15 @@
+/* scanners.h: what core/scanners.def is made of. */
+#ifndef FF_CORE_SCANNERS_H
+#define FF_CORE_SCANNERS_H
+
+#include "core/types.h"
+
+/* Names of 07 §2, whether they work yet or not. */
+#define FF_SCANNERS (FF_SCANNER_WORKER_REGISTRY_SWEEP + 1)
+
+enum {
+    FF_SCANF_TRACKED = 1, /* items that keep failing are left alone for a while (07 §1.2) */
+    FF_SCANF_FILTERED = 2 /* the scanner filter applies (07 §1.3) */
+};
+
+#endif

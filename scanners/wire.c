@@ -1,0 +1,141 @@
+/* wire.c: calls to the broker, and their answers on the way back to the loop. */
+#include <stdlib.h>
+
+#include "core/codec.h"
+#include "scanners/scanners_int.h"
+
+/* ---- answers ---- */
+
+/* On the client's thread. */
+static void
+on_answer(void *ctx, struct ff_answer *answer)
+{
+    struct reply *reply = ctx;
+    struct ff_scanners *scanners = reply->scanner->all;
+
+    reply->answer = *answer;
+    pthread_mutex_lock(&scanners->mutex);
+    TAILQ_INSERT_TAIL(&scanners->replies, reply, next);
+    pthread_mutex_unlock(&scanners->mutex);
+    ev_async_send(scanners->loop, &scanners->wake);
+}
+
+static struct reply *
+next_reply(struct ff_scanners *scanners)
+{
+    struct reply *reply = NULL;
+
+    pthread_mutex_lock(&scanners->mutex);
+    reply = TAILQ_FIRST(&scanners->replies);
+    if (reply != NULL) {
+        TAILQ_REMOVE(&scanners->replies, reply, next);
+    }
+    pthread_mutex_unlock(&scanners->mutex);
+    return reply;
+}
+
+static void
+reply_free(struct reply *reply)
+{
+    ff_answer_done(&reply->answer);
+    free(reply);
+}
+
+void
+ff_scan_take_replies(struct ff_scanners *scanners)
+{
+    struct reply *reply = NULL;
+
+    while ((reply = next_reply(scanners)) != NULL) {
+        switch (reply->kind) {
+        case REPLY_PARKED:
+            ff_scan_on_parked(reply->scanner, &reply->answer);
+            break;
+        case REPLY_PAGE:
+            ff_scan_on_page(reply->scanner, &reply->answer);
+            break;
+        case REPLY_ACTED:
+            ff_scan_on_acted(reply->scanner, reply->item, reply->call, &reply->answer);
+            break;
+        }
+        reply_free(reply);
+    }
+}
+
+void
+ff_scan_drop_replies(struct ff_scanners *scanners)
+{
+    struct reply *reply = NULL;
+
+    while ((reply = next_reply(scanners)) != NULL) {
+        reply_free(reply);
+    }
+}
+
+/* ---- calls ---- */
+
+/* One more member for a map of fewer than 15, which has its count in its first byte. */
+static void
+add_member(struct ff_packer *map, const char *key, int64_t value)
+{
+    uint8_t head = (uint8_t) map->buf.data[0];
+
+    FF_ASSERT((head & 0xf0) == 0x80 && (head & 0x0f) < 15);
+    map->buf.data[0] = (char) (head + 1);
+    ff_pack_cstr(&map->pk, key);
+    msgpack_pack_int64(&map->pk, value);
+}
+
+static void
+send_call(struct scanner *scanner, const struct reply *reply, enum ff_op op, struct ff_packer *args)
+{
+    struct reply *sent = malloc(sizeof(*sent));
+
+    FF_ASSERT(sent != NULL);
+    *sent = *reply;
+    sent->scanner = scanner;
+    if (scanner->state != RESTING && scanner->cycle.run.now_ms.is) {
+        add_member(args, "now_ms", scanner->cycle.run.now_ms.v);
+    }
+    ff_client_call_named_async(scanner->all->client, ff_cstr(ff_ops[op].name), ff_packer_str(args),
+                               on_answer, sent);
+}
+
+void
+ff_scan_ask(struct scanner *scanner, uint64_t block_ms)
+{
+    const struct ff_scanners_options *options = &scanner->all->options;
+    const struct reply reply = { .kind = block_ms > 0 ? REPLY_PARKED : REPLY_PAGE };
+    struct ff_scan_due_args args = { .scanner = scanner->info->name, .block_ms = block_ms };
+    struct ff_packer map;
+
+    if (block_ms == 0 && scanner->cursor_n > 0) {
+        args.cursor = ff_str(scanner->cursor, scanner->cursor_n);
+    }
+    if ((scanner->info->flags & FF_SCANF_FILTERED) != 0) {
+        args.filter = (struct ff_scan_filter *) options->filter;
+    }
+    ff_packer_init(&map);
+    ff_encode(ff_ops[FF_OP_scan_due].args, &args, &map.pk);
+    send_call(scanner, &reply, FF_OP_scan_due, &map);
+    ff_packer_done(&map);
+}
+
+void
+ff_scan_act(struct scanner *scanner, uint32_t item, const struct ff_due_item *due)
+{
+    const struct scan_call *calls[CALLS_MAX];
+    uint32_t n = ff_scan_calls(scanner->info->name, calls);
+
+    for (uint32_t i = 0; i < n; i++) {
+        const struct reply reply = { .kind = REPLY_ACTED, .item = item, .call = calls[i] };
+        struct ff_packer map;
+
+        ff_packer_init(&map);
+        ff_encode(&ff_desc_due_item, due, &map.pk);
+        send_call(scanner, &reply, calls[i]->op, &map);
+        ff_packer_done(&map);
+    }
+    scanner->items[item].calls = n;
+    scanner->n_open += n;
+}
