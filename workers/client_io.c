@@ -17,6 +17,9 @@
  * ends in the middle of its greeting. */
 #define REDIAL_MS 1000
 
+/* A connection of this age, or the lack of one, is settled. */
+#define SETTLED_MS_MIN 100
+
 int64_t
 ff_client_mono_ms(void)
 {
@@ -418,6 +421,28 @@ leave_mute_connection(struct ff_client *client, int64_t now_ms)
     nng_pipe_close(pipe);
 }
 
+/* nng 1.5 may never come back from closing a socket whose connection has only just come about, or
+ * is about to. One that has given a reply is settled. */
+static bool
+may_close(const struct ff_client *client, int64_t now_ms)
+{
+    return client->heard || (now_ms - client->dialled_mono_ms >= SETTLED_MS_MIN &&
+                             now_ms - client->connected_mono_ms >= SETTLED_MS_MIN);
+}
+
+static void
+end_if_closing(struct ff_client *client)
+{
+    bool closing = false;
+
+    pthread_mutex_lock(&client->mutex);
+    closing = client->closing;
+    pthread_mutex_unlock(&client->mutex);
+    if (closing && may_close(client, ff_client_mono_ms())) {
+        ev_break(client->loop, EVBREAK_ALL);
+    }
+}
+
 static void
 on_tick(struct ev_loop *loop, struct ev_timer *watcher, int events)
 {
@@ -437,6 +462,7 @@ on_tick(struct ev_loop *loop, struct ev_timer *watcher, int events)
         dial_again(client, now_ms);
     }
     send_queued(client);
+    end_if_closing(client);
 }
 
 /* ---- the loop ---- */
@@ -448,7 +474,7 @@ arm_tick(struct ff_client *client)
     bool idle = false;
 
     pthread_mutex_lock(&client->mutex);
-    idle = client->outstanding == 0;
+    idle = client->outstanding == 0 && !client->closing;
     pthread_mutex_unlock(&client->mutex);
     if (idle) {
         ev_timer_stop(client->loop, &client->tick);
@@ -477,24 +503,21 @@ static void
 on_wake(struct ev_loop *loop, struct ev_async *watcher, int events)
 {
     struct ff_client *client = watcher->data;
-    bool changed = false, connected = false, closing = false;
+    bool changed = false, connected = false;
 
+    (void) loop;
     (void) events;
     pthread_mutex_lock(&client->mutex);
     changed = client->connection_changed;
     connected = client->connected;
-    closing = client->closing;
     client->connection_changed = false;
     pthread_mutex_unlock(&client->mutex);
-    if (closing) {
-        ev_break(loop, EVBREAK_ALL);
-        return;
-    }
     if (changed) {
         take_connection(client, connected);
     }
     send_queued(client);
     arm_tick(client);
+    end_if_closing(client);
 }
 
 void *
