@@ -1,0 +1,94 @@
+/* plugin.h: the interface of plugins: shared objects whose code is called for each execution.
+ *
+ * It needs nothing else of FlowFabric. A plugin defines one symbol:
+ *
+ *   static void
+ *   run(const struct ff_plugin_api *api, struct ff_plugin_job *job)
+ *   {
+ *       api->complete(job, job->input, job->input_bytes);
+ *   }
+ *
+ *   const struct ff_plugin ff_plugin = {
+ *       .abi = FF_PLUGIN_ABI, .size = sizeof(ff_plugin), .name = "echo", .run = run,
+ *   };
+ *
+ *   cc -shared -fPIC -o echo.so echo.c
+ *
+ * `run` is called on several threads at a time, each with a job of its own. It shares the process
+ * of the worker host: a crash ends that, the daemon starts another, and what ran is done again.
+ *
+ * The structs grow at their ends only. `size` says how much of a struct its giver knows; a member
+ * beyond it is not there. FF_PLUGIN_ABI changes when that is not enough.
+ */
+#ifndef FF_PLUGIN_H
+#define FF_PLUGIN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define FF_PLUGIN_ABI 1u
+
+enum ff_plugin_class { /* of a failure: what the retry policy goes by */
+                       FF_PLUGIN_TRANSIENT,
+                       FF_PLUGIN_PERMANENT,
+                       FF_PLUGIN_INFRA_CRASH,
+                       FF_PLUGIN_TIMEOUT,
+                       FF_PLUGIN_CANCELLED
+};
+
+/* Texts end with a zero byte. Everything lives until run returns. */
+struct ff_plugin_job {
+    size_t size;
+    const char *execution_id, *kind, *lane;
+    const char *attempt_id;
+    uint32_t attempt_index;
+    uint32_t n_tags;
+    const char *const *tag_keys, *const *tag_values;
+    const void *input;
+    size_t input_bytes;
+    const char *payload_encoding; /* NULL: none */
+    uint64_t timeout_ms;          /* of a run; 0: none */
+    size_t output_bytes_max;      /* of a result */
+    void *host;                   /* the host's own */
+};
+
+/* What a plugin may call, from the thread that run was called on. */
+struct ff_plugin_api {
+    size_t size;
+    /* The outcome; the last one before run returns counts, none is success without result. What is
+     * given is copied. result NULL: none. category NULL: that of the class. */
+    void (*complete)(struct ff_plugin_job *job, const void *result, size_t bytes);
+    void (*fail)(struct ff_plugin_job *job, enum ff_plugin_class class_, const char *category,
+                 const char *message);
+    /* Not 0: return soon; the lease is lost, the execution was cancelled, its time is over, or the
+     * host is to stop. */
+    int (*should_stop)(struct ff_plugin_job *job);
+    /* Waits for ms, or until should_stop; then not 0. */
+    int (*wait)(struct ff_plugin_job *job, uint64_t ms);
+    /* A line for the daemon's log. */
+    void (*log)(struct ff_plugin_job *job, const char *line);
+};
+
+struct ff_plugin {
+    uint32_t abi;
+    size_t size;
+    const char *name; /* for logs */
+    /* Once, before the first run; may be NULL. Not 0: the host does not start. */
+    int (*init)(void);
+    /* Once, behind the last run; may be NULL. */
+    void (*done)(void);
+    void (*run)(const struct ff_plugin_api *api, struct ff_plugin_job *job);
+};
+
+#define FF_PLUGIN_SYMBOL "ff_plugin"
+extern const struct ff_plugin ff_plugin;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

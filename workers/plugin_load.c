@@ -1,0 +1,206 @@
+#include "workers/plugin_load.h"
+
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/id.h"
+#include "workers/plugin.h"
+
+struct ff_plugin_handler {
+    struct ff_plugin_options options;
+    void *library;
+    const struct ff_plugin *plugin;
+    bool ready; /* init went well */
+    char wrong[256];
+};
+
+/* What a job's `host` points to. */
+struct call {
+    struct ff_plugin_handler *handler;
+    struct ff_job *job;
+};
+
+/* The enums have one order. */
+_Static_assert((int) FF_PLUGIN_TRANSIENT == (int) FF_FAILURE_TRANSIENT, "class");
+_Static_assert((int) FF_PLUGIN_PERMANENT == (int) FF_FAILURE_PERMANENT, "class");
+_Static_assert((int) FF_PLUGIN_INFRA_CRASH == (int) FF_FAILURE_INFRA_CRASH, "class");
+_Static_assert((int) FF_PLUGIN_TIMEOUT == (int) FF_FAILURE_TIMEOUT, "class");
+_Static_assert((int) FF_PLUGIN_CANCELLED == (int) FF_FAILURE_CANCELLED, "class");
+
+/* ---- what a plugin may call ---- */
+
+static struct call *
+call_of(struct ff_plugin_job *job)
+{
+    return job->host;
+}
+
+static void
+api_complete(struct ff_plugin_job *job, const void *result, size_t bytes)
+{
+    size_t max = ff_job_output_bytes_max(call_of(job)->job);
+
+    /* one byte over the limit is enough to be refused, however many there are */
+    ff_job_complete(call_of(job)->job, ff_str(result, bytes > max ? max + 1 : bytes));
+}
+
+static void
+api_fail(struct ff_plugin_job *job, enum ff_plugin_class class, const char *category,
+         const char *message)
+{
+    bool known = (unsigned) class <= FF_PLUGIN_CANCELLED;
+
+    ff_job_fail(call_of(job)->job, known ? (enum ff_failure_class) class : FF_FAILURE_TRANSIENT,
+                category, message == NULL ? "" : message);
+}
+
+static int
+api_should_stop(struct ff_plugin_job *job)
+{
+    return ff_job_stop(call_of(job)->job) != FF_STOP_NONE;
+}
+
+static int
+api_wait(struct ff_plugin_job *job, uint64_t ms)
+{
+    return ff_job_wait(call_of(job)->job, ms);
+}
+
+static void
+api_log(struct ff_plugin_job *job, const char *line)
+{
+    const struct ff_plugin_options *options = &call_of(job)->handler->options;
+
+    options->line(options->ctx, call_of(job)->job, ff_cstr(line));
+}
+
+static const struct ff_plugin_api api = {
+    .size = sizeof(api),
+    .complete = api_complete,
+    .fail = api_fail,
+    .should_stop = api_should_stop,
+    .wait = api_wait,
+    .log = api_log,
+};
+
+/* ---- calling it ---- */
+
+static const char *
+text(struct ff_arena *arena, struct ff_str str)
+{
+    return str.p == NULL ? NULL : ff_arena_printf(arena, "%.*s", (int) str.n, str.p).p;
+}
+
+static void
+set_tags(struct ff_plugin_job *job, struct ff_tags tags, struct ff_arena *arena)
+{
+    const char **keys = FF_ARENA_NEW(arena, const char *, tags.n + 1);
+    const char **values = FF_ARENA_NEW(arena, const char *, tags.n + 1);
+
+    for (uint32_t i = 0; i < tags.n; i++) {
+        keys[i] = text(arena, tags.v[i].key);
+        values[i] = text(arena, tags.v[i].value);
+    }
+    job->n_tags = tags.n;
+    job->tag_keys = keys;
+    job->tag_values = values;
+}
+
+static void
+work(void *ctx, struct ff_job *job)
+{
+    FF_SCOPED(ff_arena) arena = { 0 };
+    struct ff_plugin_handler *handler = ctx;
+    const struct ff_claim *claim = ff_job_claim(job);
+    struct call call = { handler, job };
+    char execution[FF_EID_TEXT_MAX], attempt[FF_UUID_TEXT_MAX];
+    struct ff_plugin_job given = { .size = sizeof(given), .host = &call };
+
+    ff_eid_text(&claim->execution_id, execution);
+    ff_uuid_text(&claim->attempt_id, attempt);
+    given.execution_id = execution;
+    given.attempt_id = attempt;
+    given.attempt_index = claim->attempt_index;
+    given.kind = text(&arena, claim->execution_kind);
+    given.lane = text(&arena, ff_job_lane(job));
+    given.input = claim->input_payload.p == NULL ? "" : claim->input_payload.p;
+    given.input_bytes = claim->input_payload.n;
+    given.payload_encoding = text(&arena, claim->payload_encoding);
+    given.timeout_ms = ff_job_timeout_ms(job);
+    given.output_bytes_max = ff_job_output_bytes_max(job);
+    set_tags(&given, claim->tags, &arena);
+    handler->plugin->run(&api, &given);
+}
+
+/* ---- loading ---- */
+
+static ff_err
+refuse(struct ff_plugin_handler *handler, const char *reason, struct ff_fault *fault)
+{
+    ff_err err = ff_fail(fault, FF_E_INVALID_CONFIG, ff_d_text("context", "plugin"),
+                         ff_d_text("field", handler->options.path), ff_d_text("reason", reason));
+
+    snprintf(handler->wrong, sizeof(handler->wrong), "plugin %s: %s", handler->options.path,
+             reason);
+    fault->message = handler->wrong;
+    return err;
+}
+
+ff_err
+ff_plugin_load(const struct ff_plugin_options *options, struct ff_plugin_handler **out,
+               struct ff_fault *fault)
+{
+    struct ff_plugin_handler *handler = calloc(1, sizeof(*handler));
+
+    FF_ASSERT(handler != NULL);
+    *out = handler;
+    handler->options = *options;
+    handler->library = dlopen(options->path, RTLD_NOW | RTLD_LOCAL);
+    if (handler->library == NULL) {
+        return refuse(handler, dlerror(), fault);
+    }
+    handler->plugin = dlsym(handler->library, FF_PLUGIN_SYMBOL);
+    if (handler->plugin == NULL) {
+        return refuse(handler, "it has no symbol " FF_PLUGIN_SYMBOL, fault);
+    }
+    if (handler->plugin->abi != FF_PLUGIN_ABI) {
+        return refuse(handler, "it is made for another version of plugin.h", fault);
+    }
+    if (handler->plugin->size < offsetof(struct ff_plugin, run) + sizeof(handler->plugin->run) ||
+        handler->plugin->run == NULL) {
+        return refuse(handler, "it has no run", fault);
+    }
+    if (handler->plugin->init != NULL && handler->plugin->init() != 0) {
+        return refuse(handler, "its init failed", fault);
+    }
+    handler->ready = true;
+    return FF_E_OK;
+}
+
+void
+ff_plugin_free(struct ff_plugin_handler *handler)
+{
+    if (handler != NULL) {
+        if (handler->ready && handler->plugin->done != NULL) {
+            handler->plugin->done();
+        }
+        if (handler->library != NULL) {
+            dlclose(handler->library);
+        }
+        free(handler);
+    }
+}
+
+struct ff_handler
+ff_plugin_handler(struct ff_plugin_handler *handler, const char *kind)
+{
+    return (struct ff_handler){
+        .kind = kind,
+        .work = work,
+        .ctx = handler,
+        .timeout_ms = handler->options.timeout_ms,
+        .output_bytes_max = handler->options.output_bytes_max,
+        .stop_grace_ms = handler->options.stop_grace_ms,
+    };
+}
