@@ -98,7 +98,7 @@ static const struct bad_row {
       "\"999\"" },
     { "a result beyond 8 MiB",
       "worker a { handler k { exec = {/x}\noutput_bytes_max = 8388609\n} }",
-      "%s:2: worker \"a\": handler \"k\": output_bytes_max: must be a decimal number from 0 to "
+      "%s:2: worker \"a\": handler \"k\": output_bytes_max: must be a decimal number from 1 to "
       "8388608, not \"8388609\"" },
     { "no lane", "worker a { lanes = \",\"\n" HANDLER "}",
       "%s:1: worker \"a\": lanes: must name 1 to 32 lanes, not \",\"" },

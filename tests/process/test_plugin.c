@@ -1,0 +1,65 @@
+/* test_plugin.c: a plugin that does what its input says: an example of plugin.h, and its test. */
+#include "workers/plugin.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static void
+describe(const struct ff_plugin_api *api, struct ff_plugin_job *job)
+{
+    char text[512];
+    int n = snprintf(text, sizeof(text), "%s %s %u %s=%s %llu %zu", job->kind, job->lane,
+                     job->attempt_index, job->n_tags > 0 ? job->tag_keys[0] : "",
+                     job->n_tags > 0 ? job->tag_values[0] : "",
+                     (unsigned long long) job->timeout_ms, job->output_bytes_max);
+
+    api->complete(job, text, (size_t) n);
+}
+
+/* The input is a word, and what it is about. */
+static void
+run(const struct ff_plugin_api *api, struct ff_plugin_job *job)
+{
+    char text[256] = "";
+
+    snprintf(text, sizeof(text), "%.*s", (int) job->input_bytes, (const char *) job->input);
+    if (strcmp(text, "describe") == 0) {
+        describe(api, job);
+    } else if (strcmp(text, "nothing") == 0) {
+        return;
+    } else if (strcmp(text, "permanent") == 0) {
+        api->log(job, "this will not do");
+        api->fail(job, FF_PLUGIN_PERMANENT, "no_good", "it is \xff no good");
+    } else if (strcmp(text, "transient") == 0) {
+        api->fail(job, FF_PLUGIN_TRANSIENT, NULL, "not now");
+    } else if (strcmp(text, "large") == 0) {
+        static const char large[101];
+
+        api->complete(job, large, sizeof(large));
+    } else if (strcmp(text, "obedient") == 0) {
+        while (!api->wait(job, 1000)) {
+        }
+    } else if (strcmp(text, "stuck") == 0) {
+        while (!api->should_stop(job)) {
+        }
+        for (int i = 0; i < 50; i++) { /* longer than the grace; wait no longer waits */
+            struct timespec pause = { .tv_nsec = 10000000 };
+
+            nanosleep(&pause, NULL);
+        }
+        api->complete(job, "too late", 8);
+    } else if (strcmp(text, "crash") == 0 && job->attempt_index == 0) {
+        abort();
+    } else {
+        api->complete(job, job->input, job->input_bytes);
+    }
+}
+
+const struct ff_plugin ff_plugin = {
+    .abi = FF_PLUGIN_ABI,
+    .size = sizeof(ff_plugin),
+    .name = "test",
+    .run = run,
+};
