@@ -5,12 +5,17 @@
 
 #include "core/caps.h"
 #include "core/engine/pick.h"
+#include "core/engine/signal.h"
 #include "core/engine/take.h"
 
 /* Of a claim in a reply beside its texts: member names, ids, the handle. */
 #define CLAIM_BYTES 1024
 /* Of the frame around the list. */
 #define FRAME_BYTES 4096
+
+/* Signals that come with a resumed claim (02 §5.10). */
+#define RESUME_SIGNALS_MAX 1000
+#define RESUME_SIGNAL_BYTES_MAX (1u << 20)
 
 struct claiming {
     struct ff_picking want;
@@ -85,24 +90,53 @@ find_held(struct ff_txn *txn, const struct claiming *claiming, struct held **out
 
 /* ---- claiming ---- */
 
+/* What goes with a claim so that it can be run. */
+struct enclosed {
+    struct ff_context context;
+    struct ff_observed signals; /* of a resumed one */
+};
+
+static ff_err
+enclose(struct ff_txn *txn, const struct ff_exec *exec, bool resumed, struct enclosed *out)
+{
+    const struct ff_observing want = { .execution_id = exec->execution_id,
+                                       .attempt_index = exec->current_attempt_index.v,
+                                       .limit = RESUME_SIGNALS_MAX,
+                                       .bytes_max = RESUME_SIGNAL_BYTES_MAX };
+    ff_err err = ff_context_read(txn, exec, &out->context);
+
+    if (err != FF_E_OK && err != FF_E_PENDING) {
+        return err;
+    }
+    if (resumed) {
+        FF_TRY(ff_signals_observe(txn, &want, &out->signals));
+    }
+    return err;
+}
+
 static void
-set_context(struct ff_claim *claim, const struct ff_exec *exec, const struct ff_context *context)
+set_enclosed(struct ff_claim *claim, const struct ff_exec *exec, const struct enclosed *with)
 {
     claim->execution_kind = exec->execution_kind;
-    claim->input_payload = context->input_payload;
-    claim->payload_encoding = context->payload_encoding;
-    claim->tags = context->tags;
+    claim->input_payload = with->context.input_payload;
+    claim->payload_encoding = with->context.payload_encoding;
+    claim->tags = with->context.tags;
+    claim->resume_signals = with->signals.signals;
+    if (with->signals.more) {
+        claim->resume_signals_more = FF_SOME(ff_opt_bool, true);
+    }
 }
 
 static size_t
-claim_bytes(const struct ff_exec *exec, const struct ff_context *context)
+claim_bytes(const struct ff_exec *exec, const struct enclosed *with)
 {
+    const struct ff_context *context = &with->context;
     size_t bytes = CLAIM_BYTES + exec->execution_kind.n + context->input_payload.n;
 
     for (uint32_t i = 0; i < context->tags.n; i++) {
         bytes += context->tags.v[i].key.n + context->tags.v[i].value.n + 10;
     }
-    return bytes;
+    return bytes + with->signals.bytes;
 }
 
 static ff_err
@@ -118,12 +152,12 @@ claims_again(struct ff_txn *txn, const struct claiming *claiming, struct ff_clai
     for (out->n = 0; out->n < n; out->n++) {
         struct ff_claim *claim = &out->v[out->n];
         const struct ff_exec *exec = &held[out->n].exec;
-        struct ff_context context = { 0 };
+        struct enclosed with = { 0 };
 
         FF_TRY(ff_take_again(txn, exec, claim));
         if (claiming->want.with_context) {
-            FF_TRY(ff_context_read(txn, exec, &context));
-            set_context(claim, exec, &context);
+            FF_TRY(enclose(txn, exec, ff_str_is(claim->handle.kind, "resumed"), &with));
+            set_enclosed(claim, exec, &with);
         }
     }
     return FF_E_OK;
@@ -138,7 +172,7 @@ claim_some(struct ff_txn *txn, const struct claiming *claiming, struct ff_pick *
 
     while (out->n < claiming->max) {
         struct ff_exec exec = { 0 };
-        struct ff_context context = { 0 };
+        struct enclosed with = { 0 };
         bool found = false;
 
         FF_TRY(ff_pick_next(txn, pick, &exec, &found));
@@ -146,17 +180,19 @@ claim_some(struct ff_txn *txn, const struct claiming *claiming, struct ff_pick *
             break;
         }
         if (claiming->want.with_context) {
-            ff_err err = ff_context_read(txn, &exec, &context);
+            bool resumed = exec.lifecycle_phase == FF_PHASE_RUNNABLE &&
+                           exec.attempt_state == FF_ATTEMPT_INTERRUPTED;
+            ff_err err = enclose(txn, &exec, resumed, &with);
 
             FF_TRY(err == FF_E_PENDING ? ff_pick_prefetch(txn, pick) : err);
-            bytes += claim_bytes(&exec, &context);
+            bytes += claim_bytes(&exec, &with);
             if (out->n > 0 && bytes > txn->facts->frame_bytes_max) {
                 break;
             }
         }
         FF_TRY(ff_take(txn, &exec, &claiming->taker, &out->v[out->n]));
         if (claiming->want.with_context) {
-            set_context(&out->v[out->n], &exec, &context);
+            set_enclosed(&out->v[out->n], &exec, &with);
         }
         out->n++;
     }

@@ -3,25 +3,6 @@
 
 #include "core/engine/lease.h"
 
-/* The current attempt waits: its time-out stands still, its stream stays open. */
-static ff_err
-suspend_attempt(struct ff_txn *txn, const struct ff_exec *exec, const char *suspension_id)
-{
-    struct ff_attempt attempt = { 0 };
-
-    FF_TRY(ff_attempt_get(txn, exec, exec->current_attempt_index.v, &attempt));
-    attempt.attempt_lifecycle = FF_LIFE_SUSPENDED;
-    attempt.suspended_at = FF_SOME(ff_opt_i64, txn->now_ms);
-    attempt.suspension_id = ff_cstr(suspension_id);
-    if (attempt.timeout_at.is) {
-        int64_t left_ms = attempt.timeout_at.v - txn->now_ms;
-
-        attempt.timeout_remaining_ms = FF_SOME(ff_opt_u64, left_ms < 1 ? 1 : (uint64_t) left_ms);
-        attempt.timeout_at = FF_NONE(ff_opt_i64);
-    }
-    return ff_txn_put_attempt(txn, &attempt);
-}
-
 /* ---- delay ---- */
 
 static ff_err
@@ -47,7 +28,7 @@ delay(struct ff_txn *txn, const struct ff_eid *id, const struct ff_gate *gate, i
         *until_ms = exec->last_release->delay_until.v;
         return FF_E_OK;
     }
-    FF_TRY(suspend_attempt(txn, exec, "worker_delay"));
+    FF_TRY(ff_attempt_suspend(txn, exec, ff_cstr("worker_delay")));
     FF_TRY(ff_lease_release(txn, exec, &note));
     exec->attempt_state = FF_ATTEMPT_INTERRUPTED;
     ff_exec_make_delayed(exec, FF_BLOCK_WAITING_FOR_DELAY, *until_ms);
@@ -109,7 +90,7 @@ wait_children(struct ff_txn *txn, const struct ff_eid *id, const struct ff_gate 
     if (replayed) {
         return FF_E_OK;
     }
-    FF_TRY(suspend_attempt(txn, exec, "waiting_children"));
+    FF_TRY(ff_attempt_suspend(txn, exec, ff_cstr("waiting_children")));
     FF_TRY(ff_lease_release(txn, exec, &note));
     exec->attempt_state = FF_ATTEMPT_INTERRUPTED;
     ff_exec_make_blocked(exec, FF_ELIGIBLE_DEPENDENCIES, FF_BLOCK_WAITING_FOR_CHILDREN,

@@ -91,6 +91,20 @@ ff_event_completion(struct ff_txn *txn, const struct ff_exec *exec)
 }
 
 ff_err
+ff_event_signal(struct ff_txn *txn, const struct ff_exec *exec, const struct ff_signal *signal,
+                const struct ff_uuid *signal_id, const char *effect)
+{
+    struct ff_event event = event_of(txn, exec, FF_FAMILY_SIGNAL_DELIVERY, effect);
+
+    event.signal_id = FF_SOME(ff_opt_uuid, *signal_id);
+    event.waitpoint_id = FF_SOME(ff_opt_uuid, signal->waitpoint_id);
+    event.source_identity =
+        signal->source_identity.n == 0 ? FF_NONE(ff_str) : signal->source_identity;
+    event.effect = ff_cstr(effect);
+    return emit(txn, exec, &event);
+}
+
+ff_err
 ff_event_priority_changed(struct ff_txn *txn, const struct ff_exec *exec, int32_t old_priority)
 {
     struct ff_event event = event_of(txn, exec, FF_FAMILY_OPERATOR, "priority_changed");

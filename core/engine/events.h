@@ -22,6 +22,11 @@ FF_MUST_USE ff_err ff_event_revoked(struct ff_txn *txn, const struct ff_exec *ex
 /* One for each terminal transition. */
 FF_MUST_USE ff_err ff_event_completion(struct ff_txn *txn, const struct ff_exec *exec);
 
+/* A signal was accepted, or came again; signal_id: the first one's. effect: 06 §2.6. */
+FF_MUST_USE ff_err ff_event_signal(struct ff_txn *txn, const struct ff_exec *exec,
+                                   const struct ff_signal *signal, const struct ff_uuid *signal_id,
+                                   const char *effect);
+
 FF_MUST_USE ff_err ff_event_priority_changed(struct ff_txn *txn, const struct ff_exec *exec,
                                              int32_t old_priority);
 FF_MUST_USE ff_err ff_event_replayed(struct ff_txn *txn, const struct ff_exec *exec,

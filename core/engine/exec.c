@@ -3,9 +3,11 @@
 
 #include "core/engine/events.h"
 #include "core/engine/reads.h"
+#include "core/engine/suspension.h"
 #include "core/id.h"
 #include "core/state.h"
 
+/* What is stored must be legal before it is changed; a read shows it as it is (01 §4.3). */
 ff_err
 ff_exec_open(struct ff_txn *txn, const struct ff_eid *id, struct ff_exec *out)
 {
@@ -88,6 +90,20 @@ ff_exec_make_active(struct ff_exec *exec)
     exec->terminal_outcome = FF_OUTCOME_NONE;
     exec->attempt_state = FF_ATTEMPT_RUNNING;
     exec->blocking_detail = FF_NONE(ff_str);
+    exec->delay_until = FF_NONE(ff_opt_i64);
+}
+
+/* The lease's epoch stays: the next claim adds one. */
+void
+ff_exec_make_suspended(struct ff_exec *exec, enum ff_blocking_reason reason, struct ff_str detail)
+{
+    exec->lifecycle_phase = FF_PHASE_SUSPENDED;
+    exec->ownership_state = FF_OWNER_UNOWNED;
+    exec->eligibility_state = FF_ELIGIBLE_NA;
+    exec->blocking_reason = reason;
+    exec->blocking_detail = detail;
+    exec->terminal_outcome = FF_OUTCOME_NONE;
+    exec->attempt_state = FF_ATTEMPT_INTERRUPTED;
     exec->delay_until = FF_NONE(ff_opt_i64);
 }
 
@@ -195,13 +211,34 @@ ff_attempt_close_stream(const struct ff_txn *txn, struct ff_attempt *attempt, co
 }
 
 ff_err
-ff_attempt_finish(struct ff_txn *txn, const struct ff_exec *exec, const struct ff_attempt_end *end)
+ff_attempt_suspend(struct ff_txn *txn, const struct ff_exec *exec, struct ff_str suspension_id)
 {
+    struct ff_attempt attempt = { 0 };
+
+    FF_TRY(ff_attempt_get(txn, exec, exec->current_attempt_index.v, &attempt));
+    attempt.attempt_lifecycle = FF_LIFE_SUSPENDED;
+    attempt.suspended_at = FF_SOME(ff_opt_i64, txn->now_ms);
+    attempt.suspension_id = suspension_id;
+    if (attempt.timeout_at.is) {
+        int64_t left_ms = attempt.timeout_at.v - txn->now_ms;
+
+        attempt.timeout_remaining_ms = FF_SOME(ff_opt_u64, left_ms < 1 ? 1 : (uint64_t) left_ms);
+        attempt.timeout_at = FF_NONE(ff_opt_i64);
+    }
+    return ff_txn_put_attempt(txn, &attempt);
+}
+
+ff_err
+ff_attempt_finish(struct ff_txn *txn, struct ff_exec *exec, const struct ff_attempt_end *end)
+{
+    const char *reason = end->suspension_reason == NULL ? "cancelled" : end->suspension_reason;
     struct ff_attempt attempt = { 0 };
 
     if (!exec->current_attempt_index.is) {
         return FF_E_OK;
     }
+    /* Before the attempt, which may have ended: pending waitpoints must not outlive it. */
+    FF_TRY(ff_suspension_drop(txn, exec, ff_cstr(reason)));
     FF_TRY(ff_attempt_get(txn, exec, exec->current_attempt_index.v, &attempt));
     if (ff_attempt_has_ended(&attempt)) {
         return FF_E_OK;

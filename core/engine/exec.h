@@ -33,6 +33,9 @@ void ff_exec_make_delayed(struct ff_exec *exec, enum ff_blocking_reason reason, 
 void ff_exec_make_blocked(struct ff_exec *exec, enum ff_eligibility_state eligibility,
                           enum ff_blocking_reason reason, struct ff_str detail);
 void ff_exec_make_active(struct ff_exec *exec);
+/* Waits for signals (03 §4.4), its attempt interrupted; the lease has been released. */
+void ff_exec_make_suspended(struct ff_exec *exec, enum ff_blocking_reason reason,
+                            struct ff_str detail);
 /* Forgets the lease and who held it; epoch, attempt index and attempt id stay. Disarms the timer.
  */
 void ff_exec_drop_lease(struct ff_exec *exec);
@@ -57,14 +60,20 @@ ff_err ff_fail_not_active(struct ff_txn *txn, const struct ff_exec *exec);
 /* FF_E_CORRUPTION: the execution says there is one, and there is none. */
 FF_MUST_USE ff_err ff_attempt_get(struct ff_txn *txn, const struct ff_exec *exec,
                                   uint32_t attempt_index, struct ff_attempt *out);
+/* The current attempt waits: its time-out stands still, its stream stays open. suspension_id: of
+ * the suspension, or the word for what it waits for else. */
+FF_MUST_USE ff_err ff_attempt_suspend(struct ff_txn *txn, const struct ff_exec *exec,
+                                      struct ff_str suspension_id);
 /* The current attempt ends: lifecycle, ended_at, reason and category (absent: unchanged); its
- * stream is closed. Nothing happens if it has ended already, or if there is none. */
+ * stream is closed, and so are its suspension and its waitpoints (03 §1.2). Nothing happens if it
+ * has ended already, or if there is none. The caller saves the execution. */
 struct ff_attempt_end {
     enum ff_attempt_lifecycle lifecycle;
     struct ff_str reason, category;
-    const char *stream_reason; /* 06 §1.3 */
+    const char *stream_reason;     /* 06 §1.3 */
+    const char *suspension_reason; /* close_reason of an open suspension; NULL: cancelled */
 };
-FF_MUST_USE ff_err ff_attempt_finish(struct ff_txn *txn, const struct ff_exec *exec,
+FF_MUST_USE ff_err ff_attempt_finish(struct ff_txn *txn, struct ff_exec *exec,
                                      const struct ff_attempt_end *end);
 /* Closes the attempt's stream, if it is open (06 §1.3: the first close wins, but `reclaimed`
  * replaces the reason of a lost lease). */

@@ -18,12 +18,15 @@ retry_or_not(struct ff_txn *txn, const struct ff_exec *exec, struct ff_retry *ou
 }
 
 static ff_err
-finish_attempt(struct ff_txn *txn, const struct ff_exec *exec, struct ff_str reason)
+finish_attempt(struct ff_txn *txn, struct ff_exec *exec, struct ff_str reason)
 {
-    const struct ff_attempt_end end = { .lifecycle = FF_LIFE_ENDED_FAILURE,
-                                        .reason = reason,
-                                        .category = ff_str("timeout", 7),
-                                        .stream_reason = stream_expired };
+    const struct ff_attempt_end end = {
+        .lifecycle = FF_LIFE_ENDED_FAILURE,
+        .reason = reason,
+        .category = ff_str("timeout", 7),
+        .stream_reason = stream_expired,
+        .suspension_reason = ff_arena_printf(txn->arena, "expired:%.*s", (int) reason.n, reason.p).p
+    };
 
     return ff_attempt_finish(txn, exec, &end);
 }

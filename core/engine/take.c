@@ -140,7 +140,7 @@ ff_take_fresh(struct ff_txn *txn, struct ff_exec *exec, const struct ff_taker *t
 
 /* The attempt whose lease was lost is over. */
 static ff_err
-end_lost_attempt(struct ff_txn *txn, const struct ff_exec *exec, const char *reason)
+end_lost_attempt(struct ff_txn *txn, struct ff_exec *exec, const char *reason)
 {
     const struct ff_attempt_end end = {
         .lifecycle = FF_LIFE_INTERRUPTED_RECLAIMED,
