@@ -168,6 +168,7 @@ static ff_err
 claim_some(struct ff_txn *txn, const struct claiming *claiming, struct ff_pick *pick,
            struct ff_claim_list *out)
 {
+    struct ff_quota_hold hold = { .slot_until = INT64_MAX };
     size_t bytes = FRAME_BYTES;
 
     while (out->n < claiming->max) {
@@ -190,6 +191,9 @@ claim_some(struct ff_txn *txn, const struct claiming *claiming, struct ff_pick *
                 break;
             }
         }
+        exec.grant = NULL; /* a lapsed one: nobody has consumed it */
+        hold.lease_epoch = exec.current_lease_epoch;
+        FF_TRY(ff_pick_admit(txn, pick, &exec, &hold));
         FF_TRY(ff_take(txn, &exec, &claiming->taker, &out->v[out->n]));
         if (claiming->want.with_context) {
             set_enclosed(&out->v[out->n], &exec, &with);

@@ -109,8 +109,13 @@ answer(struct ff_txn *txn, const struct ff_exec *exec, const struct ff_exec_gran
 }
 
 static ff_err
-grant(struct ff_txn *txn, struct ff_exec *exec, const struct ff_claim_for_worker_args *args)
+grant(struct ff_txn *txn, struct ff_pick *pick, struct ff_exec *exec,
+      const struct ff_claim_for_worker_args *args)
 {
+    int64_t until_ms = ff_time_add(txn->now_ms, args->grant_ttl_ms);
+    const struct ff_quota_hold hold = { .slot_until = until_ms,
+                                        .grant_until = FF_SOME(ff_opt_i64, until_ms),
+                                        .lease_epoch = exec->current_lease_epoch };
     enum ff_exec_change change = FF_EXEC_SAME;
     struct ff_granting granting = {
         .kind = FF_GRANT_CLAIM,
@@ -126,6 +131,7 @@ grant(struct ff_txn *txn, struct ff_exec *exec, const struct ff_claim_for_worker
         ff_exec_make_eligible(exec); /* what blocked it holds no longer (C-3 d) */
         change = FF_EXEC_MOVED;
     }
+    FF_TRY(ff_pick_admit(txn, pick, exec, &hold));
     return ff_grant_store(txn, exec, &granting, change);
 }
 
@@ -150,7 +156,7 @@ ff_op_claim_for_worker(struct ff_txn *txn, const struct ff_claim_for_worker_args
     FF_TRY(ff_pick_begin(txn, &want, &pick));
     FF_TRY(ff_pick_next(txn, &pick, &exec, &found));
     if (found) {
-        FF_TRY(grant(txn, &exec, args));
+        FF_TRY(grant(txn, &pick, &exec, args));
         answer(txn, &exec, exec.grant, result);
         return FF_E_OK;
     }

@@ -6,6 +6,7 @@
 #include "core/engine/events.h"
 #include "core/engine/exec.h"
 #include "core/engine/lanes.h"
+#include "core/engine/quota.h"
 #include "core/engine/tags.h"
 #include "core/policy.h"
 
@@ -182,6 +183,7 @@ put_exec(struct ff_txn *txn, const struct ff_create_execution_args *args,
     exec->has_tags = args->tags.n > 0;
     copy_policy(exec, policy);
     exec->class_digest = class_digest(txn, exec);
+    FF_TRY(ff_slots_inherit(txn, exec));
     set_times(txn, args, policy, exec);
     return ff_exec_save(txn, exec, FF_EXEC_MOVED);
 }

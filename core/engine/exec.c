@@ -2,6 +2,7 @@
 #include "core/engine/exec.h"
 
 #include "core/engine/events.h"
+#include "core/engine/quota.h"
 #include "core/engine/reads.h"
 #include "core/engine/suspension.h"
 #include "core/id.h"
@@ -39,6 +40,10 @@ ff_exec_save(struct ff_txn *txn, struct ff_exec *exec, enum ff_exec_change chang
     exec->last_mutation_at = txn->now_ms;
     if (change == FF_EXEC_MOVED) {
         exec->last_transition_at = txn->now_ms;
+        /* Whatever leaves `active` gives its slots back in the same step (05 S-2). */
+        if (exec->slot_held && exec->lifecycle_phase != FF_PHASE_ACTIVE) {
+            FF_TRY(ff_slots_free(txn, exec));
+        }
         ff_exec_set_public(exec);
     }
     return ff_txn_put_exec(txn, exec);

@@ -5,6 +5,7 @@
 #include "core/caps.h"
 #include "core/engine/lanes.h"
 #include "core/engine/pick.h"
+#include "core/engine/quota.h"
 #include "core/engine/take.h"
 #include "core/id.h"
 #include "core/partition.h"
@@ -31,6 +32,7 @@ ff_grant_store(struct ff_txn *txn, struct ff_exec *exec, const struct ff_grantin
     grant->grant_expires_at = ff_time_add(txn->now_ms, granting->grant_ttl_ms);
     grant->request_id = granting->request_id;
     exec->grant = grant;
+    FF_TRY(ff_slots_keep_until(txn, exec, grant->grant_expires_at));
     return ff_exec_save(txn, exec, change);
 }
 

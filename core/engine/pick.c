@@ -6,12 +6,15 @@
 #include "core/engine/lanes.h"
 #include "core/engine/lease.h"
 #include "core/engine/reclaim.h"
+#include "core/engine/walk.h"
 #include "core/id.h"
 
 /* Marked per call; what is left is the next call's, or the lease scanner's. */
 #define LAPSED_LEASES_MAX 1024
 /* Merged by rank as they are; older ones lose their grant and join the ready index again. */
 #define LAPSED_GRANTS_MAX 256
+/* Of one class whose quota is exhausted: those with a live guard or a slot, judged one by one. */
+#define ADMITTED_MAX 256
 
 struct ff_pick_source {
     struct ff_scope scope;
@@ -21,7 +24,7 @@ struct ff_pick_source {
     struct ff_entry head;
 };
 
-struct ff_pick_lapsed {
+struct ff_pick_extra {
     struct ff_entry entry; /* by rank */
     struct ff_exec exec;
 };
@@ -36,17 +39,6 @@ ff_offered_caps(struct ff_txn *txn, struct ff_str packed, struct ff_strs *out)
 
 /* ---- loading ---- */
 
-/* Remembers that something is to be loaded, so that all wants of a loop travel together. */
-static ff_err
-gather(ff_err err, bool *pending)
-{
-    if (err == FF_E_PENDING) {
-        *pending = true;
-        return FF_E_OK;
-    }
-    return err;
-}
-
 /* Asks for the record behind an entry, and for what the caller will read with it. */
 static ff_err
 want_record(struct ff_txn *txn, const struct ff_entry *entry, bool with_context, bool *pending)
@@ -55,14 +47,14 @@ want_record(struct ff_txn *txn, const struct ff_entry *entry, bool with_context,
     struct ff_exec_input input = { 0 };
     bool found = false;
 
-    FF_TRY(gather(ff_txn_find(txn, FF_R_EXEC, &entry->id, &exec, &found), pending));
+    FF_TRY(ff_gather(ff_txn_find(txn, FF_R_EXEC, &entry->id, &exec, &found), pending));
     if (with_context) {
-        FF_TRY(gather(ff_txn_find(txn, FF_R_EXEC_INPUT, &entry->id, &input, &found), pending));
+        FF_TRY(ff_gather(ff_txn_find(txn, FF_R_EXEC_INPUT, &entry->id, &input, &found), pending));
     }
     if (with_context && found && exec.has_tags) {
         struct ff_exec_tags tags = { 0 };
 
-        FF_TRY(gather(ff_txn_find(txn, FF_R_EXEC_TAGS, &entry->id, &tags, &found), pending));
+        FF_TRY(ff_gather(ff_txn_find(txn, FF_R_EXEC_TAGS, &entry->id, &tags, &found), pending));
     }
     return FF_E_OK;
 }
@@ -78,7 +70,7 @@ want_scope(struct ff_txn *txn, const struct ff_pick_source *source, const struct
         ff_err err = ff_txn_next(txn, source->index, &source->scope, i == 0 ? NULL : &entry,
                                  want->expect - i, &next, &found);
 
-        FF_TRY(gather(err, &pending));
+        FF_TRY(ff_gather(err, &pending));
         if (err == FF_E_PENDING || !found) {
             break;
         }
@@ -132,10 +124,10 @@ mark_lapsed_leases(struct ff_txn *txn, struct ff_pick *pick)
 }
 
 static int
-lapsed_cmp(const void *a, const void *b)
+extra_cmp(const void *a, const void *b)
 {
-    return ff_entry_cmp(&((const struct ff_pick_lapsed *) a)->entry,
-                        &((const struct ff_pick_lapsed *) b)->entry);
+    return ff_entry_cmp(&((const struct ff_pick_extra *) a)->entry,
+                        &((const struct ff_pick_extra *) b)->entry);
 }
 
 static bool
@@ -197,9 +189,9 @@ collect_lapsed_grants(struct ff_txn *txn, struct ff_pick *pick)
 
     FF_TRY(thin_lapsed_grants(txn, &granted.scope, &n, &next_at));
     wake_no_later(pick, next_at);
-    pick->lapsed = n == 0 ? NULL : FF_ARENA_NEW(txn->arena, struct ff_pick_lapsed, n);
+    pick->extra = n == 0 ? NULL : FF_ARENA_NEW(txn->arena, struct ff_pick_extra, n);
     for (uint32_t i = 0; i < n; i++) {
-        struct ff_pick_lapsed *lapsed = &pick->lapsed[pick->n_lapsed];
+        struct ff_pick_extra *lapsed = &pick->extra[pick->n_extra];
         ff_err err = FF_E_OK;
 
         FF_TRY(ff_txn_next(txn, FF_IX_GRANTED, &granted.scope, i == 0 ? NULL : &granted.head, n - i,
@@ -211,10 +203,10 @@ collect_lapsed_grants(struct ff_txn *txn, struct ff_pick *pick)
         }
         FF_TRY(err);
         lapsed->entry.sort = ff_rank(lapsed->exec.created_at, lapsed->exec.priority);
-        pick->n_lapsed += may_be_candidate(&lapsed->exec, pick->want->include_reclaimable);
+        pick->n_extra += may_be_candidate(&lapsed->exec, pick->want->include_reclaimable);
     }
-    if (pick->n_lapsed > 1) {
-        qsort(pick->lapsed, pick->n_lapsed, sizeof(pick->lapsed[0]), lapsed_cmp);
+    if (pick->n_extra > 1) {
+        qsort(pick->extra, pick->n_extra, sizeof(pick->extra[0]), extra_cmp);
     }
     return FF_E_OK;
 }
@@ -228,9 +220,9 @@ add_sources(struct ff_txn *txn, struct ff_pick *pick)
     struct ff_scope_list ready = { 0 }, lost = { 0 };
     bool pending = false;
 
-    FF_TRY(gather(ff_txn_scopes(txn, FF_IX_READY, &lane, &ready), &pending));
+    FF_TRY(ff_gather(ff_txn_scopes(txn, FF_IX_READY, &lane, &ready), &pending));
     if (pick->want->include_reclaimable) {
-        FF_TRY(gather(ff_txn_scopes(txn, FF_IX_RECLAIMABLE, &lane, &lost), &pending));
+        FF_TRY(ff_gather(ff_txn_scopes(txn, FF_IX_RECLAIMABLE, &lane, &lost), &pending));
     }
     pick->sources = FF_ARENA_NEW(txn->arena, struct ff_pick_source, ready.n + lost.n);
     pick->n_sources = ready.n + lost.n;
@@ -240,9 +232,9 @@ add_sources(struct ff_txn *txn, struct ff_pick *pick)
 
         source->index = i < ready.n ? FF_IX_READY : FF_IX_RECLAIMABLE;
         source->scope = i < ready.n ? ready.v[i] : lost.v[i - ready.n];
-        FF_TRY(gather(ff_txn_next(txn, source->index, &source->scope, NULL, pick->want->expect,
-                                  &source->head, &found),
-                      &pending));
+        FF_TRY(ff_gather(ff_txn_next(txn, source->index, &source->scope, NULL, pick->want->expect,
+                                     &source->head, &found),
+                         &pending));
         source->spent = !found;
     }
     return pending ? FF_E_PENDING : FF_E_OK;
@@ -278,7 +270,7 @@ advance(struct ff_txn *txn, struct ff_pick *pick)
     }
     pick->given = false;
     if (pick->last == NULL) {
-        pick->at_lapsed++;
+        pick->at_extra++;
         return FF_E_OK;
     }
     FF_TRY(ff_txn_next(txn, pick->last->index, &pick->last->scope, NULL, pick->want->expect,
@@ -291,7 +283,7 @@ advance(struct ff_txn *txn, struct ff_pick *pick)
 static bool
 choose(struct ff_pick *pick, const struct ff_entry **entry)
 {
-    *entry = pick->at_lapsed < pick->n_lapsed ? &pick->lapsed[pick->at_lapsed].entry : NULL;
+    *entry = pick->at_extra < pick->n_extra ? &pick->extra[pick->at_extra].entry : NULL;
     pick->last = NULL;
     for (uint32_t i = 0; i < pick->n_sources; i++) {
         struct ff_pick_source *source = &pick->sources[i];
@@ -306,45 +298,19 @@ choose(struct ff_pick *pick, const struct ff_entry **entry)
 
 /* ---- judging ---- */
 
-/* What keeps a class of executions from this worker; BLOCK_NONE: nothing. */
-struct verdict {
-    enum ff_blocking_reason reason;
-    enum ff_eligibility_state eligibility;
-    struct ff_str detail;
-};
-
-/* All executions of a class are judged alike (records.md §1.7): capabilities first, so that what
- * nobody here can run never uses up a quota (C-3). */
+/* Labels a rejected candidate, unless it bears that label. Lost work, and what somebody else could
+ * run, is only stepped over (C-3 a, C-12). */
 static ff_err
-judge(struct ff_txn *txn, const struct ff_pick *pick, const struct ff_exec *exec,
-      struct verdict *out)
+label(struct ff_txn *txn, struct ff_pick *pick, struct ff_exec *exec,
+      const struct ff_judgement *judgement)
 {
-    struct ff_strs missing = { 0 };
-
-    out->reason = FF_BLOCK_NONE;
-    if (ff_caps_match(exec->required_capabilities, pick->want->offered)) {
-        return FF_E_OK;
-    }
-    missing = ff_caps_missing(exec->required_capabilities, pick->want->offered, txn->arena);
-    out->reason = FF_BLOCK_WAITING_FOR_CAPABLE_WORKER;
-    out->eligibility = FF_ELIGIBLE_ROUTE;
-    out->detail = ff_arena_printf(txn->arena, "no capable worker; the last one lacked %.*s",
-                                  (int) missing.v[0].n, missing.v[0].p);
-    return FF_E_OK;
-}
-
-/* Labels a rejected candidate, unless it bears that label. Lost work is only stepped over (C-12).
- */
-static ff_err
-label(struct ff_txn *txn, struct ff_pick *pick, struct ff_exec *exec, const struct verdict *verdict)
-{
-    if (exec->lifecycle_phase != FF_PHASE_RUNNABLE ||
-        exec->eligibility_state == verdict->eligibility) {
+    if (judgement->skip || exec->eligibility_state == judgement->eligibility) {
         return FF_E_OK;
     }
     pick->wrote = true;
     exec->grant = NULL; /* a lapsed one, or none */
-    ff_exec_make_blocked(exec, verdict->eligibility, verdict->reason, verdict->detail);
+    ff_exec_make_blocked(exec, judgement->eligibility, judgement->reason,
+                         ff_judgement_detail(txn, judgement));
     return ff_exec_save(txn, exec, FF_EXEC_MOVED);
 }
 
@@ -377,29 +343,121 @@ settle_class(struct ff_pick *pick, bool passed)
     }
 }
 
+/* Collects those of a class that its quota has admitted before. */
+static ff_err
+collect_admitted(struct ff_txn *txn, const struct ff_scope *scope, struct ff_pick_extra *out,
+                 uint32_t *n)
+{
+    struct ff_entry at = { .sort = ff_time_add(txn->now_ms, 1) }, next = { 0 };
+    bool found = true, pending = false;
+
+    while (*n < ADMITTED_MAX) {
+        struct ff_pick_extra *extra = &out[*n];
+
+        FF_TRY(ff_txn_next(txn, FF_IX_ADMITTED, scope, &at, 16, &next, &found));
+        if (!found) {
+            break;
+        }
+        at = next;
+        FF_TRY(ff_gather(ff_txn_find(txn, FF_R_EXEC, &at.id, &extra->exec, &found), &pending));
+        extra->entry.id = at.id;
+        extra->entry.sort = ff_rank(extra->exec.created_at, extra->exec.priority);
+        ++*n;
+    }
+    return pending ? FF_E_PENDING : FF_E_OK;
+}
+
+/* The class is refused by its quota, but for those that need no new place in the window, or no new
+ * slot: they become candidates of their own. */
+static ff_err
+add_admitted(struct ff_txn *txn, struct ff_pick *pick, const struct ff_exec *exec)
+{
+    bool by_rate = pick->quota.answer.verdict == FF_QUOTA_RATE;
+    uint32_t left = pick->n_extra - pick->at_extra, n = 0;
+    struct ff_pick_extra *all = FF_ARENA_NEW(txn->arena, struct ff_pick_extra, left + ADMITTED_MAX);
+
+    for (int slot = by_rate ? 0 : 1; slot <= 1; slot++) {
+        const struct ff_scope scope =
+            ff_scope_admitted(exec->lane_id, exec->class_digest, slot == 1);
+
+        FF_TRY(collect_admitted(txn, &scope, all, &n));
+    }
+    if (n == 0) {
+        return FF_E_OK;
+    }
+    if (left > 0) {
+        memcpy(all + n, pick->extra + pick->at_extra, left * sizeof(*all));
+    }
+    pick->extra = all;
+    pick->n_extra = n + left;
+    pick->at_extra = 0;
+    qsort(all, pick->n_extra, sizeof(*all), extra_cmp);
+    return FF_E_OK;
+}
+
+/* Beyond capabilities and budgets: the quota of this very execution. */
+static ff_err
+consider_quota(struct ff_txn *txn, struct ff_pick *pick, struct ff_exec *exec, bool *fits)
+{
+    struct ff_judgement judgement = { .reason = FF_BLOCK_NONE };
+
+    FF_TRY(ff_judge_quota(txn, exec, &pick->quota, &judgement));
+    pick->wrote = pick->wrote || judgement.wrote;
+    *fits = judgement.reason == FF_BLOCK_NONE;
+    if (*fits) {
+        return FF_E_OK;
+    }
+    wake_no_later(pick, judgement.again_at);
+    FF_TRY(label(txn, pick, exec, &judgement));
+    if (pick->last != NULL) {
+        settle_class(pick, false);
+        return add_admitted(txn, pick, exec);
+    }
+    return FF_E_OK;
+}
+
 /* True in *fits if the worker may have it; else it is labelled and its class left. */
 static ff_err
 consider(struct ff_txn *txn, struct ff_pick *pick, struct ff_exec *exec, bool *fits)
 {
-    struct verdict verdict = { .reason = FF_BLOCK_NONE };
+    struct ff_judgement judgement = { .reason = FF_BLOCK_NONE };
 
-    *fits = true;
     if (pick->last == NULL || !pick->last->passed) {
-        FF_TRY(judge(txn, pick, exec, &verdict));
-        *fits = verdict.reason == FF_BLOCK_NONE;
+        FF_TRY(ff_judge_class(txn, pick->want->offered, &pick->crews, exec, &judgement));
+        *fits = judgement.reason == FF_BLOCK_NONE;
         if (pick->last != NULL) {
             settle_class(pick, *fits);
         }
+        if (!*fits) {
+            return label(txn, pick, exec, &judgement);
+        }
     }
+    if (!ff_is_reclaimable(exec)) {
+        return consider_quota(txn, pick, exec, fits);
+    }
+    pick->quota.asked = false;
+    *fits = exec->lease_reclaim_count < ff_reclaim_cap(exec, FF_NONE(ff_opt_u32));
     if (!*fits) {
-        return label(txn, pick, exec, &verdict);
-    }
-    if (ff_is_reclaimable(exec) &&
-        exec->lease_reclaim_count >= ff_reclaim_cap(exec, FF_NONE(ff_opt_u32))) {
-        *fits = false;
         pick->wrote = true;
         return ff_reclaim_fail_capped(txn, exec);
     }
+    return FF_E_OK;
+}
+
+ff_err
+ff_pick_admit(struct ff_txn *txn, struct ff_pick *pick, struct ff_exec *exec,
+              const struct ff_quota_hold *hold)
+{
+    struct ff_quota_case *quota = &pick->quota;
+
+    if (!quota->asked) {
+        return FF_E_OK;
+    }
+    if (quota->answer.verdict == FF_QUOTA_ADMITTED) {
+        FF_TRY(ff_quota_record(txn, &quota->ask, &quota->answer, hold));
+    }
+    exec->slot_held = exec->slot_held || quota->ask.cap > 0;
+    exec->quota_guard_until = FF_SOME(ff_opt_i64, quota->answer.guard_until);
     return FF_E_OK;
 }
 
@@ -411,7 +469,7 @@ read_candidate(struct ff_txn *txn, const struct ff_pick *pick, const struct ff_e
     ff_err err = FF_E_OK;
 
     if (pick->last == NULL) {
-        *out = pick->lapsed[pick->at_lapsed].exec;
+        *out = pick->extra[pick->at_extra].exec;
         return FF_E_OK;
     }
     err = ff_txn_find(txn, FF_R_EXEC, &entry->id, out, &found);

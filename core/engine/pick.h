@@ -9,6 +9,7 @@
 #define FF_CORE_ENGINE_PICK_H
 
 #include "core/engine/exec.h"
+#include "core/engine/judge.h"
 
 struct ff_picking {
     struct ff_str lane_id;
@@ -22,7 +23,7 @@ struct ff_picking {
 FF_MUST_USE ff_err ff_offered_caps(struct ff_txn *txn, struct ff_str packed, struct ff_strs *out);
 
 struct ff_pick_source;
-struct ff_pick_lapsed;
+struct ff_pick_extra;
 
 struct ff_pick {
     const struct ff_picking *want;
@@ -30,10 +31,13 @@ struct ff_pick {
     bool wrote;  /* marks or labels were set on the way */
     struct ff_pick_source *sources;
     uint32_t n_sources;
-    struct ff_pick_lapsed *lapsed; /* executions under a lapsed grant, by rank */
-    uint32_t n_lapsed, at_lapsed;
+    struct ff_pick_extra *extra; /* judged one by one, by rank: under a lapsed grant, or admitted
+                                    by their quota before */
+    uint32_t n_extra, at_extra;
+    struct ff_crew *crews;       /* registered workers, as far as they were asked for */
+    struct ff_quota_case quota;  /* of the last candidate */
     int64_t wake_at_ms;          /* when time alone may bring a candidate; INT64_MAX: never */
-    struct ff_pick_source *last; /* where the last candidate came from; NULL: a lapsed grant */
+    struct ff_pick_source *last; /* where the last candidate came from; NULL: an extra one */
     bool given;                  /* a candidate was handed out and its source moved on */
 };
 
@@ -47,6 +51,10 @@ FF_MUST_USE ff_err ff_pick_begin(struct ff_txn *txn, const struct ff_picking *wa
  * reclaim cap is reached is ended. *found: false when the lane has nothing more. */
 FF_MUST_USE ff_err ff_pick_next(struct ff_txn *txn, struct ff_pick *pick, struct ff_exec *out,
                                 bool *found);
+
+/* The caller takes the last candidate: its quota is recorded; the caller saves. */
+FF_MUST_USE ff_err ff_pick_admit(struct ff_txn *txn, struct ff_pick *pick, struct ff_exec *exec,
+                                 const struct ff_quota_hold *hold);
 
 /* Nothing was found: waits for a change of the lane, as ff_txn_park; block_ms 0 does not. */
 FF_MUST_USE ff_err ff_pick_wait(struct ff_txn *txn, const struct ff_pick *pick, uint64_t block_ms);

@@ -1,6 +1,7 @@
 #include "core/engine/take.h"
 
 #include "core/engine/events.h"
+#include "core/engine/quota.h"
 #include "core/handle.h"
 #include "core/policy.h"
 #include "core/state.h"
@@ -40,7 +41,8 @@ fill_claim(struct ff_txn *txn, const struct ff_exec *exec, enum ff_handle_kind k
     out->handle = ff_handle_make(kind, &payload, txn->arena);
 }
 
-static void
+/* The lease, and the slots that it holds. */
+static ff_err
 acquire(struct ff_txn *txn, struct ff_exec *exec, const struct ff_taker *taker)
 {
     const struct ff_holder holder = {
@@ -55,6 +57,7 @@ acquire(struct ff_txn *txn, struct ff_exec *exec, const struct ff_taker *taker)
         exec->execution_deadline_at = taker->execution_deadline_at;
     }
     ff_lease_acquire(txn, exec, &holder);
+    return ff_slots_hold(txn, exec);
 }
 
 /* ---- new attempts ---- */
@@ -111,7 +114,7 @@ begin_attempt(struct ff_txn *txn, struct ff_exec *exec, const struct ff_taker *t
     exec->total_attempt_count++;
     exec->current_attempt_id = FF_SOME(ff_opt_uuid, attempt->attempt_id);
     exec->current_attempt_type = FF_SOME(ff_opt_u32, attempt->attempt_type);
-    acquire(txn, exec, taker);
+    FF_TRY(acquire(txn, exec, taker));
     arm_timeout(txn, exec, taker, attempt);
     attempt->lease_id = exec->current_lease_id;
     attempt->lease_epoch = exec->current_lease_epoch;
@@ -181,7 +184,7 @@ ff_take_resumed(struct ff_txn *txn, struct ff_exec *exec, const struct ff_taker 
     struct ff_opt_u64 left = taker->remaining_timeout_ms;
 
     FF_TRY(ff_attempt_get(txn, exec, exec->current_attempt_index.v, &attempt));
-    acquire(txn, exec, taker);
+    FF_TRY(acquire(txn, exec, taker));
     left = left.is ? left : attempt.timeout_remaining_ms;
     attempt.timeout_at = FF_NONE(ff_opt_i64);
     if (left.is && left.v > 0) {
