@@ -249,17 +249,6 @@ describe_end(int status, char *text, size_t size)
     }
 }
 
-static void
-tell_broker(const struct ff_child_proc *child)
-{
-    const struct ff_child_proc *broker = ff_tree_broker(child->tree);
-    const struct ff_ctl_worker_gone_args args = { .worker_instance_id = ff_cstr(child->instance) };
-
-    if (child->host[0] != '\0' && broker->state == FF_CHILD_READY) {
-        ff_ctl_call(broker->ctl, FF_CTL_worker_gone, &args, NULL, NULL);
-    }
-}
-
 /* The broker could not open its store or its sockets, and says that waiting does not help: what it
  * cannot do at the first start is told to whoever starts the daemon (08 §4). */
 static bool
@@ -322,7 +311,9 @@ on_child_exit(struct ev_loop *loop, struct ev_child *watcher, int events)
     ff_ctl_free(child->ctl);
     child->ctl = NULL;
     describe_end(watcher->rstatus, words, sizeof(words));
-    tell_broker(child);
+    if (child->host[0] != '\0') {
+        ff_tree_worker_gone(tree, child->instance);
+    }
     if (child->state != FF_CHILD_STOPPING) {
         judge(child, watcher->rstatus, words);
     } else {

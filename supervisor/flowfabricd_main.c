@@ -72,7 +72,7 @@ main(int argc, char **argv)
         printf("flowfabricd %s\n", FF_VERSION);
         return 0;
     }
-    if (is_one_of(word, "check-config", "--check-config")) {
+    if (is_one_of(word, "check-config", "--check-config") && (argc < 3 || argv[2][0] != '-')) {
         return check_config(argc > 2 ? argv[2] : NULL);
     }
     if (word[0] == '\0' || word[0] == '-') {

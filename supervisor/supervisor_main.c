@@ -21,6 +21,7 @@ struct supervisor {
     uint32_t n_locks;
     int exit_status;
     bool stopping;
+    bool only_check;
 };
 
 /* ---- the command line ---- */
@@ -29,6 +30,7 @@ static const struct argp_option options[] = {
     { "config", 'c', "FILE", 0, "Configuration file", 0 },
     { "log-level", 'v', "LEVEL", 0, "error, warn, info, debug or trace; wins over the file", 0 },
     { "log-format", 'f', "FORMAT", 0, "logfmt or json; wins over the file", 0 },
+    { "check-config", 'k', NULL, 0, "Say what is in force, or what is wrong, and exit", 0 },
     { "ready-fd", 'r', "FD", OPTION_HIDDEN, "", 0 },
     { 0 },
 };
@@ -47,6 +49,9 @@ parse_option(int key, char *arg, struct argp_state *state)
         return setenv("FF_LOG_LEVEL", arg, 1);
     case 'f':
         return setenv("FF_LOG_FORMAT", arg, 1);
+    case 'k':
+        supervisor->only_check = true;
+        return 0;
     case 'r':
         supervisor->boot.ready_fd = atoi(arg);
         return 0;
@@ -146,6 +151,16 @@ start(struct supervisor *supervisor, struct ff_config *config, struct ff_fault *
     return ff_tree_new(supervisor->loop, &tree, config, &supervisor->tree, fault);
 }
 
+static int
+check(const struct supervisor *supervisor)
+{
+    const struct ff_config_input input = { .path = supervisor->boot.config_path,
+                                           .env = environ,
+                                           .root = geteuid() == 0 };
+
+    return ff_config_check(&input, stdout, stderr);
+}
+
 int
 ff_supervisor_main(int argc, char **argv)
 {
@@ -158,6 +173,9 @@ ff_supervisor_main(int argc, char **argv)
 
     argp_err_exit_status = 2;
     argp_parse(&argp, argc, argv, ARGP_NO_HELP, NULL, &supervisor);
+    if (supervisor.only_check) {
+        return check(&supervisor);
+    }
     if (ff_boot_config(&supervisor.boot, &config) != FF_E_OK) {
         return FF_EXIT_BOOT;
     }

@@ -15,7 +15,19 @@ static const struct process {
     int order;
 } processes[] = {
 #define FF_PROCESS(name, role, needs_broker, order) { name, role, needs_broker, order },
+#define FF_SCANNER_PROCESS(name) { name, "scanner", true, ORDER_SCANNERS },
 #include "supervisor/processes.def"
+};
+
+/* By scanner of 07 §2: the process that runs it. */
+static const struct {
+    const char *scanner;
+    const char *process;
+} scanners[] = {
+#define FF_SCANNER(upper, name, process, interval, unit_ms, batch, flags) { #name, #process },
+#define FF_SCAN_WAKE(upper, index, when)
+#define FF_SCAN_CALL(upper, op, changed, changed_too)
+#include "core/scanners.def"
 };
 
 static int64_t
@@ -61,6 +73,17 @@ ff_tree_broker(struct ff_tree *tree)
     return ff_tree_child(tree, ff_cstr("broker"));
 }
 
+struct ff_child_proc *
+ff_tree_child_of_scanner(struct ff_tree *tree, struct ff_str scanner)
+{
+    for (size_t i = 0; i < FF_COUNT(scanners); i++) {
+        if (ff_str_is(scanner, scanners[i].scanner)) {
+            return ff_tree_child(tree, ff_cstr(scanners[i].process));
+        }
+    }
+    return NULL;
+}
+
 /* ---- what changes ---- */
 
 static void
@@ -75,12 +98,33 @@ stop_claims(struct ff_tree *tree)
 }
 
 void
+ff_tree_worker_gone(struct ff_tree *tree, const char *instance)
+{
+    const struct ff_ctl_worker_gone_args args = { .worker_instance_id = ff_cstr(instance) };
+    const struct ff_child_proc *broker = ff_tree_broker(tree);
+
+    if (broker->state == FF_CHILD_READY) {
+        ff_ctl_call(broker->ctl, FF_CTL_worker_gone, &args, NULL, NULL);
+    } else if (tree->untold_n < UNTOLD_MAX) {
+        snprintf(tree->untold[tree->untold_n++], sizeof(tree->untold[0]), "%s", instance);
+    }
+}
+
+/* A broker that came back does not know what has happened meanwhile. */
+void
 ff_tree_child_ready(struct ff_child_proc *child)
 {
     struct ff_tree *tree = child->tree;
 
-    if (child == ff_tree_broker(tree) && tree->state >= TREE_DRAINING) {
-        stop_claims(tree); /* one that came back does not know */
+    if (child != ff_tree_broker(tree)) {
+        return;
+    }
+    for (uint32_t i = 0; i < tree->untold_n; i++) {
+        ff_tree_worker_gone(tree, tree->untold[i]);
+    }
+    tree->untold_n = 0;
+    if (tree->state >= TREE_DRAINING) {
+        stop_claims(tree);
     }
 }
 
@@ -284,12 +328,28 @@ ff_tree_drain(struct ff_tree *tree)
 
 /* ---- making and unmaking ---- */
 
+/* A scanner process without a scanner has nothing to do. */
+static bool
+has_work(const struct process *process)
+{
+    for (size_t i = 0; i < FF_COUNT(scanners); i++) {
+        if (strcmp(scanners[i].process, process->name) == 0) {
+            return true;
+        }
+    }
+    return process->order != ORDER_SCANNERS;
+}
+
 static void
 add_processes(struct ff_tree *tree)
 {
     for (size_t i = 0; i < FF_COUNT(processes); i++) {
-        struct ff_child_proc *child = ff_child_add(tree, processes[i].name, processes[i].role);
+        struct ff_child_proc *child = NULL;
 
+        if (!has_work(&processes[i])) {
+            continue;
+        }
+        child = ff_child_add(tree, processes[i].name, processes[i].role);
         child->needs_broker = processes[i].needs_broker;
         child->order = processes[i].order;
     }

@@ -15,10 +15,12 @@
 #define NAME_BYTES_MAX 288
 /* A child that is not ready by then is killed; the longest recovery of a store takes less. */
 #define READY_MAX_MS 600000
+/* Ended workers that the broker is told of when it is back; of further ones the leases run out. */
+#define UNTOLD_MAX 64
 /* Beyond the grace, until SIGKILL; a child's own alarm rings before. */
 #define STOP_MARGIN_MS 6000
 
-/* The order of the ordered end (processes.def). */
+/* The order of the ordered end (08 §4). */
 enum { ORDER_HOSTS = 1, ORDER_SCANNERS, ORDER_BROKER, ORDER_CONTROL, ORDER_N };
 
 struct ff_child_proc {
@@ -61,6 +63,8 @@ struct ff_tree {
     char copy_path[128];           /* of the configuration as it is in force, for the children */
     struct ff_child_procs children;
     uint32_t n;
+    char untold[UNTOLD_MAX][NAME_BYTES_MAX + 24]; /* instances */
+    uint32_t untold_n;
     enum tree_state state;
     int64_t started_at; /* Unix ms */
     int stop_order;     /* while stopping: what is being ended */
@@ -91,9 +95,13 @@ void ff_child_send_level(struct ff_child_proc *child);
 
 /* NULL: none of this name. */
 struct ff_child_proc *ff_tree_child(struct ff_tree *tree, struct ff_str name);
+/* That runs this scanner of 07 §2; NULL: there is no such scanner. */
+struct ff_child_proc *ff_tree_child_of_scanner(struct ff_tree *tree, struct ff_str scanner);
 struct ff_child_proc *ff_tree_broker(struct ff_tree *tree);
 /* Something has come or gone: tells the service manager, and goes on with the end. */
 void ff_tree_changed(struct ff_tree *tree);
+/* A worker instance's process has ended: the broker takes its leases back. */
+void ff_tree_worker_gone(struct ff_tree *tree, const char *instance);
 void ff_tree_child_ready(struct ff_child_proc *child);
 /* A child cannot be brought up: at the first start of the broker that is the end of the daemon. */
 void ff_tree_child_failed(struct ff_child_proc *child, int status);

@@ -374,6 +374,27 @@ drain(struct ff_tree *tree, struct ff_ctl_request *request, const void *args)
     ff_ctl_call(broker->ctl, FF_CTL_await_idle, &await, on_relayed, request);
 }
 
+static void
+run_scanner(struct ff_tree *tree, struct ff_ctl_request *request, const void *args,
+            struct ff_opt_i64 now_ms)
+{
+    const struct ff_run_scanner_args *run = args;
+    const struct ff_ctl_scan_args scan = { .name = run->name, .now_ms = now_ms };
+    struct ff_child_proc *child = ff_tree_child_of_scanner(tree, run->name);
+    struct ff_fault fault = { 0 };
+
+    if (child != NULL && child->ctl != NULL) {
+        ff_ctl_call(child->ctl, FF_CTL_scan, &scan, on_relayed, request);
+        return;
+    }
+    if (child == NULL) {
+        (void) not_found(&fault, run->name);
+    } else {
+        ff_fail_transport(&fault, "supervisor", "transport", "the scanner's process does not run");
+    }
+    ff_ctl_refuse(request, "run_scanner", &fault);
+}
+
 /* ---- dispatch ---- */
 
 static const struct {
@@ -450,6 +471,10 @@ ff_tree_operate(struct ff_tree *tree, struct ff_ctl_request *request,
     asked.args = args;
     if (info == &ff_ops[FF_OP_drain]) {
         drain(tree, request, args);
+        return;
+    }
+    if (info == &ff_ops[FF_OP_run_scanner]) {
+        run_scanner(tree, request, args, operate->now_ms);
         return;
     }
     for (size_t i = 0; i < FF_COUNT(table); i++) {

@@ -41,6 +41,7 @@ static const struct row {
 } rows[] = {
     { "kill -9 of the broker", "broker" },
     { "kill -9 of the control process", "control" },
+    { "kill -9 of a scanner", "lease" },
     { "kill -9 of the supervisor", "supervisor" },
 };
 

@@ -60,7 +60,7 @@ test_all_of_it_starts_and_ends_in_order(void **state)
     struct ff_daemon *daemon = *state;
     struct ff_client *control = NULL;
     struct ff_tree_view view;
-    const char *log = NULL, *broker = NULL, *last = NULL;
+    const char *log = NULL, *lease = NULL, *broker = NULL, *last = NULL;
 
     ff_daemon_start(daemon, NULL);
     control = ff_test_control(daemon);
@@ -74,9 +74,10 @@ test_all_of_it_starts_and_ends_in_order(void **state)
     ff_daemon_stop(daemon);
     ff_tree_await_gone(&view);
     log = ff_daemon_log(daemon);
+    lease = strstr(log, "event=child_stopped child=lease how=\"exit 0\"");
     broker = strstr(log, "event=child_stopped child=broker how=\"exit 0\"");
     last = strstr(log, "event=child_stopped child=control how=\"exit 0\"");
-    assert_true(broker != NULL && last != NULL && broker < last);
+    assert_true(lease != NULL && broker != NULL && last != NULL && lease < broker && broker < last);
 }
 
 static void
@@ -430,6 +431,54 @@ test_log_level_is_kept_by_a_process_that_comes_back(void **state)
     assert_null(strstr(ff_daemon_log(daemon), line)); /* at info */
 }
 
+static ff_err
+run_scanner(struct ff_client *control, const char *name, struct ff_run_scanner_result *result)
+{
+    const struct ff_run_scanner_args args = { .name = ff_cstr(name) };
+    FF_SCOPED(ff_answer) answer = { 0 };
+
+    return ff_client_run_scanner(control, &args, result, &answer);
+}
+
+static void
+test_a_scanner_runs_when_an_operator_says_so(void **state)
+{
+    struct ff_daemon *daemon = *state;
+    struct ff_run_scanner_result result = { .errors = 1 };
+    struct ff_client *control = NULL;
+
+    ff_daemon_start(daemon, NULL);
+    control = ff_test_control(daemon);
+    assert_int_equal(run_scanner(control, "lease_expiry", &result), FF_E_OK);
+    assert_int_equal(result.errors, 0);
+    assert_int_equal(run_scanner(control, "lease", &result), FF_E_CHILD_NOT_FOUND); /* a process */
+    assert_int_equal(run_scanner(control, "nobody", &result), FF_E_CHILD_NOT_FOUND);
+    assert_int_equal(stop_child(control, "lease"), FF_E_OK);
+    ff_tree_await(control, "lease", FF_CHILD_STOPPED, -1);
+    assert_int_equal(run_scanner(control, "lease_expiry", &result), FF_E_TRANSPORT);
+    ff_client_close(control);
+    ff_daemon_stop(daemon);
+}
+
+static void
+test_what_needs_the_broker_waits_for_it(void **state)
+{
+    struct ff_daemon *daemon = *state;
+    struct ff_client *control = NULL;
+    pid_t pid = 0;
+
+    ff_daemon_start(daemon, NULL);
+    control = ff_test_control(daemon);
+    assert_int_equal(stop_child(control, "broker"), FF_E_OK);
+    ff_tree_await(control, "broker", FF_CHILD_STOPPED, -1);
+    pid = ff_tree_kill(control, "lease");
+    assert_int_equal(ff_tree_await(control, "lease", FF_CHILD_STARTING, pid).pid, 0);
+    assert_int_equal(start_child(control, "broker"), FF_E_OK);
+    ff_tree_await(control, "lease", FF_CHILD_READY, pid);
+    ff_client_close(control);
+    ff_daemon_stop(daemon);
+}
+
 /* ---- failures ---- */
 
 static void
@@ -499,6 +548,8 @@ main(void)
         FF_TREE_TEST(test_reload_applies_what_it_can_and_says_the_rest),
         FF_TREE_TEST(test_a_refused_configuration_changes_nothing),
         FF_TREE_TEST(test_log_level_is_kept_by_a_process_that_comes_back),
+        FF_TREE_TEST(test_a_scanner_runs_when_an_operator_says_so),
+        FF_TREE_TEST(test_what_needs_the_broker_waits_for_it),
         FF_TREE_TEST(test_a_child_that_cannot_start_is_given_up_and_the_rest_runs_on),
         FF_TREE_TEST(test_a_child_that_hangs_is_killed_in_the_end),
     };
