@@ -13,6 +13,15 @@ _ffctl_processes() {
     ffctl tree 2>/dev/null | sed -n 's/^  *\([^ ]\{1,\}\) .*/\1/p'
 }
 
+# Executions that wait, and what one waits for.
+_ffctl_suspended() {
+    ffctl suspended 2>/dev/null | grep -o '^{fp:[0-9]*}:[0-9a-f-]*'
+}
+
+_ffctl_waitpoints() {
+    ffctl waitpoints "$1" 2>/dev/null | grep -o '^[0-9a-f]\{8\}-[0-9a-f-]*'
+}
+
 _ffctl_scanners() {
     grep -o '[a-z_]*' <<<"lease_expiry delayed_promoter attempt_timeout execution_deadline
         suspension_timeout pending_wp_expiry unblock dependency_reconciler cancel_reconciler
@@ -40,13 +49,14 @@ _ffctl() {
         esac
     done
     case $prev in
-    -s | --socket | -i | --input | --policy)
+    -s | --socket | -i | --input | --policy | --token-file | --secret-file)
         COMPREPLY=($(compgen -f -- "$cur"))
         return
         ;;
     -S | --state) words=$(_ffctl_states) ;;
     -t | --timeout | -l | --lane | -n | --namespace | -d | --delay | --deadline | -p | --priority | \
-        --partition | --key | --tag | -g | --grace | --encoding | --input-json | -k | --kind | -m | --limit)
+        --partition | --key | --tag | -g | --grace | --encoding | --input-json | -k | --kind | -m | --limit | \
+        --by | --name | --category | --correlation | -f | --source)
         return
         ;;
     *)
@@ -62,6 +72,12 @@ _ffctl() {
             words="error warn info debug trace"
         elif [[ $command == log-level ]]; then
             words="supervisor $(_ffctl_processes)"
+        elif [[ $command == secrets && $prev == "$command" ]]; then
+            words="list rotate"
+        elif [[ $command == @(signal|approve|waitpoints) && $prev == "$command" ]]; then
+            words=$(_ffctl_suspended)
+        elif [[ $command == @(signal|approve) && $prev == *{fp:*}:* ]]; then
+            words=$(_ffctl_waitpoints "$prev")
         elif [[ $command == scan && $prev == "$command" ]]; then
             words=$(_ffctl_scanners)
         fi

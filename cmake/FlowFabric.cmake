@@ -31,6 +31,7 @@ function(ff_use_sanitizers)
   if(checks)
     add_compile_options(${checks} -fno-sanitize-recover=all -fno-omit-frame-pointer)
     add_link_options(${checks})
+    add_compile_definitions(FF_SANITIZED) # a few things that a sanitizer must be let do
   endif()
 endfunction()
 

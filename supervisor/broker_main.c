@@ -1,9 +1,12 @@
 /* broker_main.c: the role of the broker, from its configuration to its exit status. */
 #include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 
 #include "backends/broker/broker.h"
 #include "supervisor/log.h"
 #include "supervisor/role.h"
+#include "supervisor/waitpoint_key.h"
 
 static void
 on_log(void *ctx, enum ff_log_level level, const char *event, struct ff_str detail)
@@ -64,6 +67,36 @@ static const struct ff_ctl_handler handlers[] = {
     { 0 },
 };
 
+/* Where there is no configured secret, and the store has none: the one in the state directory. */
+static ff_err
+make_secret(void *ctx, char hex_out[65], struct ff_fault *fault)
+{
+    const struct ff_config *config = ctx;
+    bool made = false;
+
+    FF_TRY(ff_waitpoint_key_get(config->state_dir, hex_out, &made, fault));
+    if (made) {
+        ff_log(
+            FF_LEVEL_INFO, "waitpoint_key_made", "message",
+            ff_cstr("waitpoint.key in the state directory now signs waitpoint tokens; back it up "
+                    "with the store"));
+    }
+    return FF_E_OK;
+}
+
+/* Signing keys are in this process's memory: it leaves no core, and nobody but root may look into
+ * it. The sanitizers need to. */
+static void
+keep_memory_private(void)
+{
+    const struct rlimit none = { 0, 0 };
+
+    (void) setrlimit(RLIMIT_CORE, &none);
+#ifndef FF_SANITIZED
+    (void) prctl(PR_SET_DUMPABLE, 0);
+#endif
+}
+
 static void
 options_of(struct ff_config *config, struct ff_broker_options *options)
 {
@@ -85,7 +118,10 @@ options_of(struct ff_config *config, struct ff_broker_options *options)
         .channels_max = (uint32_t) config->channels_max,
         .disconnect_grace_ms = config->disconnect_grace_ms,
         .lanes = config->lanes,
+        .hmac_secret_hex = config->waitpoint_hmac_secret,
+        .make_secret = make_secret,
         .log = on_log,
+        .log_ctx = config,
     };
 }
 
@@ -124,6 +160,7 @@ ff_broker_main(int argc, char **argv)
     FF_SCOPED(ff_config) config = { 0 };
     struct ff_boot boot;
 
+    keep_memory_private();
     ff_boot_parse(&boot, argc, argv, "Owns the store and answers clients, workers and operators.");
     if (ff_boot_config(&boot, &config) != FF_E_OK) {
         return boot.ready_fd >= 0 ? FF_EXIT_CONFIG : FF_EXIT_BOOT;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "backends/broker/hello.h"
+#include "backends/broker/secret.h"
 
 /* How often an ending broker looks whether its last replies have left. */
 #define LEAVING_S 0.005
@@ -27,7 +28,7 @@ struct ff_broker {
         struct ff_load load;
         bool loading;
     } idle;
-    struct ev_timer leaving;    /* while it ends: looks whether the last replies have left */
+    struct ev_timer leaving; /* while it ends: looks whether the last replies have left */
     bool stopping;
 };
 
@@ -334,6 +335,7 @@ open_engine(struct ff_broker *broker, struct ff_fault *fault)
     FF_TRY(broker->store->ops->prepare(broker->store, &config.counts, &applied, fault));
     say(broker, FF_LEVEL_INFO, "store_ready", ff_cstr(applied ? "set up" : "as it was left"));
     broker->engine = ff_engine_new(&config, broker->store);
+    FF_TRY(ff_broker_install_secret(options, broker->store, broker->engine, fault));
     register_lanes(broker);
     return FF_E_OK;
 }

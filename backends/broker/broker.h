@@ -25,6 +25,11 @@ struct ff_broker_options {
     uint32_t channels_max;
     uint64_t disconnect_grace_ms;
     struct ff_strs lanes; /* registered before anybody is served */
+    /* What signs waitpoint tokens (08 §4, step 5): the configured secret, in hexadecimal; p ==
+     * NULL: none. Then make_secret gives 64 digits, where the store has no key yet; NULL: no key is
+     * installed. Its fault's message is static. */
+    struct ff_str hmac_secret_hex;
+    ff_err (*make_secret)(void *log_ctx, char hex_out[65], struct ff_fault *fault);
     void (*log)(void *ctx, enum ff_log_level level, const char *event, struct ff_str detail);
     void *log_ctx;
 };

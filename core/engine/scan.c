@@ -72,8 +72,16 @@ filter_admits(struct ff_scan *scan, const struct ff_key *id, bool *admits)
     struct ff_tags tags = { 0 };
     bool found = false;
 
+    struct ff_key owner = *id;
+
     *admits = false;
-    FF_TRY(ff_txn_find(txn, FF_R_EXEC, id, &exec, &found));
+    if (scan->args->scanner == FF_SCANNER_PENDING_WP_EXPIRY) { /* through its execution */
+        struct ff_waitpoint waitpoint = { 0 };
+
+        FF_TRY(ff_txn_find(txn, FF_R_WAITPOINT, id, &waitpoint, &found));
+        owner = ff_key_eid(&waitpoint.execution_id);
+    }
+    FF_TRY(ff_txn_find(txn, FF_R_EXEC, &owner, &exec, &found));
     if (!found || (filter->namespace.p != NULL && !ff_str_eq(filter->namespace, exec.namespace))) {
         return FF_E_OK;
     }

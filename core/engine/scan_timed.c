@@ -9,6 +9,7 @@ struct source {
     enum { WHOLE, OF_LANES, OF_LEASED } scopes; /* no scope; one a lane; one a lane and ownership */
     bool at_once;                               /* its sort is no time: all of it is due */
     bool with_lane;
+    bool of_waitpoints; /* else of executions */
     struct ff_opt_u32 phase;
 };
 
@@ -116,6 +117,24 @@ find_next_due(struct ff_scan *scan, struct merge *merge)
     return FF_E_OK;
 }
 
+/* A waitpoint's item names its execution, which its record knows. */
+static ff_err
+fill_waitpoint(struct ff_scan *scan, const struct ff_entry *entry)
+{
+    struct ff_waitpoint waitpoint = { 0 };
+    struct ff_due_item *item = NULL;
+    bool found = false;
+    ff_err err = ff_txn_find(scan->txn, FF_R_WAITPOINT, &entry->id, &waitpoint, &found);
+
+    scan->pending = scan->pending || err == FF_E_PENDING;
+    if (err == FF_E_OK && found) {
+        item = ff_scan_give(scan);
+        item->execution_id = FF_SOME(ff_opt_eid, waitpoint.execution_id);
+        item->waitpoint_id = FF_SOME(ff_opt_uuid, waitpoint.waitpoint_id);
+    }
+    return err == FF_E_PENDING ? FF_E_OK : err;
+}
+
 static void
 fill(struct ff_scan *scan, const struct merge *merge, const struct ff_entry *entry)
 {
@@ -148,7 +167,9 @@ list_source(struct ff_scan *scan, const struct source *source, uint8_t number)
             due_no_later(scan, source, place.entry.sort);
             return FF_E_OK;
         }
-        if (wanted) {
+        if (wanted && source->of_waitpoints) {
+            FF_TRY(fill_waitpoint(scan, &place.entry));
+        } else if (wanted) {
             fill(scan, &merge, &place.entry);
         }
         FF_TRY(merge_pass(scan, &merge));
@@ -204,6 +225,22 @@ ff_scan_execution_deadline(struct ff_scan *scan)
 {
     static const struct source due = { .index = FF_IX_DEADLINE_DUE,
                                        .phase = { .v = FF_EXPIRE_EXECUTION_DEADLINE, .is = true } };
+
+    return list(scan, &due, 1);
+}
+
+ff_err
+ff_scan_suspension_timeout(struct ff_scan *scan)
+{
+    static const struct source due = { .index = FF_IX_SUSPENSION_DUE };
+
+    return list(scan, &due, 1);
+}
+
+ff_err
+ff_scan_pending_wp_expiry(struct ff_scan *scan)
+{
+    static const struct source due = { .index = FF_IX_WAITPOINT_DUE, .of_waitpoints = true };
 
     return list(scan, &due, 1);
 }
