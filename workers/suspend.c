@@ -6,8 +6,6 @@
 #include "core/codec.h"
 #include "core/partition.h"
 
-#define BINDINGS_MAX 128
-
 static int64_t
 wall_ms(void)
 {
@@ -109,7 +107,7 @@ pack_bindings(msgpack_packer *pk, const struct ff_awaiting *awaiting)
 static const char *
 refusal(const struct ff_awaiting *awaiting)
 {
-    if (awaiting->n == 0 || awaiting->n > BINDINGS_MAX) {
+    if (awaiting->n == 0 || awaiting->n > FF_SUSPEND_MAX) {
         return "too_many_waitpoints";
     }
     if (awaiting->wanted > awaiting->n) {
@@ -125,30 +123,39 @@ refusal(const struct ff_awaiting *awaiting)
 
 /* ---- calls ---- */
 
-static ff_err
-call(struct ff_client *client, const struct ff_suspending *with, const struct ff_awaiting *awaiting,
-     struct ff_suspend_result *result, struct ff_answer *answer)
+static struct ff_str
+packed(void (*pack)(msgpack_packer *, const struct ff_awaiting *),
+       const struct ff_awaiting *awaiting, struct ff_arena *arena)
 {
-    FF_SCOPED(ff_packer) condition = { 0 };
-    FF_SCOPED(ff_packer) bindings = { 0 };
-    struct ff_suspend_args args = {
+    FF_SCOPED(ff_packer) packer = { 0 };
+
+    ff_packer_init(&packer);
+    pack(&packer.pk, awaiting);
+    return ff_arena_copy(arena, ff_packer_str(&packer));
+}
+
+const char *
+ff_suspend_fill(const struct ff_suspending *with, const struct ff_awaiting *awaiting,
+                struct ff_suspend_args *out, struct ff_arena *arena)
+{
+    const char *reason = refusal(awaiting);
+
+    if (reason != NULL) {
+        return reason;
+    }
+    *out = (struct ff_suspend_args){
         .handle = with->handle,
+        .waitpoints = packed(pack_bindings, awaiting, arena),
+        .resume_condition = packed(pack_condition, awaiting, arena),
         .reason_code = with->reason,
         .timeout_behavior = ff_cstr(ff_word(&ff_vocab_timeout_behavior, with->on_timeout)),
         .continuation_metadata_pointer = ff_cstr(with->pointer),
         .idempotency_key = ff_cstr(with->idempotency_key),
     };
-
-    ff_packer_init(&condition);
-    ff_packer_init(&bindings);
-    pack_condition(&condition.pk, awaiting);
-    pack_bindings(&bindings.pk, awaiting);
-    args.resume_condition = ff_packer_str(&condition);
-    args.waitpoints = ff_packer_str(&bindings);
     if (with->timeout_ms > 0) {
-        args.timeout_at = FF_SOME(ff_opt_i64, ff_time_add(wall_ms(), with->timeout_ms));
+        out->timeout_at = FF_SOME(ff_opt_i64, ff_time_add(wall_ms(), with->timeout_ms));
     }
-    return ff_client_suspend(client, &args, result, answer);
+    return NULL;
 }
 
 ff_err
@@ -156,12 +163,14 @@ ff_suspend_on(struct ff_client *client, const struct ff_suspending *with,
               const struct ff_awaiting *awaiting, struct ff_suspend_result *result,
               struct ff_answer *answer)
 {
-    const char *reason = refusal(awaiting);
+    FF_SCOPED(ff_arena) arena = { 0 };
+    struct ff_suspend_args args = { 0 };
+    const char *reason = ff_suspend_fill(with, awaiting, &args, &arena);
 
     if (reason != NULL) {
         return ff_fail_input(&answer->fault, "awaiting", reason);
     }
-    return call(client, with, awaiting, result, answer);
+    return ff_client_suspend(client, &args, result, answer);
 }
 
 struct ff_waitpoint_ref

@@ -18,6 +18,9 @@
 
 #include "workers/flowfabric.h"
 
+/* Waitpoints of one suspension. */
+#define FF_SUSPEND_MAX 128
+
 /* A waitpoint of its own, and the signal that is wanted there. */
 struct ff_awaited {
     const char *key;  /* its name, for people and lists; all different */
@@ -47,6 +50,10 @@ struct ff_suspending {
 ff_err ff_suspend_on(struct ff_client *client, const struct ff_suspending *with,
                      const struct ff_awaiting *awaiting, struct ff_suspend_result *result,
                      struct ff_answer *answer);
+/* Only the arguments for it, but for the handle: to be sent in another way. NULL, or why it cannot
+ * be said (the reason above). What they point to lives in the arena. */
+const char *ff_suspend_fill(const struct ff_suspending *with, const struct ff_awaiting *awaiting,
+                            struct ff_suspend_args *out, struct ff_arena *arena);
 /* The waitpoint of awaiting->v[at] in such a result. */
 struct ff_waitpoint_ref ff_suspend_waitpoint(const struct ff_suspend_result *result, uint32_t at);
 
