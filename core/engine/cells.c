@@ -163,6 +163,17 @@ trash(struct ff_engine *engine, struct row *row)
 }
 
 void
+ff_cell_reread(struct ff_engine *engine, struct cell *cell)
+{
+    if (cell->stored != NULL && cell->base == NULL && cell->open == NULL && !cell->wanted) {
+        engine->stats.cache_bytes -= cell->stored->bytes;
+        trash(engine, cell->stored); /* the running call may still look at it */
+        cell->stored = NULL;
+        cell->version = 0;
+    }
+}
+
+void
 ff_cell_write(struct ff_engine *engine, struct cell *cell, struct row *row)
 {
     struct batch *open = engine->open;

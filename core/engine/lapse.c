@@ -138,6 +138,7 @@ ff_op_expire_worker_leases(struct ff_txn *txn, const struct ff_expire_worker_lea
     bool found = false;
 
     for (;;) {
+        const struct ff_place place = { FF_IX_BY_WORKER, &scope, &entry };
         struct ff_exec exec = { 0 };
         ff_err err = FF_E_OK;
 
@@ -145,7 +146,7 @@ ff_op_expire_worker_leases(struct ff_txn *txn, const struct ff_expire_worker_lea
         if (!found) {
             return FF_E_OK;
         }
-        err = ff_txn_find(txn, FF_R_EXEC, &entry.id, &exec, &found);
+        err = ff_txn_follow(txn, FF_R_EXEC, &place, &exec);
         if (err == FF_E_PENDING) {
             return want_held(txn, &scope);
         }

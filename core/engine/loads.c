@@ -176,6 +176,8 @@ ff_want_scopes(struct ff_engine *engine, struct scopes *scopes, struct ff_fault 
 
 /* ---- the load under way ---- */
 
+/* A task with no call left must not queue: the batch may be full, and be done with it before it is
+ * looked at again. */
 static void
 fail_tasks(struct ff_engine *engine, const struct ff_fault *fault)
 {
@@ -186,7 +188,7 @@ fail_tasks(struct ff_engine *engine, const struct ff_fault *fault)
         ff_batch_add(engine, task, task->at);
         task->at++;
         task->arrived_mono_ms = -1;
-        ff_task_move(engine, task, TASK_QUEUED);
+        ff_task_move(engine, task, task->at < task->frame->n ? TASK_QUEUED : TASK_WAITING_COMMIT);
     }
 }
 

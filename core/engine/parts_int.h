@@ -13,6 +13,8 @@ enum ff_record ff_cell_kind(const struct cell *cell);
 struct ff_key ff_cell_key(const struct cell *cell);
 /* Makes `row` (owned) what the store has. */
 void ff_cell_store(struct ff_engine *engine, struct cell *cell, struct row *row, uint64_t version);
+/* What the store has is to be loaded again, unless a batch of ours has written it. */
+void ff_cell_reread(struct ff_engine *engine, struct cell *cell);
 struct row *ff_row_new(enum ff_record kind, const void *record); /* record NULL: absent */
 void ff_row_unref(struct row *row);
 /* Makes `row` (owned) the open batch's version, with its index changes; remembers the old one. */

@@ -59,6 +59,15 @@ want_record(struct ff_txn *txn, const struct ff_entry *entry, bool with_context,
     return FF_E_OK;
 }
 
+static ff_err
+follow(struct ff_txn *txn, const struct ff_pick_source *source, const struct ff_entry *entry,
+       struct ff_exec *out)
+{
+    const struct ff_place place = { source->index, &source->scope, entry };
+
+    return ff_txn_follow(txn, FF_R_EXEC, &place, out);
+}
+
 /* One record was not resident: asks for all that this scope is likely to give; FF_E_PENDING. */
 static ff_err
 want_scope(struct ff_txn *txn, const struct ff_pick_source *source, const struct ff_picking *want)
@@ -109,7 +118,7 @@ mark_lapsed_leases(struct ff_txn *txn, struct ff_pick *pick)
         if (!found || due.head.sort > txn->now_ms) {
             break;
         }
-        err = ff_txn_find(txn, FF_R_EXEC, &due.head.id, &exec, &found);
+        err = follow(txn, &due, &due.head, &exec);
         if (err == FF_E_PENDING) {
             return want_scope(txn, &due, &some);
         }
@@ -145,11 +154,11 @@ may_be_candidate(const struct ff_exec *exec, bool include_reclaimable)
 /* Counts the lapsed grants, and drops the oldest of a crowd: their executions stand among the ready
  * ones from here on. */
 static ff_err
-thin_lapsed_grants(struct ff_txn *txn, const struct ff_scope *scope, uint32_t *n_out,
+thin_lapsed_grants(struct ff_txn *txn, const struct ff_pick_source *granted, uint32_t *n_out,
                    int64_t *next_at)
 {
     struct ff_entry entry = { 0 }, next = { 0 };
-    struct ff_key oldest[LAPSED_GRANTS_MAX];
+    struct ff_entry oldest[LAPSED_GRANTS_MAX];
     bool found = true;
     uint32_t n = 0;
 
@@ -157,16 +166,17 @@ thin_lapsed_grants(struct ff_txn *txn, const struct ff_scope *scope, uint32_t *n
     for (;;) {
         struct ff_exec exec = { 0 };
 
-        FF_TRY(ff_txn_next(txn, FF_IX_GRANTED, scope, n == 0 ? NULL : &entry, 1, &next, &found));
+        FF_TRY(ff_txn_next(txn, FF_IX_GRANTED, &granted->scope, n == 0 ? NULL : &entry, 1, &next,
+                           &found));
         if (!found || next.sort > txn->now_ms) {
             break;
         }
         if (n >= LAPSED_GRANTS_MAX) {
-            FF_TRY(ff_txn_find(txn, FF_R_EXEC, &oldest[n % LAPSED_GRANTS_MAX], &exec, &found));
+            FF_TRY(follow(txn, granted, &oldest[n % LAPSED_GRANTS_MAX], &exec));
             exec.grant = NULL;
             FF_TRY(ff_exec_save(txn, &exec, FF_EXEC_SAME));
         }
-        oldest[n++ % LAPSED_GRANTS_MAX] = next.id;
+        oldest[n++ % LAPSED_GRANTS_MAX] = next;
         entry = next;
     }
     *n_out = n < LAPSED_GRANTS_MAX ? n : LAPSED_GRANTS_MAX;
@@ -187,7 +197,7 @@ collect_lapsed_grants(struct ff_txn *txn, struct ff_pick *pick)
     int64_t next_at = INT64_MAX;
     uint32_t n = 0;
 
-    FF_TRY(thin_lapsed_grants(txn, &granted.scope, &n, &next_at));
+    FF_TRY(thin_lapsed_grants(txn, &granted, &n, &next_at));
     wake_no_later(pick, next_at);
     pick->extra = n == 0 ? NULL : FF_ARENA_NEW(txn->arena, struct ff_pick_extra, n);
     for (uint32_t i = 0; i < n; i++) {
@@ -197,7 +207,7 @@ collect_lapsed_grants(struct ff_txn *txn, struct ff_pick *pick)
         FF_TRY(ff_txn_next(txn, FF_IX_GRANTED, &granted.scope, i == 0 ? NULL : &granted.head, n - i,
                            &lapsed->entry, &found));
         granted.head = lapsed->entry;
-        err = ff_txn_find(txn, FF_R_EXEC, &granted.head.id, &lapsed->exec, &found);
+        err = follow(txn, &granted, &granted.head, &lapsed->exec);
         if (err == FF_E_PENDING) {
             return want_scope(txn, &granted, &some);
         }
@@ -465,14 +475,13 @@ static ff_err
 read_candidate(struct ff_txn *txn, const struct ff_pick *pick, const struct ff_entry *entry,
                struct ff_exec *out)
 {
-    bool found = false;
     ff_err err = FF_E_OK;
 
     if (pick->last == NULL) {
         *out = pick->extra[pick->at_extra].exec;
         return FF_E_OK;
     }
-    err = ff_txn_find(txn, FF_R_EXEC, &entry->id, out, &found);
+    err = follow(txn, pick->last, entry, out);
     if (err == FF_E_PENDING) {
         return want_scope(txn, pick->last, pick->want);
     }

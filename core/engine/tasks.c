@@ -180,6 +180,33 @@ take_back(struct ff_engine *engine, uint32_t n_events, size_t bytes)
     }
 }
 
+/* What the call has used is to be loaded again, as far as no batch of ours has written it. False:
+ * there is nothing to load. */
+static bool
+reread(struct ff_engine *engine, struct ff_task *task)
+{
+    struct ff_fault fault = { 0 };
+    bool pending = false;
+
+    for (uint32_t i = 0; i < task->n_touched; i++) {
+        struct cell *cell = task->touched[i];
+
+        ff_cell_reread(engine, cell);
+        if (ff_cell_top(cell) == NULL) {
+            pending |= ff_want_cell(engine, cell, &fault) == FF_E_PENDING;
+        }
+    }
+    return pending;
+}
+
+static bool
+in_doubt(const struct ff_engine *engine, const struct ff_task *task, ff_err err)
+{
+    return (err == FF_E_CORRUPTION || err == FF_E_INVARIANT_VIOLATION) &&
+           !engine->store->ops->exclusive && task->rereads < REREADS_MAX &&
+           !task->frame->calls[task->at].judged;
+}
+
 static ff_err
 run_call(struct ff_engine *engine, struct ff_task *task)
 {
@@ -196,6 +223,7 @@ run_call(struct ff_engine *engine, struct ff_task *task)
 
     txn.now_ms = ff_engine_now(engine, call->common.now_ms);
     engine->keep = false;
+    engine->doubt = false;
     engine->random_used = sizeof(engine->random);
     engine->random_block = 0;
     engine->random_call = task->number << 10 | task->at; /* at most 1024 calls a frame */
@@ -203,13 +231,20 @@ run_call(struct ff_engine *engine, struct ff_task *task)
     engine->watching.n = 0;
     engine->watching.all = false;
     err = run_op(engine, task, &txn, &result);
-    if (err == FF_E_PENDING || err == FF_E_INVARIANT_VIOLATION) {
+    if (in_doubt(engine, task, err)) {
+        task->rereads++;
+        engine->doubt = true;
+    }
+    if (err == FF_E_PENDING || err == FF_E_INVARIANT_VIOLATION || engine->doubt) {
         engine->keep = false; /* the next run writes it again; or nothing of it can be trusted */
     }
     if (err == FF_E_OK) {
         answer_result(engine, task, result);
     } else {
         take_back(engine, n_events, bytes);
+        if (engine->doubt && reread(engine, task)) {
+            err = FF_E_PENDING;
+        }
         if (err != FF_E_PENDING && err != FF_E_PARKED) {
             ff_task_answer_fault(engine, task, task->at, &txn.fault);
         }
@@ -248,6 +283,7 @@ ff_task_run(struct ff_engine *engine, struct ff_task *task)
         task->at++;
         task->arrived_mono_ms = -1;
         task->conflicts = 0;
+        task->rereads = 0;
     }
     ff_task_move(engine, task, TASK_WAITING_COMMIT);
 }

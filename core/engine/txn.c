@@ -86,7 +86,8 @@ check_exec(struct ff_txn *txn, const struct row *before, const struct ff_exec *e
     ff_err err = ff_exec_may_store(from, exec, txn->arena, &txn->fault);
 
     FF_ASSERT(err == FF_E_OK || !txn->engine->config.assert_legal ||
-              (from != NULL && !ff_exec_state_legal(from)));
+              (from != NULL && !ff_exec_state_legal(from)) ||
+              (!txn->engine->store->ops->exclusive && txn->task->rereads < REREADS_MAX));
     return err;
 }
 
@@ -172,6 +173,46 @@ ff_txn_scopes(struct ff_txn *txn, enum ff_index index, const struct ff_scope *pr
     }
     ff_scopes_merge(txn->engine, scopes, txn->arena, out);
     return FF_E_OK;
+}
+
+static bool
+stands_at(enum ff_record kind, const void *record, const struct ff_place *place)
+{
+    struct ff_index_key keys[FF_INDEX_KEYS_MAX];
+    uint32_t n = ff_index_keys(kind, record, keys);
+
+    for (uint32_t i = 0; i < n; i++) {
+        if (keys[i].index == place->index && keys[i].sort == place->entry->sort &&
+            ff_scope_cmp(&keys[i].scope, place->scope) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+ff_err
+ff_txn_follow(struct ff_txn *txn, enum ff_record kind, const struct ff_place *place, void *out)
+{
+    struct ff_engine *engine = txn->engine;
+    struct span *span = NULL;
+    bool found = false;
+    ff_err err = FF_E_OK;
+
+    FF_TRY(ff_txn_find(txn, kind, &place->entry->id, out, &found));
+    if (found && (engine->store->ops->exclusive || stands_at(kind, out, place))) {
+        return FF_E_OK;
+    }
+    if (engine->store->ops->exclusive) {
+        return ff_fail(&txn->fault, FF_E_CORRUPTION, ff_d_text("reason", "missing_record"),
+                       ff_d_text("context", ff_records[kind]->name));
+    }
+    /* Our own marks of what is in the store by now would go on hiding what others did since. */
+    ff_marks_release(engine, &engine->lingering, engine->loading ? engine->load_epoch : UINT64_MAX);
+    span = ff_span_get(engine, place->index, place->scope);
+    span->page_valid = false;
+    err = ff_want_page(engine, span, NULL, span->expect > 0 ? span->expect : 1, &txn->fault);
+    engine->doubt = true; /* the records are asked for when the call has been taken back */
+    return err == FF_E_OK ? FF_E_PENDING : err;
 }
 
 /* ---- events ---- */

@@ -63,6 +63,18 @@ FF_MUST_USE ff_err ff_txn_next(struct ff_txn *txn, enum ff_index index,
 FF_MUST_USE ff_err ff_txn_scopes(struct ff_txn *txn, enum ff_index index,
                                  const struct ff_scope *prefix, struct ff_scope_list *out);
 
+/* The record behind an entry that ff_txn_next has given. It stands there: on a store that brokers
+ * share, where page and record may be from different instants, both are asked for again as long as
+ * they disagree. FF_E_PENDING; FF_E_CORRUPTION, also where an exclusive store has no such record.
+ */
+struct ff_place {
+    enum ff_index index;
+    const struct ff_scope *scope;
+    const struct ff_entry *entry;
+};
+FF_MUST_USE ff_err ff_txn_follow(struct ff_txn *txn, enum ff_record kind,
+                                 const struct ff_place *place, void *out);
+
 /* Appends an event to the feed of its family, in the same step as the puts. */
 void ff_txn_event(struct ff_txn *txn, const struct ff_event *event);
 
