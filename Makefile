@@ -4,6 +4,14 @@ PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
 BENCH ?= all
 
+# Of `make sim`: one seed, or SEEDS from FIRST on; in one setting, or in all.
+STORE ?=
+SEED ?=
+SEEDS ?=
+FIRST ?=
+STEPS ?=
+TRACE ?=
+
 SOURCES = git ls-files -- '*.c' '*.h'
 
 # Configures when there is no build yet (ninja does it again when a CMakeLists.txt changes), builds.
@@ -13,11 +21,12 @@ define build
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test bench lint install clean
+.PHONY: help deps build demo test sim bench lint install clean
 
 help:
 	@echo 'make build    optimised: flowfabricd, ffctl, ffbench in build/bin/'
 	@echo 'make test     everything: sanitizers, a short fuzzing run, all tests (installs what it needs)'
+	@echo 'make sim      simulation: SEED=7 STEPS=500 STORE=contrary runs one, SEEDS=9999 FIRST=1 many'
 	@echo 'make demo     a broker, two workers, real files, two kills: under a minute'
 	@echo 'make bench    build, then build/bin/ffbench $(BENCH); BENCH="lifecycle --json" picks'
 	@echo 'make lint     clang-format (only looks) and clang-tidy'
@@ -43,6 +52,11 @@ test: deps
 	ctest --preset asan --parallel $(JOBS)
 	ctest --preset fuzz --parallel $(JOBS)
 	ctest --preset dev --parallel $(JOBS)
+
+sim: deps
+	$(call build,dev,build-dev)
+	FF_SIM_STORE='$(STORE)' FF_SIM_SEED=$(SEED) FF_SIM_SEEDS=$(SEEDS) FF_SIM_FIRST=$(FIRST) \
+	FF_SIM_STEPS=$(STEPS) FF_SIM_TRACE=$(TRACE) build-dev/bin/sim_test
 
 demo: deps
 	$(call build,release,build)
