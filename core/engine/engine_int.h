@@ -138,10 +138,6 @@ struct batch {
     struct cell **written; /* by position in commit.writes */
 };
 
-/* On a shared store a call that fails as if the data were broken may have read records from
- * different instants: so often it gets all of them again, in one load. */
-#define REREADS_MAX 3
-
 enum task_state {
     TASK_QUEUED,
     TASK_LONELY,
@@ -164,9 +160,8 @@ struct ff_task {
     uint64_t last_batch;     /* batch of its newest finished call */
     int64_t arrived_mono_ms; /* when the present call was first run; -1: not yet */
     int64_t park_deadline_ms;
-    uint32_t at;        /* next call */
-    uint32_t conflicts; /* of the present call */
-    uint32_t rereads;   /* the same: how often what it had read was loaded again */
+    uint32_t at;                 /* next call */
+    uint32_t conflicts, rereads; /* of the present call */
     enum task_state state;
     bool judged; /* parked, and in the topic's judged list */
 };
@@ -224,7 +219,7 @@ struct ff_engine {
     struct row **trash; /* rows that the running call may still read */
     uint32_t n_trash, trash_room;
     bool keep;  /* the running call's writes stay although it fails */
-    bool doubt; /* it has read what does not fit together: all it used is loaded again */
+    bool doubt; /* what it has read does not fit together */
 
     struct ff_want *wants; /* gathered for the next load */
     uint32_t n_wants, wants_room;

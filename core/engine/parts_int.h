@@ -82,6 +82,9 @@ void ff_batch_init(struct batch *batch);
 void ff_batch_free(struct batch *batch);
 
 /* ---- tasks.c: running calls ---- */
+/* On a shared store a call that fails as if the data were broken may have read records from
+ * different instants: so often it gets all of them again, in one load. */
+#define REREADS_MAX 3
 struct ff_task *ff_task_new(struct ff_engine *engine, struct ff_frame *frame);
 /* Puts it into the list that `state` names, at its end; out of the one it is in. */
 void ff_task_move(struct ff_engine *engine, struct ff_task *task, enum task_state state);
