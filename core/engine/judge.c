@@ -41,8 +41,8 @@ judge_capabilities(struct ff_txn *txn, struct ff_strs offered, struct ff_crew **
 
 /* ---- budgets ---- */
 
-static ff_err
-judge_budgets(struct ff_txn *txn, const struct ff_exec *exec, struct ff_judgement *out)
+ff_err
+ff_judge_budgets(struct ff_txn *txn, const struct ff_exec *exec, struct ff_judgement *out)
 {
     bool pending = false;
 
@@ -72,7 +72,7 @@ ff_judge_class(struct ff_txn *txn, struct ff_strs offered, struct ff_crew **crew
     *out = (struct ff_judgement){ .reason = FF_BLOCK_NONE, .again_at = INT64_MAX };
     FF_TRY(judge_capabilities(txn, offered, crews, exec, out));
     if (out->reason == FF_BLOCK_NONE && exec->lifecycle_phase == FF_PHASE_RUNNABLE) {
-        return judge_budgets(txn, exec, out);
+        return ff_judge_budgets(txn, exec, out);
     }
     return FF_E_OK;
 }

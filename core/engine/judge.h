@@ -28,6 +28,9 @@ struct ff_judgement {
 FF_MUST_USE ff_err ff_judge_class(struct ff_txn *txn, struct ff_strs offered,
                                   struct ff_crew **crews, const struct ff_exec *exec,
                                   struct ff_judgement *out);
+/* Budgets alone; out->reason is BLOCK_NONE before. */
+FF_MUST_USE ff_err ff_judge_budgets(struct ff_txn *txn, const struct ff_exec *exec,
+                                    struct ff_judgement *out);
 /* *asked: it has a policy that limits it, and `answer` is what a grant or claim has to record. */
 struct ff_quota_case {
     bool asked;

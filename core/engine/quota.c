@@ -287,6 +287,32 @@ ff_quota_judge(struct ff_txn *txn, const struct ff_quota_ask *ask, struct ff_quo
     return judge_limits(txn, ask, out);
 }
 
+ff_err
+ff_quota_room(struct ff_txn *txn, const struct ff_exec *exec, struct ff_quota_room *out)
+{
+    struct ff_quota_answer answer = { .again_at = INT64_MAX };
+    struct ff_quota_ask ask = { 0 };
+    bool defined = false;
+    uint64_t n = 0;
+
+    *out = (struct ff_quota_room){ UINT64_MAX, UINT64_MAX, INT64_MAX };
+    FF_TRY(ff_quota_get(txn, &exec->quota_policy_id.v, &answer.quota, &defined));
+    if (!defined) {
+        return FF_E_OK;
+    }
+    ask = ff_quota_own_ask(exec, &answer.quota);
+    FF_TRY(ff_admissions_lapse(txn, &ask.policy_id, &answer.wrote));
+    FF_TRY(ff_slots_lapse(txn, &answer.quota, &answer.wrote));
+    if (ask.cap > 0) {
+        out->slots = answer.quota.slots < ask.cap ? ask.cap - answer.quota.slots : 0;
+    }
+    if (ask.rate_limit > 0) {
+        FF_TRY(window_count(txn, &ask, &answer, &n));
+        out->window = n < ask.rate_limit ? ask.rate_limit - n : 0;
+    }
+    return out->window > 0 ? FF_E_OK : place_free_at(txn, &ask, n, &out->again_at);
+}
+
 /* ---- recording ---- */
 
 static ff_err

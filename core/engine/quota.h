@@ -52,6 +52,15 @@ struct ff_quota_answer {
 FF_MUST_USE ff_err ff_quota_judge(struct ff_txn *txn, const struct ff_quota_ask *ask,
                                   struct ff_quota_answer *out);
 
+/* How many more an execution's policy would admit now; UINT64_MAX: it sets no such limit, or is not
+ * defined. */
+struct ff_quota_room {
+    uint64_t window, slots;
+    int64_t again_at; /* when the window has a place again; INT64_MAX: it has one, or no limit */
+};
+FF_MUST_USE ff_err ff_quota_room(struct ff_txn *txn, const struct ff_exec *exec,
+                                 struct ff_quota_room *out);
+
 /* Q-4, of an answer FF_QUOTA_ADMITTED that nothing has happened since. */
 struct ff_quota_hold {
     int64_t slot_until;            /* INT64_MAX: until it is freed */

@@ -97,13 +97,27 @@ filter_admits(struct ff_scan *scan, const struct ff_key *id, bool *admits)
     return FF_E_OK;
 }
 
+/* Of an execution, or of a budget. */
+static uint16_t
+partition_of(const struct ff_scan *scan, const struct ff_key *id)
+{
+    struct ff_uuid budget_id;
+
+    if (scan->args->scanner != FF_SCANNER_BUDGET_RESET) {
+        return ff_key_to_eid(id).partition;
+    }
+    FF_ASSERT(id->n == sizeof(budget_id.b));
+    memcpy(budget_id.b, id->b, sizeof(budget_id.b));
+    return ff_partition_of_budget(&budget_id, scan->txn->facts->counts.budget);
+}
+
 ff_err
 ff_scan_admits(struct ff_scan *scan, const struct ff_key *id, bool *admits)
 {
     const struct ff_scan_filter *filter = scan->args->filter;
     ff_err err = FF_E_OK;
 
-    *admits = !scan->partition.is || scan->partition.v == ff_key_to_eid(id).partition;
+    *admits = !scan->partition.is || scan->partition.v == partition_of(scan, id);
     if (!*admits || filter == NULL ||
         (scanners[scan->args->scanner].flags & FF_SCANF_FILTERED) == 0) {
         return FF_E_OK;

@@ -141,6 +141,11 @@ fill(struct ff_scan *scan, const struct merge *merge, const struct ff_entry *ent
     struct ff_due_item *item = ff_scan_give(scan);
     const struct ff_scope *scope = &merge->scopes.v[merge->at];
 
+    if (merge->source->index == FF_IX_BUDGET_DUE) {
+        item->budget_id.is = true;
+        memcpy(item->budget_id.v.b, entry->id.b, sizeof(item->budget_id.v.b));
+        return;
+    }
     item->execution_id = FF_SOME(ff_opt_eid, ff_key_to_eid(&entry->id));
     item->phase = merge->source->phase;
     if (merge->source->with_lane) {
@@ -241,6 +246,14 @@ ff_err
 ff_scan_pending_wp_expiry(struct ff_scan *scan)
 {
     static const struct source due = { .index = FF_IX_WAITPOINT_DUE, .of_waitpoints = true };
+
+    return list(scan, &due, 1);
+}
+
+ff_err
+ff_scan_budget_reset(struct ff_scan *scan)
+{
+    static const struct source due = { .index = FF_IX_BUDGET_DUE };
 
     return list(scan, &due, 1);
 }

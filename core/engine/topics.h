@@ -4,7 +4,7 @@
 #ifndef FF_CORE_ENGINE_TOPICS_H
 #define FF_CORE_ENGINE_TOPICS_H
 
-#include "core/engine/txn.h"
+#include "core/engine/scan.h"
 
 static inline struct ff_scope
 ff_topic_uuid(char kind, const struct ff_uuid *id)
@@ -31,7 +31,7 @@ ff_topic_quota(const struct ff_uuid *id)
 static inline struct ff_scope
 ff_topic_unblock(void)
 {
-    return (struct ff_scope){ .n = 2, .b = { 1, 'u' } };
+    return ff_scope_scanner(FF_SCANNER_UNBLOCK);
 }
 
 #endif

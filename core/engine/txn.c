@@ -3,6 +3,7 @@
 #include <sodium.h>
 
 #include "core/engine/engine_int.h"
+#include "core/engine/topics.h"
 #include "core/id.h"
 #include "core/state.h"
 
@@ -120,8 +121,10 @@ ff_txn_put(struct ff_txn *txn, enum ff_record kind, const void *record)
     ff_cell_write(txn->engine, cell, ff_row_new(kind, record));
     if (kind == FF_R_LANE) {
         struct ff_scope lane = ff_scope_lane(((const struct ff_lane *) record)->lane_id);
+        struct ff_scope unblock = ff_topic_unblock();
 
         ff_parking_wake(txn->engine, &lane);
+        ff_parking_tell(txn->engine, &unblock, UINT32_MAX);
     }
     return FF_E_OK;
 }
