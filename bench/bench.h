@@ -62,6 +62,10 @@ int ff_bench_lifecycle(const struct ff_bench_options *options);
 int ff_bench_backlog(const struct ff_bench_options *options);
 int ff_bench_wake(const struct ff_bench_options *options);
 int ff_bench_raw(const struct ff_bench_options *options);
+int ff_bench_routed(const struct ff_bench_options *options);
+int ff_bench_blocked(const struct ff_bench_options *options);
+/* The variant `batched` of lifecycle alone; returns lifecycles a second. */
+double ff_bench_lifecycle_batched(const struct ff_bench_options *options);
 
 void ff_bench_die(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
 /* A new execution id of lane "default". Any thread. */

@@ -13,6 +13,8 @@ static const char doc[] =
     "  backlog     memory and start-up with many waiting executions\n"
     "  wake        from the enqueueing to a parked worker that has it: one, and all of them "
     "parked\n"
+    "  routed      ten kinds of workers on one lane: 40 workers, 40 000 executions\n"
+    "  blocked     a claim with 100 000 blocked executions before the one it gets\n"
     "  raw         what nng, SQLite and the disk do alone on this machine\n"
     "  all         all of them\n\n"
     "Figures: operations a second, and the 50th, 95th and 99th percentile of one, in\n"
@@ -98,10 +100,8 @@ static const struct scenario {
     const char *name;
     int (*run)(const struct ff_bench_options *options);
 } scenarios[] = {
-    { "raw", ff_bench_raw },
-    { "lifecycle", ff_bench_lifecycle },
-    { "backlog", ff_bench_backlog },
-    { "wake", ff_bench_wake },
+    { "raw", ff_bench_raw },   { "lifecycle", ff_bench_lifecycle }, { "backlog", ff_bench_backlog },
+    { "wake", ff_bench_wake }, { "routed", ff_bench_routed },       { "blocked", ff_bench_blocked },
 };
 
 int

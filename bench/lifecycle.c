@@ -227,7 +227,8 @@ report_cpu(const struct ff_bench_options *options, const char *variant, const ch
     ff_bench_report_figure(options, "lifecycle", name, n == 0 ? 0 : us / (double) n, "cpu_us_each");
 }
 
-static void
+/* Returns how many a second. */
+static double
 run_crew(const struct ff_bench_options *options, const char *variant, void *(*run)(void *) )
 {
     struct worker *workers = calloc(options->workers, sizeof(*workers));
@@ -236,7 +237,7 @@ run_crew(const struct ff_bench_options *options, const char *variant, void *(*ru
     struct crew crew = { .options = options };
     char *payload = malloc(options->payload + 1);
     struct ff_fault fault = { 0 };
-    double daemon_us = 0, own_us = 0;
+    double daemon_us = 0, own_us = 0, rate = 0;
 
     if (workers == NULL || payload == NULL) {
         ff_bench_die("out of memory");
@@ -276,10 +277,18 @@ run_crew(const struct ff_bench_options *options, const char *variant, void *(*ru
     ff_bench_report(options, "lifecycle", variant, &all, options->seconds);
     report_cpu(options, variant, "broker", ff_bench_daemon_cpu_us(&daemon) - daemon_us, all.n);
     report_cpu(options, variant, "client", own_cpu_us() - own_us, all.n);
+    rate = (double) all.n / options->seconds;
     ff_bench_samples_done(&all);
     ff_bench_daemon_stop(&daemon);
     free(payload);
     free(workers);
+    return rate;
+}
+
+double
+ff_bench_lifecycle_batched(const struct ff_bench_options *options)
+{
+    return run_crew(options, "batched", run_batched);
 }
 
 int

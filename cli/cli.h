@@ -59,6 +59,11 @@ bool ff_cli_parse_number(const char *text, int64_t min, int64_t max, int64_t *ou
 /* An execution id; ends the process with FF_CLI_USAGE and what an id looks like. */
 struct ff_eid ff_cli_parse_eid(const struct argp_state *state, const char *text);
 
+/* ---- lists that several commands show (list.c) ---- */
+
+/* The lanes and their states. Returns the exit status. */
+int ff_cli_list_lanes(struct ff_cli *cli);
+
 /* ---- connections (connect.c) ---- */
 
 /* The supervisor's operations go to its control socket, all others to the broker. */

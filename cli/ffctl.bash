@@ -29,6 +29,10 @@ _ffctl_scanners() {
         budget_reconciler quota_reconciler retention_trimmer worker_registry_sweep"
 }
 
+_ffctl_lanes() {
+    ffctl lane ls 2>/dev/null | sed -n '2,$s/^ *\([^ ]\{1,\}\) .*/\1/p'
+}
+
 _ffctl_states() {
     ffctl ops read_execution_state 2>/dev/null | grep -o '[a-z_]*|[a-z_|]*' | tr '|' '\n'
 }
@@ -56,7 +60,8 @@ _ffctl() {
     -S | --state) words=$(_ffctl_states) ;;
     -t | --timeout | -l | --lane | -n | --namespace | -d | --delay | --deadline | -p | --priority | \
         --partition | --key | --tag | -g | --grace | --encoding | --input-json | -k | --kind | -m | --limit | \
-        --by | --name | --category | --correlation | -f | --source)
+        --by | --name | --category | --correlation | -f | --source | -H | --hard | --soft | --mode | -e | \
+        --every | -c | --scope | --rate | --window | --concurrent | --jitter | --dimension)
         return
         ;;
     *)
@@ -78,6 +83,14 @@ _ffctl() {
             words=$(_ffctl_suspended)
         elif [[ $command == @(signal|approve) && $prev == *{fp:*}:* ]]; then
             words=$(_ffctl_waitpoints "$prev")
+        elif [[ $command == lane && $prev == "$command" ]]; then
+            words="ls pause resume drain disable"
+        elif [[ $command == lane ]]; then
+            words=$(_ffctl_lanes)
+        elif [[ $command == budget && $prev == "$command" ]]; then
+            words="create show usage spend reset"
+        elif [[ $command == quota && $prev == "$command" ]]; then
+            words="create show check release"
         elif [[ $command == scan && $prev == "$command" ]]; then
             words=$(_ffctl_scanners)
         fi

@@ -340,14 +340,13 @@ add_lanes(struct ff_cli_table *table, const struct ff_list_lanes_result *page)
 
 /* With --json a page is a line. */
 int
-ff_cli_lanes(struct ff_cli *cli, int argc, char **argv)
+ff_cli_list_lanes(struct ff_cli *cli)
 {
     static const char *const titles[] = { "LANE", "STATE" };
     FF_SCOPED(ff_cli_table) table = { .titles = titles, .columns = 2 };
     struct ff_list_lanes_args args = { .limit = 1000 };
     int status = FF_CLI_OK;
 
-    ff_cli_parse(cli, &lanes_command, argc, argv, NULL);
     do {
         FF_SCOPED(ff_answer) answer = { 0 };
         struct ff_list_lanes_result page = { 0 };
@@ -362,4 +361,11 @@ ff_cli_lanes(struct ff_cli *cli, int argc, char **argv)
     } while (status == FF_CLI_OK && args.cursor.n > 0);
     ff_cli_table_print(&table);
     return status;
+}
+
+int
+ff_cli_lanes(struct ff_cli *cli, int argc, char **argv)
+{
+    ff_cli_parse(cli, &lanes_command, argc, argv, NULL);
+    return ff_cli_list_lanes(cli);
 }
