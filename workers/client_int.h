@@ -69,6 +69,7 @@ struct ff_client {
     uint64_t next_seq;
     uint32_t in_window, waiting;
     bool is_connected;
+    bool unsent;                  /* nng had no room for a message */
     bool heard;                   /* something came over the present connection */
     int64_t connected_mono_ms;    /* since when */
     int64_t disconnected_mono_ms; /* since when */
@@ -80,6 +81,9 @@ ff_err ff_client_io_open(struct ff_client *client, struct ff_fault *fault);
 void *ff_client_io(void *client);
 void ff_client_io_close(struct ff_client *client);
 int64_t ff_client_mono_ms(void);
+
+/* client_late.c: fails the calls whose deadline has come. */
+void ff_client_check_deadlines(struct ff_client *client, int64_t now_ms);
 
 /* client.c: gives the call its answer and frees it. */
 void ff_client_finish(struct ff_client *client, struct client_call *call, struct ff_answer *answer);

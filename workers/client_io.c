@@ -61,6 +61,7 @@ frame_send(struct ff_client *client, struct client_frame *frame)
         nng_msg_header_append_u32(msg, (uint32_t) frame->seq | 0x80000000u) != 0 ||
         nng_sendmsg(client->socket, msg, NNG_FLAG_NONBLOCK) != 0) {
         nng_msg_free(msg);
+        client->unsent = true;
         return;
     }
     frame->sent = true;
@@ -261,6 +262,7 @@ send_unsent(struct ff_client *client)
 {
     struct client_frame *frame = NULL, *next = NULL;
 
+    client->unsent = false;
     HASH_SORT(client->frames, by_seq);
     HASH_ITER(hh, client->frames, frame, next)
     {
@@ -310,58 +312,7 @@ on_pipe(nng_pipe pipe, nng_pipe_ev event, void *ctx)
     ev_async_send(client->loop, &client->wake);
 }
 
-/* ---- deadlines ---- */
-
-static void
-fail_late_calls(struct ff_client *client, struct client_calls *calls, int64_t now_ms)
-{
-    struct client_call *call = NULL, *next = NULL;
-    struct ff_fault fault = { 0 };
-
-    ff_fail_transport(&fault, "client", "timeout", "no answer came in time");
-    TAILQ_FOREACH_SAFE(call, calls, next, next)
-    {
-        if (call->deadline_mono_ms <= now_ms) {
-            TAILQ_REMOVE(calls, call, next);
-            ff_client_finish_fault(client, call, &fault);
-        }
-    }
-}
-
-static void
-fail_late_queued(struct ff_client *client, int64_t now_ms)
-{
-    struct client_calls late = TAILQ_HEAD_INITIALIZER(late);
-    struct client_call *call = NULL, *next = NULL;
-
-    pthread_mutex_lock(&client->mutex);
-    TAILQ_FOREACH_SAFE(call, &client->queue, next, next)
-    {
-        if (call->deadline_mono_ms <= now_ms) {
-            TAILQ_REMOVE(&client->queue, call, next);
-            client->queued -= !call->waits;
-            TAILQ_INSERT_TAIL(&late, call, next);
-        }
-    }
-    pthread_mutex_unlock(&client->mutex);
-    fail_late_calls(client, &late, now_ms);
-}
-
-/* A frame whose calls are all given up stays known until its reply comes: its number is taken. */
-static void
-check_deadlines(struct ff_client *client, int64_t now_ms)
-{
-    struct client_frame *frame = NULL, *next = NULL;
-
-    if (client->options.timeout_ms == 0) {
-        return;
-    }
-    HASH_ITER(hh, client->frames, frame, next)
-    {
-        fail_late_calls(client, &frame->calls, now_ms);
-    }
-    fail_late_queued(client, now_ms);
-}
+/* ---- giving up ---- */
 
 static void
 fail_all(struct ff_client *client, const char *why)
@@ -443,6 +394,29 @@ end_if_closing(struct ff_client *client)
     }
 }
 
+/* ---- the loop ---- */
+
+/* The timer runs only while there is something for it to look after: an idle client sleeps, and so
+ * does one that only waits in calls of the daemon. */
+static void
+arm_tick(struct ff_client *client)
+{
+    bool outstanding = false, closing = false, settled = false;
+
+    pthread_mutex_lock(&client->mutex);
+    outstanding = client->outstanding > 0;
+    closing = client->closing;
+    pthread_mutex_unlock(&client->mutex);
+    settled =
+        client->is_connected && client->heard && !client->unsent && client->options.timeout_ms == 0;
+    if (!closing && (!outstanding || settled)) {
+        ev_timer_stop(client->loop, &client->tick);
+    } else if (!ev_is_active(&client->tick)) {
+        ev_timer_set(&client->tick, TICK_S, TICK_S);
+        ev_timer_start(client->loop, &client->tick);
+    }
+}
+
 static void
 on_tick(struct ev_loop *loop, struct ev_timer *watcher, int events)
 {
@@ -451,9 +425,11 @@ on_tick(struct ev_loop *loop, struct ev_timer *watcher, int events)
 
     (void) loop;
     (void) events;
-    check_deadlines(client, now_ms);
+    ff_client_check_deadlines(client, now_ms);
     if (client->is_connected) {
-        send_unsent(client);
+        if (client->unsent) {
+            send_unsent(client);
+        }
         leave_mute_connection(client, now_ms);
     } else if (now_ms - client->disconnected_mono_ms >= (int64_t) client->options.give_up_ms) {
         fail_all(client, "no daemon answers at the socket; is flowfabricd running?");
@@ -462,26 +438,8 @@ on_tick(struct ev_loop *loop, struct ev_timer *watcher, int events)
         dial_again(client, now_ms);
     }
     send_queued(client);
+    arm_tick(client);
     end_if_closing(client);
-}
-
-/* ---- the loop ---- */
-
-/* The timer runs only while something is outstanding: an idle client sleeps. */
-static void
-arm_tick(struct ff_client *client)
-{
-    bool idle = false;
-
-    pthread_mutex_lock(&client->mutex);
-    idle = client->outstanding == 0 && !client->closing;
-    pthread_mutex_unlock(&client->mutex);
-    if (idle) {
-        ev_timer_stop(client->loop, &client->tick);
-    } else if (!ev_is_active(&client->tick)) {
-        ev_timer_set(&client->tick, TICK_S, TICK_S);
-        ev_timer_start(client->loop, &client->tick);
-    }
 }
 
 static void

@@ -18,8 +18,8 @@ extern char **environ;
 
 /* ---- starting ---- */
 
-static void
-write_config(struct ff_daemon *daemon, const char *lines)
+void
+ff_daemon_configure(struct ff_daemon *daemon, const char *lines)
 {
     char path[128];
     FILE *file = NULL;
@@ -94,7 +94,7 @@ ff_daemon_spawn(struct ff_daemon *daemon, const char *lines)
 
     assert_int_equal(daemon->pid, 0);
     if (!daemon->joined) {
-        write_config(daemon, lines);
+        ff_daemon_configure(daemon, lines);
     }
     assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
     if (daemon->with_ctl) {

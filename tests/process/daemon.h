@@ -46,6 +46,8 @@ void ff_daemon_join(struct ff_daemon *process, const struct ff_daemon *broker, c
 /* Starts the broker on what its directory holds. lines: more settings, or NULL. Fails the test if
  * the broker does not become ready. */
 void ff_daemon_start(struct ff_daemon *daemon, const char *lines);
+/* Writes its configuration file alone, for a reload. */
+void ff_daemon_configure(struct ff_daemon *daemon, const char *lines);
 /* Does not wait until it is ready. */
 void ff_daemon_spawn(struct ff_daemon *daemon, const char *lines);
 /* False: it ended before it was ready. */

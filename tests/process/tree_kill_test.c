@@ -15,8 +15,10 @@
 #define STEPS_MAX 2000
 /* "Within a second or two", on a machine that is busy with other things. */
 #define BACK_MS_MAX 5000
-/* More kills than an operator would put up with. */
-#define SETTINGS "log_level = warn\nrestart_max = 100"
+/* More kills than an operator would put up with; and a worker host beside the crew's workers. */
+#define SETTINGS                                                                                   \
+    "log_level = warn\nrestart_max = 100\n"                                                        \
+    "worker \"cats\" { slots = 2 handler \"test\" { exec = {\"/bin/cat\"} } }"
 
 static uint32_t
 number_from(const char *name, uint32_t otherwise)
@@ -39,9 +41,8 @@ static const struct row {
     const char *name;
     const char *victim; /* "supervisor": the daemon itself, which is started again */
 } rows[] = {
-    { "kill -9 of the broker", "broker" },
-    { "kill -9 of the control process", "control" },
-    { "kill -9 of a scanner", "lease" },
+    { "kill -9 of the broker", "broker" },         { "kill -9 of the control process", "control" },
+    { "kill -9 of a scanner", "lease" },           { "kill -9 of a worker host", "cats.1" },
     { "kill -9 of the supervisor", "supervisor" },
 };
 

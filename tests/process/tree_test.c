@@ -38,20 +38,6 @@ shut_down(struct ff_client *control, uint64_t grace_ms)
     return ff_client_shutdown(control, &args, &result, &answer);
 }
 
-static void
-rewrite_config(const struct ff_daemon *daemon, const char *lines)
-{
-    char path[128];
-    FILE *file = NULL;
-
-    snprintf(path, sizeof(path), "%s/flowfabric.conf", daemon->dir);
-    file = fopen(path, "w");
-    assert_non_null(file);
-    fprintf(file, "runtime_dir = \"%s/run\"\nstate_dir = \"%s/state\"\n%s\n", daemon->dir,
-            daemon->dir, lines);
-    assert_int_equal(fclose(file), 0);
-}
-
 /* ---- start and end ---- */
 
 static void
@@ -69,6 +55,9 @@ test_all_of_it_starts_and_ends_in_order(void **state)
     for (uint32_t i = 0; i < view.n; i++) {
         assert_int_equal(view.v[i].state, FF_CHILD_READY);
         assert_int_equal(view.v[i].restarts, 0);
+        for (uint32_t k = 0; k < i; k++) {
+            assert_string_not_equal(view.v[i].name, view.v[k].name);
+        }
     }
     ff_client_close(control);
     ff_daemon_stop(daemon);
@@ -367,7 +356,7 @@ test_reload_applies_what_it_can_and_says_the_rest(void **state)
 
     ff_daemon_start(daemon, "log_level = info");
     control = ff_test_control(daemon);
-    rewrite_config(daemon, "log_level = debug\nparked_max = 100");
+    ff_daemon_configure(daemon, "log_level = debug\nparked_max = 100");
     assert_int_equal(reload(control, &result, &answer), FF_E_OK);
     assert_int_equal(result.changed.n, 2);
     assert_true(ff_str_is(result.changed.v[0], "parked_max"));
@@ -393,7 +382,7 @@ test_a_refused_configuration_changes_nothing(void **state)
 
     ff_daemon_start(daemon, NULL);
     control = ff_test_control(daemon);
-    rewrite_config(daemon, "parked_max = many");
+    ff_daemon_configure(daemon, "parked_max = many");
     assert_int_equal(reload(control, &result, &answer), FF_E_INVALID_CONFIG);
     assert_non_null(strstr(ff_answer_text(&answer), "flowfabric.conf:3"));
     /* A broker that comes back now still reads the one that was accepted. */
