@@ -328,6 +328,7 @@ ff_client_close(struct ff_client *client)
     pthread_mutex_unlock(&client->mutex);
     ev_async_send(client->loop, &client->wake);
     pthread_join(client->thread, NULL);
-    ff_client_io_close(client);
-    client_free(client);
+    if (ff_client_io_close(client)) {
+        client_free(client);
+    }
 }

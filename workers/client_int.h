@@ -79,11 +79,14 @@ struct ff_client {
 /* client_io.c */
 ff_err ff_client_io_open(struct ff_client *client, struct ff_fault *fault);
 void *ff_client_io(void *client);
-void ff_client_io_close(struct ff_client *client);
 int64_t ff_client_mono_ms(void);
 
 /* client_late.c: fails the calls whose deadline has come. */
 void ff_client_check_deadlines(struct ff_client *client, int64_t now_ms);
+
+/* client_end.c */
+/* False: nng holds on to the socket and may still call back; the client must stay. */
+bool ff_client_io_close(struct ff_client *client);
 
 /* client.c: gives the call its answer and frees it. */
 void ff_client_finish(struct ff_client *client, struct client_call *call, struct ff_answer *answer);

@@ -549,10 +549,3 @@ ff_client_io_open(struct ff_client *client, struct ff_fault *fault)
     }
     return FF_E_OK;
 }
-
-void
-ff_client_io_close(struct ff_client *client)
-{
-    nng_close(client->socket);
-    ev_loop_destroy(client->loop);
-}

@@ -218,6 +218,7 @@ copy_options(struct ff_runtime *worker, const struct ff_runtime_options *given)
         given->worker_instance_id != NULL
             ? copy(worker, given->worker_instance_id, "")
             : ff_arena_printf(&worker->arena, "%.200s-%s", given->worker_id, text).p;
+    worker->own_instance = given->worker_instance_id == NULL;
     options->namespace = copy(worker, given->namespace, "default");
     options->slots = given->slots == 0 ? 1 : given->slots;
     options->lease_ttl_ms = given->lease_ttl_ms == 0 ? 30000 : given->lease_ttl_ms;
@@ -278,6 +279,7 @@ worker_new(const struct ff_runtime_options *options)
     ev_init(&worker->drain, on_drained);
     worker->wake.data = worker->drain.data = worker;
     ff_claim_init(worker);
+    ff_registry_init(worker);
     return worker;
 }
 
@@ -329,6 +331,7 @@ stop_watchers(struct ff_runtime *worker)
     ev_async_stop(worker->loop, &worker->wake);
     ev_timer_stop(worker->loop, &worker->pause);
     ev_timer_stop(worker->loop, &worker->drain);
+    ff_registry_done(worker);
     if (ev_is_active(&worker->term)) {
         ev_signal_stop(worker->loop, &worker->term);
         ev_signal_stop(worker->loop, &worker->interrupt);
@@ -369,7 +372,7 @@ ff_runtime_start(struct ff_runtime *worker)
     ff_runtime_log(worker, FF_LEVEL_INFO, "worker_started",
                    "worker_id=%s worker_instance_id=%s slots=%u", worker->options.worker_id,
                    worker->options.worker_instance_id, worker->options.slots);
-    ff_claim_more(worker);
+    ff_registry_join(worker);
 }
 
 ff_err
@@ -394,11 +397,16 @@ ff_runtime_check_end(struct ff_runtime *worker)
     {
         settled = settled && job->settled;
     }
-    if (!worker->draining || worker->ended || worker->asking > 0 || !settled) {
-        return;
+    if (worker->draining && !worker->leaving && worker->asking == 0 && settled) {
+        ev_timer_stop(worker->loop, &worker->drain);
+        ff_registry_leave(worker);
     }
+}
+
+void
+ff_runtime_ended(struct ff_runtime *worker)
+{
     worker->ended = true;
-    ev_timer_stop(worker->loop, &worker->drain);
     ff_runtime_log(worker, FF_LEVEL_INFO, "worker_stopped", "%s",
                    worker->options.worker_instance_id);
     if (worker->options.ended != NULL) {
@@ -407,6 +415,17 @@ ff_runtime_check_end(struct ff_runtime *worker)
 }
 
 /* ---- stopping ---- */
+
+void
+ff_runtime_fail(struct ff_runtime *worker, const struct ff_fault *fault, const char *text)
+{
+    ff_runtime_log(worker, FF_LEVEL_ERROR, "worker_failed", "error=\"%s\"", text);
+    worker->fault = (struct ff_fault){
+        .code = fault->code,
+        .message = ff_arena_printf(&worker->arena, "%s", text).p,
+    };
+    ff_runtime_drain(worker, UINT64_MAX);
+}
 
 void
 ff_runtime_drain(struct ff_runtime *worker, uint64_t grace_ms)

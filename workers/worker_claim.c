@@ -54,19 +54,6 @@ may_repeat(const struct ff_fault *fault)
 }
 
 static void
-end_for(struct ff_runtime *worker, struct ff_answer *answer)
-{
-    const char *text = ff_answer_text(answer);
-
-    ff_runtime_log(worker, FF_LEVEL_ERROR, "claim_failed", "error=\"%s\"", text);
-    worker->fault = (struct ff_fault){
-        .code = answer->fault.code,
-        .message = ff_arena_printf(&worker->arena, "%s", text).p,
-    };
-    ff_runtime_drain(worker, UINT64_MAX);
-}
-
-static void
 start_jobs(struct ff_runtime *worker, struct ff_letter *letter)
 {
     struct ff_job_batch *batch = calloc(1, sizeof(*batch));
@@ -117,7 +104,7 @@ on_claimed(struct ff_letter *letter)
         worker->empty_streak++;
         pause = true;
     } else if (!worker->draining) {
-        end_for(worker, answer);
+        ff_runtime_fail(worker, &answer->fault, ff_answer_text(answer));
     } else if (answer->fault.code == FF_E_TRANSPORT && worker->claims == NULL) {
         ask_again(worker, letter);
     }
@@ -244,7 +231,7 @@ ff_claim_more(struct ff_runtime *worker)
 {
     uint32_t slots = 0;
 
-    if (worker->draining || ev_is_active(&worker->pause)) {
+    if (worker->draining || !worker->registered || ev_is_active(&worker->pause)) {
         return;
     }
     for (uint32_t lanes = idle_lanes(worker); lanes > 0; lanes--) {

@@ -125,6 +125,10 @@ struct ff_runtime {
     uint64_t pause_ms;     /* the next idle pause */
     struct ev_timer pause;
 
+    bool own_instance; /* its id was made up here */
+    bool registered, leaving;
+    struct ev_timer heartbeat, leave;
+
     bool draining;
     struct ev_timer drain;
     struct ev_signal term, interrupt;
@@ -145,6 +149,19 @@ void ff_runtime_timer(struct ff_runtime *worker, struct ev_timer *timer, uint64_
 void ff_runtime_check_end(struct ff_runtime *worker);
 /* As ff_runtime_stop, on the loop's thread. */
 void ff_runtime_drain(struct ff_runtime *worker, uint64_t grace_ms);
+
+/* Ends with this fault: nothing is claimed any more, what runs is drained. */
+void ff_runtime_fail(struct ff_runtime *worker, const struct ff_fault *fault, const char *text);
+/* It has left the registry, or has tried to. */
+void ff_runtime_ended(struct ff_runtime *worker);
+
+/* worker_registry.c */
+void ff_registry_init(struct ff_runtime *worker);
+/* Registers it, claims when that is done, and keeps it live. */
+void ff_registry_join(struct ff_runtime *worker);
+/* Takes it out, and calls ff_runtime_ended. */
+void ff_registry_leave(struct ff_runtime *worker);
+void ff_registry_done(struct ff_runtime *worker);
 
 /* worker_claim.c */
 void ff_claim_init(struct ff_runtime *worker);

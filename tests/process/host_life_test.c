@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "tests/process/hosts.h"
+#include "workers/worker.h"
 
 #define SH(kind, script, more)                                                                     \
     "handler \"" kind "\" { exec = {'/bin/sh', '-c', '" script "'} " more " }\n"
@@ -276,6 +277,75 @@ test_unknown_section_is_not_started_again(void **state)
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 100);
 }
 
+/* ---- the registry ---- */
+
+static const struct ff_worker_entry *
+find_worker(struct ff_hosts *hosts, struct ff_answer *answer)
+{
+    struct ff_list_workers_args args = { .namespace = ff_cstr("media"), .limit = 10 };
+    struct ff_list_workers_result result = { 0 };
+
+    assert_int_equal(ff_client_list_workers(hosts->client, &args, &result, answer), FF_E_OK);
+    assert_true(result.entries.n <= 1);
+    return result.entries.n == 0 ? NULL : &result.entries.v[0];
+}
+
+static void
+test_host_is_registered_while_it_runs(void **state)
+{
+    struct ff_hosts *hosts = *state;
+    FF_SCOPED(ff_answer) answer = { 0 };
+    const struct ff_worker_entry *entry = NULL;
+    int64_t until_ms = 0;
+
+    ff_hosts_start(hosts,
+                   "worker \"r\" { namespace = media  lanes = \"a, b\"  lease_ttl_ms = 1000\n"
+                   "capabilities = \"gpu\"  handler \"cat\" { exec = {'/bin/cat'} } }\n");
+    ff_hosts_start_one(hosts, 0, "r");
+    while ((entry = find_worker(hosts, &answer)) == NULL) {
+    }
+    assert_true(ff_str_is(entry->worker_id, "r"));
+    assert_int_equal(entry->lanes.n, 2);
+    assert_int_equal(entry->capabilities.n, 1);
+    assert_true(ff_str_is(entry->capabilities.v[0], "gpu"));
+    assert_int_equal(entry->liveness_ttl_ms, 2000);
+    until_ms = entry->registered_at_ms + 2500; /* longer than it lives without a heartbeat */
+    while ((entry = find_worker(hosts, &answer)) != NULL && entry->last_heartbeat_ms < until_ms) {
+    }
+    assert_non_null(entry);
+    ff_daemon_stop(&hosts->host[0]);
+    assert_null(find_worker(hosts, &answer));
+}
+
+static void
+register_worker(struct ff_hosts *hosts, const char *instance)
+{
+    struct ff_register_worker_args args = { .worker_id = ff_cstr("w"),
+                                            .worker_instance_id = ff_cstr(instance),
+                                            .liveness_ttl_ms = 60000,
+                                            .namespace = ff_cstr("default") };
+    struct ff_register_worker_result result = { 0 };
+    FF_SCOPED(ff_answer) answer = { 0 };
+
+    assert_int_equal(ff_client_register_worker(hosts->client, &args, &result, &answer), FF_E_OK);
+}
+
+static void
+test_taken_instance_id_is_refused(void **state)
+{
+    struct ff_hosts *hosts = *state;
+    struct ff_runtime_options options = { .worker_id = "w", .worker_instance_id = "w-1" };
+    struct ff_runtime *worker = NULL;
+    struct ff_fault fault = { 0 };
+
+    ff_hosts_start(hosts, one_host);
+    register_worker(hosts, "w-1");
+    options.address = hosts->broker.worker;
+    assert_int_equal(ff_runtime_open(&options, &worker, &fault), FF_E_OK);
+    assert_int_equal(ff_runtime_run(worker, &fault), FF_E_INVALID_CONFIG);
+    ff_runtime_close(worker);
+}
+
 /* ---- many ---- */
 
 #define MANY 1000
@@ -401,6 +471,8 @@ main(void)
         TEST(test_idle_host_ends_at_once),
         TEST(test_directories_of_the_dead_are_removed),
         TEST(test_unknown_section_is_not_started_again),
+        TEST(test_host_is_registered_while_it_runs),
+        TEST(test_taken_instance_id_is_refused),
         TEST(test_a_thousand_on_two_hosts),
         TEST(test_fewer_slots_than_lanes),
         TEST(test_more_slots_than_lanes),
