@@ -23,7 +23,7 @@ static const char *const class_names[FF_CLASS_N] = {
 const struct ff_error_info *
 ff_error_info(ff_err err)
 {
-    return err > FF_E_PARKED && err < FF_E_N ? &infos[err] : NULL;
+    return err > FF_E_STEP && err < FF_E_N ? &infos[err] : NULL;
 }
 
 const char *
@@ -40,7 +40,7 @@ const char *ff_class_name(enum ff_class class)
 ff_err
 ff_err_of_name(struct ff_str name)
 {
-    for (int err = FF_E_PARKED + 1; err < FF_E_N; err++) {
+    for (int err = FF_E_STEP + 1; err < FF_E_N; err++) {
         if (ff_str_is(name, infos[err].code)) {
             return (ff_err) err;
         }

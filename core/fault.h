@@ -35,6 +35,8 @@ typedef enum {
     FF_E_PENDING,
     /* Never seen by a caller: the call waits for what ff_txn_park named. */
     FF_E_PARKED,
+    /* Never seen by a caller: a walk has done a step (ff_txn_step). */
+    FF_E_STEP,
 #define FF_KIND(upper, name)
 #define FF_ERR(upper, name, kind, class, message) FF_E_##upper,
 #include "core/errors.def"
@@ -48,7 +50,7 @@ struct ff_error_info {
     const char *message; /* one sentence for a person */
 };
 
-/* NULL for FF_E_OK, FF_E_PENDING and FF_E_PARKED. */
+/* NULL for FF_E_OK and for what no caller sees. */
 const struct ff_error_info *ff_error_info(ff_err err);
 const char *ff_kind_name(enum ff_kind kind);
 const char *ff_class_name(enum ff_class class);

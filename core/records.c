@@ -188,6 +188,15 @@ ff_scope_partition(uint16_t partition)
 }
 
 struct ff_scope
+ff_scope_retained(uint16_t partition, bool own_ttl)
+{
+    struct ff_scope scope = ff_scope_partition(partition);
+
+    scope_add_byte(&scope, own_ttl);
+    return scope;
+}
+
+struct ff_scope
 ff_scope_kind(enum ff_record kind)
 {
     struct ff_scope scope = ff_scope_none();
@@ -315,6 +324,20 @@ stand_active(struct ff_standing *keys, const struct ff_exec *exec)
     }
 }
 
+/* By the end of its own retention where it has one; else by its completion, as the default is the
+ * trimmer's to say. */
+static void
+stand_retained(struct ff_standing *keys, const struct ff_exec *exec)
+{
+    int64_t sort = exec->completed_at.v;
+
+    if (exec->retention_ttl_ms.is) {
+        sort = ff_time_add(sort, exec->retention_ttl_ms.v);
+    }
+    ff_stand(keys, FF_IX_RETAINED,
+             ff_scope_retained(exec->execution_id.partition, exec->retention_ttl_ms.is), sort);
+}
+
 static void
 stand_exec(struct ff_standing *keys, const struct ff_exec *exec)
 {
@@ -327,6 +350,9 @@ stand_exec(struct ff_standing *keys, const struct ff_exec *exec)
         ff_stand(keys, FF_IX_DEADLINE_DUE, ff_scope_none(), exec->execution_deadline_at.v);
     }
     ff_stand(keys, FF_IX_EXECUTIONS, ff_scope_partition(exec->execution_id.partition), 0);
+    if (exec->lifecycle_phase == FF_PHASE_TERMINAL) {
+        stand_retained(keys, exec);
+    }
     if (exec->lifecycle_phase == FF_PHASE_RUNNABLE) {
         ff_stand_admission(keys, exec, may_be_claimed(exec));
     }

@@ -54,6 +54,7 @@ enum ff_index {
     FF_IX_ATTEMPT_DUE,    /* - | attempt_timeout_at */
     FF_IX_DEADLINE_DUE,   /* - | execution_deadline_at */
     FF_IX_EXECUTIONS,     /* partition | 0: all, terminal ones too */
+    FF_IX_RETAINED,       /* partition, own ttl or not | end of it, or completed_at: terminal */
     FF_IX_HELD,           /* lane, eligibility | rank: blocked by an operator or the lane's state */
     FF_IX_ADMITTED,       /* lane, class, with a slot or not | quota_guard_until: ready ones */
     FF_IX_OF_POLICY,      /* quota policy | rank: eligible_now */
@@ -127,6 +128,8 @@ struct ff_scope ff_scope_worker(struct ff_str worker_instance_id);
 struct ff_scope ff_scope_held(struct ff_str lane_id, enum ff_eligibility_state eligibility);
 struct ff_scope ff_scope_partition(uint16_t partition);
 struct ff_scope ff_scope_kind(enum ff_record kind);
+/* own_ttl: the sort is when its retention ends; else it is when it completed. */
+struct ff_scope ff_scope_retained(uint16_t partition, bool own_ttl);
 /* Of 05: records_adm.c. Dimensions are digests of 16 bytes. */
 struct ff_digest ff_dimension_digest(struct ff_str dimension);
 struct ff_key ff_key_uuid(const struct ff_uuid *id); /* budget, quota */

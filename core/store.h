@@ -13,6 +13,8 @@
 
 struct ff_store;
 
+#define FF_FAMILIES (FF_FAMILY_WORKER_REGISTRY + 1)
+
 /* A position in an index; the first one is { .sort = INT64_MIN }. */
 struct ff_entry {
     int64_t sort;
@@ -67,6 +69,7 @@ struct ff_write {
     struct ff_key key;
     struct ff_str body; /* the stored form; alive until done */
     bool deleted;
+    bool unseen;           /* to be removed whatever its version is, if it is there */
     bool live;             /* ff_record_live of the new record */
     uint64_t version_from; /* what the batch read; 0 = it found no record */
     uint64_t version;      /* version_from + 1 */
@@ -80,6 +83,12 @@ struct ff_index_change {
 struct ff_event_write {
     enum ff_event_family family;
     struct ff_str body;
+};
+
+/* Events of a family up to this one go. Never the newest: the next one's number follows it. */
+struct ff_event_trim {
+    enum ff_event_family family;
+    uint64_t up_to;
 };
 
 enum ff_commit_outcome {
@@ -97,6 +106,8 @@ struct ff_commit {
     uint32_t n_changes;
     struct ff_event_write *events;
     uint32_t n_events;
+    struct ff_event_trim *trims; /* made after the events are there */
+    uint32_t n_trims;
     void (*done)(struct ff_commit *commit); /* never inside ff_store_commit */
     void *ctx;
     enum ff_commit_outcome outcome;

@@ -128,14 +128,15 @@ page_over(struct scanner *scanner)
         cycle_end(scanner);
         return;
     }
-    cycle->cut = scanner->more && !cycle->forced &&
+    cycle->cut = (scanner->more || cycle->again) && !cycle->forced &&
                  ff_scan_mono_ms() - cycle->started_mono_ms >= CYCLE_MS_MAX;
-    if (scanner->more && !cycle->cut) {
-        scanner->state = ASKING;
-        ff_scan_ask(scanner, 0);
+    if (cycle->cut || !(scanner->more || cycle->again)) {
+        cycle_end(scanner);
         return;
     }
-    cycle_end(scanner);
+    cycle->again = cycle->again && scanner->more; /* from the start, once the list is at its end */
+    scanner->state = ASKING;
+    ff_scan_ask(scanner, 0);
 }
 
 static struct ff_str
@@ -243,19 +244,41 @@ is_handled(ff_err err)
     return kind == FF_KIND_NOT_FOUND || kind == FF_KIND_STATE || kind == FF_KIND_CONTENTION;
 }
 
-static bool
-has_changed(struct ff_answer *answer, const struct scan_call *call)
+static uint32_t
+number_of(const struct ff_desc *desc, const char *name, const void *result)
 {
-    const struct ff_op_info *op = &ff_ops[call->op];
-    void *result = ff_arena_zalloc(&answer->arena, op->result->size);
+    const struct ff_field *field = ff_field_find(desc, ff_cstr(name));
+
+    return field == NULL ? 0 : *(const uint32_t *) ((const char *) result + field->offset);
+}
+
+/* How much it has done; what its result tells of errors is added to *errors. */
+static uint32_t
+amount_of(struct ff_answer *answer, const struct scan_call *call, uint32_t *errors)
+{
+    const struct ff_desc *desc = ff_ops[call->op].result;
+    void *result = ff_arena_zalloc(&answer->arena, desc->size);
     struct ff_str outcome;
 
     if (ff_answer_result(answer, call->op, result) != FF_E_OK) {
-        return false;
+        return 0;
     }
-    outcome = ff_field_text(ff_field_find(op->result, ff_cstr("outcome")), result, &answer->arena);
+    if (call->changed[0] == NULL) {
+        *errors += number_of(desc, "errors", result);
+        return number_of(desc, "purged", result) + number_of(desc, "processed", result) +
+               number_of(desc, "removed", result);
+    }
+    outcome = ff_field_text(ff_field_find(desc, ff_cstr("outcome")), result, &answer->arena);
     return ff_str_eq(outcome, ff_cstr(call->changed[0])) ||
            (call->changed[1] != NULL && ff_str_eq(outcome, ff_cstr(call->changed[1])));
+}
+
+/* It has done as much as one call may: there is more, probably. */
+static bool
+is_full(enum ff_op op, uint32_t amount)
+{
+    return (op == FF_OP_trim_retention && amount >= TRIM_BATCH) ||
+           (op == FF_OP_trim_expired && amount >= TRIM_EXPIRED_BATCH);
 }
 
 static void
@@ -301,7 +324,13 @@ ff_scan_on_acted(struct scanner *scanner, uint32_t n, const struct scan_call *ca
 
     FF_ASSERT(scanner->state == ACTING && n < scanner->n_items && item->calls > 0);
     if (answer->fault.code == FF_E_OK) {
-        item->changed = has_changed(answer, call) || item->changed;
+        uint32_t amount = amount_of(answer, call, &item->errors);
+
+        /* Where one operation says of an item what it has done, it counts once. */
+        item->changed =
+            call->changed[0] == NULL ? item->changed + amount : (item->changed | amount);
+        scanner->cycle.again = scanner->cycle.again || is_full(call->op, amount);
+        scanner->cycle.left = scanner->cycle.left || (call->changed[0] == NULL && amount == 0);
     } else if (!is_handled(answer->fault.code) && !item->failed) {
         item_failed(scanner, item, answer);
     }
@@ -309,7 +338,7 @@ ff_scan_on_acted(struct scanner *scanner, uint32_t n, const struct scan_call *ca
     scanner->n_open--;
     if (item->calls == 0) {
         scanner->cycle.counts.processed += item->changed;
-        scanner->cycle.counts.errors += item->failed;
+        scanner->cycle.counts.errors += item->failed + item->errors;
         scanner->cycle.left = scanner->cycle.left || item->failed;
         if (!item->failed) {
             ff_failures_succeeded(&scanner->failures, &item->id);

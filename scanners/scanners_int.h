@@ -22,7 +22,7 @@
 
 struct scan_call {
     enum ff_op op;
-    const char *changed[2]; /* outcomes that count as processed */
+    const char *changed[2]; /* outcomes that count as processed; NULL: the result has a number */
 };
 
 struct scan_info {
@@ -33,6 +33,9 @@ struct scan_info {
 
 /* table.c: the scanners that work; NULL: not one of them. */
 const struct scan_info *ff_scan_info(enum ff_scanner name);
+/* A call that came to its batch has left something. */
+#define TRIM_BATCH 20
+#define TRIM_EXPIRED_BATCH 1000
 /* What is called for each of its items, in order; how many. */
 uint32_t ff_scan_calls(enum ff_scanner name, const struct scan_call *out[CALLS_MAX]);
 
@@ -41,7 +44,9 @@ uint32_t ff_scan_calls(enum ff_scanner name, const struct scan_call *out[CALLS_M
 struct item {
     struct ff_digest id;
     uint32_t calls; /* not answered yet */
-    bool changed, failed;
+    bool failed;
+    uint32_t changed;   /* how much: 1, or what its results tell */
+    uint32_t errors;    /* that its results tell */
     struct ff_str args; /* for messages; lives as long as the page */
 };
 
@@ -52,6 +57,7 @@ struct cycle {
     struct ff_scanner_cycle counts;
     int64_t next_due_at; /* of the last answer; INT64_MAX: none */
     bool left;           /* items were skipped or failed: they are listed again at once */
+    bool again;          /* an item has more than one call does: the list is taken from its start */
     bool cut;            /* it has run long enough: the next one goes on from the cursor */
     bool broken;         /* the broker could not be asked */
     bool forced;

@@ -121,6 +121,45 @@ ff_scan_ask(struct scanner *scanner, uint64_t block_ms)
     ff_packer_done(&map);
 }
 
+/* Arguments that come from the configuration, where an operation has such. */
+static void
+pack_trim(const struct scanner *scanner, const struct ff_due_item *due, struct ff_packer *map)
+{
+    const struct ff_scanners_options *options = &scanner->all->options;
+    const struct ff_trim_retention_args args = { .partition = due->partition,
+                                                 .retention_ms = options->retention_ms,
+                                                 .batch_size = TRIM_BATCH,
+                                                 .filter =
+                                                     (struct ff_scan_filter *) options->filter };
+
+    ff_encode(ff_ops[FF_OP_trim_retention].args, &args, &map->pk);
+}
+
+static void
+pack_args(const struct scanner *scanner, enum ff_op op, const struct ff_due_item *due,
+          struct ff_packer *map)
+{
+    if (op == FF_OP_trim_retention) {
+        pack_trim(scanner, due, map);
+    } else {
+        ff_encode(&ff_desc_due_item, due, &map->pk);
+    }
+}
+
+/* The trimmer's item with a partition is for ended executions, that without one for the rest. */
+static bool
+is_for(enum ff_op op, const struct ff_due_item *due)
+{
+    switch (op) {
+    case FF_OP_trim_retention:
+        return due->partition.p != NULL;
+    case FF_OP_trim_expired:
+        return due->partition.p == NULL;
+    default:
+        return true;
+    }
+}
+
 void
 ff_scan_act(struct scanner *scanner, uint32_t item, const struct ff_due_item *due)
 {
@@ -131,11 +170,14 @@ ff_scan_act(struct scanner *scanner, uint32_t item, const struct ff_due_item *du
         const struct reply reply = { .kind = REPLY_ACTED, .item = item, .call = calls[i] };
         struct ff_packer map;
 
+        if (!is_for(calls[i]->op, due)) {
+            continue;
+        }
         ff_packer_init(&map);
-        ff_encode(&ff_desc_due_item, due, &map.pk);
+        pack_args(scanner, calls[i]->op, due, &map);
+        scanner->items[item].calls++;
+        scanner->n_open++;
         send_call(scanner, &reply, calls[i]->op, &map);
         ff_packer_done(&map);
     }
-    scanner->items[item].calls = n;
-    scanner->n_open += n;
 }

@@ -112,6 +112,8 @@ options_of(struct ff_config *config, struct ff_broker_options *options)
         .worker_path = ff_arena_printf(arena, "%.*s/worker.sock", dir_n, dir).p,
         .operator_path = ff_arena_printf(arena, "%.*s/operator.sock", dir_n, dir).p,
         .test_mode = config->test_mode,
+        .retention_ms = config->retention_ms,
+        .event_retention_ms = config->event_retention_ms,
         .frame_bytes_max = (uint32_t) config->frame_bytes_max,
         .frames_per_channel = (uint32_t) config->frames_per_channel,
         .parked_max = (uint32_t) config->parked_max,

@@ -67,6 +67,7 @@ options_of(struct ff_config *config, const char *name, struct ff_scanners_option
                                    (int) config->runtime_dir.n, config->runtime_dir.p)
                        .p,
         .on_demand = config->test_mode,
+        .retention_ms = config->retention_ms,
         .log = on_log,
         .stopped = on_stopped,
     };

@@ -332,6 +332,8 @@ open_engine(struct ff_broker *broker, struct ff_fault *fault)
     config.frame_bytes_max = options->frame_bytes_max;
     config.parked_max = options->parked_max;
     config.lanes = options->lanes;
+    config.retention_ms = options->retention_ms;
+    config.event_retention_ms = options->event_retention_ms;
     FF_TRY(broker->store->ops->prepare(broker->store, &config.counts, &applied, fault));
     say(broker, FF_LEVEL_INFO, "store_ready", ff_cstr(applied ? "set up" : "as it was left"));
     broker->engine = ff_engine_new(&config, broker->store);

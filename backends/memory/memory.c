@@ -15,8 +15,9 @@ struct record {
 };
 
 struct feed {
-    struct ff_str *bodies; /* [0] has sequence 1 */
+    struct ff_str *bodies; /* [0] has sequence gone + 1 */
     uint32_t n, room;
+    uint64_t gone; /* trimmed away */
 };
 
 /* What is to be answered at a later poll (contrary mode). */
@@ -34,7 +35,7 @@ struct memory {
     bool prepared;
     struct record *records; /* uthash */
     struct ff_memory_index index;
-    struct feed feeds[8];
+    struct feed feeds[FF_FAMILIES];
     struct later *later;
     uint32_t n_later, later_room;
     uint32_t *conflicts;
@@ -131,7 +132,8 @@ static void
 answer_events(struct memory *memory, struct ff_want *want, struct ff_arena *arena)
 {
     struct feed *feed = &memory->feeds[want->family];
-    uint64_t from = want->after_seq < feed->n ? want->after_seq : feed->n;
+    uint64_t after = want->after_seq > feed->gone ? want->after_seq - feed->gone : 0;
+    uint64_t from = after < feed->n ? after : feed->n;
     uint64_t n = feed->n - from < want->limit ? feed->n - from : want->limit;
 
     want->n = (uint32_t) n;
@@ -139,7 +141,7 @@ answer_events(struct memory *memory, struct ff_want *want, struct ff_arena *aren
     want->seqs = ff_arena_alloc(arena, (n + 1) * sizeof(*want->seqs));
     for (uint64_t i = 0; i < n; i++) {
         want->bodies[i] = ff_arena_copy(arena, feed->bodies[from + i]);
-        want->seqs[i] = from + i + 1;
+        want->seqs[i] = feed->gone + from + i + 1;
     }
 }
 
@@ -177,7 +179,7 @@ find_conflicts(struct memory *memory, struct ff_commit *commit)
         const struct ff_write *write = &commit->writes[i];
         struct record *record = record_find(memory, write->kind, &write->key);
 
-        if ((record == NULL ? 0 : record->version) != write->version_from) {
+        if (!write->unseen && (record == NULL ? 0 : record->version) != write->version_from) {
             memory->conflicts = ff_grow(memory->conflicts, &memory->conflicts_room,
                                         commit->n_conflicts, sizeof(*memory->conflicts));
             memory->conflicts[commit->n_conflicts++] = i;
@@ -205,6 +207,22 @@ append_event(struct memory *memory, const struct ff_event_write *event)
 }
 
 static void
+trim_events(struct memory *memory, const struct ff_event_trim *trim)
+{
+    struct feed *feed = &memory->feeds[trim->family];
+    uint32_t n = 0;
+
+    while (n + 1 < feed->n && feed->gone + n < trim->up_to) {
+        free((char *) feed->bodies[n++].p);
+    }
+    if (n > 0) {
+        memmove(feed->bodies, feed->bodies + n, (feed->n - n) * sizeof(*feed->bodies));
+        feed->n -= n;
+        feed->gone += n;
+    }
+}
+
+static void
 answer_commit(struct memory *memory, struct ff_commit *commit)
 {
     commit->n_conflicts = 0;
@@ -225,6 +243,9 @@ answer_commit(struct memory *memory, struct ff_commit *commit)
         }
         for (uint32_t i = 0; i < commit->n_events; i++) {
             append_event(memory, &commit->events[i]);
+        }
+        for (uint32_t i = 0; i < commit->n_trims; i++) {
+            trim_events(memory, &commit->trims[i]);
         }
     }
     commit->done(commit);

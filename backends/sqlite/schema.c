@@ -60,9 +60,12 @@ static const char schema_3[] = IN_FILE_TABLE("suspension") IN_FILE_TABLE("waitpo
                                " sort INTEGER NOT NULL, id BLOB NOT NULL,"
                                " PRIMARY KEY (ix, scope, sort, id)) WITHOUT ROWID;";
 
+/* Version 4: index `retained`, filled in by ff_sqlite_fill (fill.c). */
+static const char schema_4[] = "";
+
 /* migrations[v] leads from version v to v + 1; a change of the schema appends one, and never
  * touches those before it. */
-static const char *const migrations[FF_SQLITE_SCHEMA] = { schema_1, schema_2, schema_3 };
+static const char *const migrations[FF_SQLITE_SCHEMA] = { schema_1, schema_2, schema_3, schema_4 };
 
 /* ?1 row, ?2 key or number, ?3 version, ?4 body, as far as there are such. */
 static const char *const statement_texts[ST_EVENT] = {
@@ -214,8 +217,11 @@ ff_sqlite_migrate(struct sqlite *sqlite, int64_t version, struct ff_fault *fault
         snprintf(set, sizeof(set), "PRAGMA user_version = %d; PRAGMA application_id = %d",
                  (int) version + 1, APPLICATION_ID);
         if (ff_sqlite_exec(sqlite->writer, "BEGIN IMMEDIATE") != SQLITE_OK ||
-            ff_sqlite_exec(sqlite->writer, migrations[version]) != SQLITE_OK ||
-            ff_sqlite_exec(sqlite->writer, set) != SQLITE_OK ||
+            ff_sqlite_exec(sqlite->writer, migrations[version]) != SQLITE_OK) {
+            return ff_sqlite_fail(sqlite->writer, sqlite->writer_words, fault);
+        }
+        FF_TRY(ff_sqlite_fill(sqlite, version + 1, fault));
+        if (ff_sqlite_exec(sqlite->writer, set) != SQLITE_OK ||
             ff_sqlite_exec(sqlite->writer, "COMMIT") != SQLITE_OK) {
             return ff_sqlite_fail(sqlite->writer, sqlite->writer_words, fault);
         }
@@ -243,6 +249,9 @@ prepare_feed(struct sqlite *sqlite, int family, struct ff_fault *fault)
 
     snprintf(sql, sizeof(sql), "INSERT INTO event_%d (seq, body) VALUES (?1, ?2)", family);
     FF_TRY(prepare_one(sqlite->writer, sql, &sqlite->statements[ST_EVENT + family],
+                       sqlite->writer_words, fault));
+    snprintf(sql, sizeof(sql), "DELETE FROM event_%d WHERE seq <= ?1", family);
+    FF_TRY(prepare_one(sqlite->writer, sql, &sqlite->statements[ST_EVENT_TRIM + family],
                        sqlite->writer_words, fault));
     snprintf(sql, sizeof(sql),
              "SELECT seq, body FROM event_%d WHERE seq > ?1 ORDER BY seq LIMIT ?2", family);

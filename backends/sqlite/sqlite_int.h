@@ -16,7 +16,7 @@
 #include "backends/sqlite/statements.h"
 #include "core/tree.h"
 
-#define FF_SQLITE_SCHEMA 3
+#define FF_SQLITE_SCHEMA 4
 #define FF_SQLITE_PARTITIONS 65536
 /* Size of an execution's key: partition and uuid. */
 #define ID_BYTES 18
@@ -146,6 +146,8 @@ int ff_sqlite_exec(sqlite3 *db, const char *sql);
 /* Refuses what is not ours, or newer; changes nothing. *version: that of the file, 0 = empty. */
 ff_err ff_sqlite_check_schema(struct sqlite *sqlite, int64_t *version, struct ff_fault *fault);
 ff_err ff_sqlite_migrate(struct sqlite *sqlite, int64_t version, struct ff_fault *fault);
+/* fill.c: what a migration to `version` has to work out from the records, in its transaction. */
+ff_err ff_sqlite_fill(struct sqlite *sqlite, int64_t version, struct ff_fault *fault);
 ff_err ff_sqlite_prepare_all(struct sqlite *sqlite, struct ff_fault *fault);
 ff_err ff_sqlite_prepare(struct ff_store *store, struct ff_partition_counts *counts, bool *applied,
                          struct ff_fault *fault);

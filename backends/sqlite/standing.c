@@ -17,6 +17,8 @@ ff_sqlite_stand_code(enum ff_index index)
         return 4;
     case FF_IX_SATISFIERS:
         return 5;
+    case FF_IX_RETAINED:
+        return 6;
     default:
         return 0;
     }

@@ -6,8 +6,6 @@
 
 #include "core/records.h"
 
-#define FF_FAMILIES (FF_FAMILY_WORKER_REGISTRY + 1)
-
 /* Of the writer. */
 enum statement {
     ST_BEGIN,
@@ -31,8 +29,9 @@ enum statement {
     ST_INFO_PUT,
     ST_STAND_ADD,
     ST_STAND_DROP,
-    ST_EVENT,                          /* one per family */
-    ST_PLAIN = ST_EVENT + FF_FAMILIES, /* ff_sqlite_plain */
+    ST_EVENT,                               /* one per family */
+    ST_EVENT_TRIM = ST_EVENT + FF_FAMILIES, /* one per family */
+    ST_PLAIN = ST_EVENT_TRIM + FF_FAMILIES, /* ff_sqlite_plain */
     ST_WRITER_N = ST_PLAIN + 3 * FF_R_N
 };
 

@@ -258,6 +258,21 @@ write_events(struct sqlite *sqlite, const struct ff_commit *commit)
 }
 
 static int
+trim_events(struct sqlite *sqlite, const struct ff_commit *commit)
+{
+    int rc = SQLITE_DONE;
+
+    for (uint32_t i = 0; rc == SQLITE_DONE && i < commit->n_trims; i++) {
+        const struct ff_event_trim *trim = &commit->trims[i];
+        enum statement which = (enum statement)(ST_EVENT_TRIM + (int) trim->family);
+
+        sqlite3_bind_int64(sqlite->statements[which], 1, (sqlite3_int64) trim->up_to);
+        rc = run(sqlite, which);
+    }
+    return rc;
+}
+
+static int
 write_reserved(struct sqlite *sqlite)
 {
     sqlite3_stmt *stmt = sqlite->statements[ST_INFO_PUT];
@@ -278,6 +293,7 @@ write_all(struct sqlite *sqlite, const struct ff_commit *commit)
     rc = rc == SQLITE_DONE ? write_records(sqlite, commit) : rc;
     rc = rc == SQLITE_DONE ? write_standing(sqlite, commit) : rc;
     rc = rc == SQLITE_DONE ? write_events(sqlite, commit) : rc;
+    rc = rc == SQLITE_DONE ? trim_events(sqlite, commit) : rc;
     rc = rc == SQLITE_DONE ? write_reserved(sqlite) : rc;
     return rc == SQLITE_DONE ? run(sqlite, ST_COMMIT) : rc;
 }

@@ -31,6 +31,7 @@ batch_reset(struct ff_engine *engine, struct batch *batch)
     batch->n_entries = batch->n_cells = batch->n_events = 0;
     batch->bytes = 0;
     batch->kept = false;
+    memset(batch->trims, 0, sizeof(batch->trims));
     batch->packer.buf.size = 0;
     ff_arena_reset(&batch->arena);
 }
@@ -78,7 +79,7 @@ seal_writes(struct batch *batch)
 
         cell->listed = false;
         cell->open = NULL;
-        if (row == NULL || (row->absent && cell->stored->absent)) {
+        if (row == NULL || (row->absent && cell->stored != NULL && cell->stored->absent)) {
             ff_row_unref(row); /* taken back, or made and removed again */
             continue;
         }
@@ -86,6 +87,7 @@ seal_writes(struct batch *batch)
         write->kind = ff_cell_kind(cell);
         write->key = ff_cell_key(cell);
         write->deleted = row->absent;
+        write->unseen = row->absent && cell->stored == NULL;
         write->version_from = cell->version;
         write->version = cell->version + 1;
         if (!row->absent) {
@@ -139,6 +141,13 @@ seal_events(struct batch *batch)
         commit->events[i].family = batch->events[i].family;
         commit->events[i].body = batch->events[i].body;
     }
+    commit->trims = FF_ARENA_NEW(&batch->arena, struct ff_event_trim, FF_FAMILIES);
+    for (int i = 0; i < FF_FAMILIES; i++) {
+        if (batch->trims[i] > 0) {
+            commit->trims[commit->n_trims++] =
+                (struct ff_event_trim){ (enum ff_event_family) i, batch->trims[i] };
+        }
+    }
 }
 
 /* ---- after the commit ---- */
@@ -153,6 +162,7 @@ finish(struct ff_engine *engine, struct batch *batch)
     ff_marks_linger(engine, batch);
     if (TAILQ_EMPTY(&engine->lonely)) { /* else they still need what was loaded for them */
         ff_spans_stale(engine);
+        ff_feeds_stale(engine);
         ff_marks_release(engine, &engine->lingering,
                          engine->loading ? engine->load_epoch : UINT64_MAX);
         ff_cells_evict(engine);
@@ -291,6 +301,9 @@ commit_failed(struct ff_engine *engine, struct batch *batch)
     run_again(engine, open, NULL, &front);
     back_to_queue(engine, &front);
     ff_parking_wake(engine, NULL); /* what they were judged by is gone */
+    ff_walks_undo(engine, batch->number, &batch->commit.fault);
+    ff_walks_undo(engine, open->number, NULL);
+    ff_feeds_stale(engine);
     batch_reset(engine, open);
     ff_cells_clear(engine);
     finish(engine, batch);
@@ -311,6 +324,8 @@ commit_conflict(struct ff_engine *engine, struct batch *batch)
         ff_cell_store(engine, batch->written[batch->commit.conflicts[i]], NULL, 0);
     }
     ff_parking_wake(engine, NULL);
+    ff_walks_undo(engine, batch->number, NULL);
+    ff_walks_undo(engine, open->number, NULL);
     batch->n_entries = 0; /* nothing of it is answered */
     batch_reset(engine, open);
     finish(engine, batch);
@@ -350,7 +365,7 @@ ff_batch_start(struct ff_engine *engine)
     engine->sealed = batch;
     engine->open = batch == &engine->batches[0] ? &engine->batches[1] : &engine->batches[0];
     batch_reset(engine, engine->open);
-    if (batch->commit.n_writes == 0 && batch->n_events == 0) {
+    if (batch->commit.n_writes == 0 && batch->n_events == 0 && batch->commit.n_trims == 0) {
         finish(engine, batch); /* reads, of what is committed */
     } else {
         ff_store_commit(engine->store, &batch->commit);

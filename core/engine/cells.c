@@ -173,14 +173,12 @@ ff_cell_reread(struct ff_engine *engine, struct cell *cell)
     }
 }
 
-void
-ff_cell_write(struct ff_engine *engine, struct cell *cell, struct row *row)
+/* The open batch has a new version. */
+static void
+set_open(struct ff_engine *engine, struct cell *cell, struct row *row)
 {
     struct batch *open = engine->open;
-    struct row *before = ff_cell_top(cell);
 
-    FF_ASSERT(before != NULL); /* what is written has been looked at */
-    move_in_indexes(engine, cell, before, row);
     engine->undo = ff_grow(engine->undo, &engine->undo_room, engine->n_undo, sizeof(*engine->undo));
     engine->undo[engine->n_undo++] = (struct undo){ .cell = cell, .open = cell->open };
     cell->open = row;
@@ -189,6 +187,28 @@ ff_cell_write(struct ff_engine *engine, struct cell *cell, struct row *row)
         cell->listed = true;
         open->cells = ff_grow(open->cells, &open->cells_room, open->n_cells, sizeof(*open->cells));
         open->cells[open->n_cells++] = cell;
+    }
+}
+
+void
+ff_cell_write(struct ff_engine *engine, struct cell *cell, struct row *row)
+{
+    struct row *before = ff_cell_top(cell);
+
+    FF_ASSERT(before != NULL); /* what is written has been looked at */
+    move_in_indexes(engine, cell, before, row);
+    set_open(engine, cell, row);
+}
+
+void
+ff_cell_drop(struct ff_engine *engine, struct cell *cell)
+{
+    struct row *row = ff_row_new(ff_cell_kind(cell), NULL);
+
+    if (ff_cell_top(cell) == NULL) {
+        set_open(engine, cell, row);
+    } else {
+        ff_cell_write(engine, cell, row);
     }
 }
 
@@ -204,7 +224,9 @@ ff_cells_undo(struct ff_engine *engine)
         if (before == NULL) {
             before = ff_cell_top(undo.cell);
         }
-        move_in_indexes(engine, undo.cell, written, before);
+        if (before != NULL) { /* else it was dropped unseen */
+            move_in_indexes(engine, undo.cell, written, before);
+        }
         undo.cell->open = undo.open;
         trash(engine, written);
     }

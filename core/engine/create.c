@@ -8,6 +8,7 @@
 #include "core/engine/lanes.h"
 #include "core/engine/quota.h"
 #include "core/engine/tags.h"
+#include "core/partition.h"
 #include "core/policy.h"
 
 /* Replays allowed where there is no policy (01 §5.1). */
@@ -124,6 +125,9 @@ copy_policy(struct ff_exec *exec, const struct ff_policy *policy)
     if (policy->routing_requirements != NULL) {
         exec->required_capabilities = policy->routing_requirements->required_capabilities;
     }
+    if (policy->stream_policy != NULL) {
+        exec->retention_ttl_ms = policy->stream_policy->retention_ttl_ms;
+    }
     if (policy->timeout_policy != NULL) {
         exec->attempt_timeout_ms = policy->timeout_policy->attempt_timeout_ms;
     }
@@ -220,6 +224,19 @@ put_tags(struct ff_txn *txn, const struct ff_create_execution_args *args,
     return ff_txn_put_new(txn, FF_R_EXEC_TAGS, &stored);
 }
 
+static uint32_t
+home_of_key(struct ff_txn *txn, const struct ff_create_execution_args *args)
+{
+    uint32_t n = args->namespace.n + 1 + args->idempotency_key.n;
+    char *bytes = ff_arena_zalloc(txn->arena, n);
+
+    memcpy(bytes, args->namespace.p, args->namespace.n);
+    if (args->idempotency_key.n > 0) {
+        memcpy(bytes + args->namespace.n + 1, args->idempotency_key.p, args->idempotency_key.n);
+    }
+    return ff_crc16(bytes, n) % txn->facts->counts.flow;
+}
+
 static ff_err
 put_key(struct ff_txn *txn, const struct ff_create_execution_args *args,
         const struct ff_policy *policy, const uint8_t digest[32])
@@ -229,6 +246,7 @@ put_key(struct ff_txn *txn, const struct ff_create_execution_args *args,
         .key_digest = ff_str(digest, 32),
         .execution_id = args->execution_id,
         .expires_at = ff_time_add(txn->now_ms, window_ms),
+        .partition = home_of_key(txn, args),
     };
 
     if (args->idempotency_key.n == 0 || window_ms == 0) {

@@ -42,6 +42,8 @@ ff_engine_config_init(struct ff_engine_config *config)
         .batch_bytes_max = 32u << 20,
         .cache_bytes_max = 64u << 20,
         .parked_max = 16384,
+        .retention_ms = 86400000,
+        .event_retention_ms = 86400000,
         .wall_ms = real_wall_ms,
         .mono_ms = real_mono_ms,
 #ifdef FF_DEBUG
@@ -68,11 +70,14 @@ ff_engine_new(const struct ff_engine_config *config, struct ff_store *store)
         .frame_bytes_max = config->frame_bytes_max,
         .test_mode = config->test_mode,
         .lanes = config->lanes,
+        .retention_ms = config->retention_ms,
+        .event_retention_ms = config->event_retention_ms,
     };
     TAILQ_INIT(&engine->lru);
     TAILQ_INIT(&engine->queue);
     TAILQ_INIT(&engine->lonely);
     TAILQ_INIT(&engine->wanting);
+    TAILQ_INIT(&engine->walking);
     TAILQ_INIT(&engine->loading_tasks);
     TAILQ_INIT(&engine->alive);
     TAILQ_INIT(&engine->lingering);
@@ -118,6 +123,7 @@ ff_engine_free(struct ff_engine *engine)
         ff_unwant(engine, &engine->wants[i]);
     }
     ff_spans_stale(engine);
+    ff_feeds_stale(engine);
     ff_marks_free(engine);
     ff_cells_clear(engine);
     ff_batch_free(&engine->batches[0]);
@@ -210,6 +216,7 @@ ff_engine_run(struct ff_engine *engine)
         return;
     }
     engine->running = true;
+    ff_walks_resume(engine);
     while (step(engine)) {
     }
     engine->running = false;
@@ -218,7 +225,7 @@ ff_engine_run(struct ff_engine *engine)
 int64_t
 ff_engine_wait_ms(const struct ff_engine *engine)
 {
-    return ff_parking_wait_ms(engine);
+    return ff_walks_ready(engine) ? 0 : ff_parking_wait_ms(engine);
 }
 
 bool
@@ -226,7 +233,7 @@ ff_engine_busy(const struct ff_engine *engine)
 {
     return engine->sealed != NULL || engine->loading || engine->open->n_entries > 0 ||
            engine->open->kept || !TAILQ_EMPTY(&engine->queue) || !TAILQ_EMPTY(&engine->lonely) ||
-           !TAILQ_EMPTY(&engine->wanting);
+           !TAILQ_EMPTY(&engine->wanting) || !TAILQ_EMPTY(&engine->walking);
 }
 
 void

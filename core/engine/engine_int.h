@@ -11,94 +11,11 @@
 #ifndef FF_CORE_ENGINE_ENGINE_INT_H
 #define FF_CORE_ENGINE_ENGINE_INT_H
 
-#include <uthash.h>
-
 #include "core/codec.h"
 #include "core/engine/engine.h"
+#include "core/engine/overlay_int.h"
 #include "core/scanners.h"
 #include "core/tree.h"
-
-/* One version of a record: the C struct with its texts behind it. Never changed once made. */
-struct row {
-    uint32_t refs;
-    bool absent; /* there is no record */
-    bool secret; /* wiped when it is freed */
-    size_t bytes;
-    _Alignas(16) unsigned char data[];
-};
-
-struct cell {
-    UT_hash_handle hh;
-    TAILQ_ENTRY(cell) lru;
-    struct row *stored;            /* NULL: not resident */
-    struct row *base;              /* NULL: the batch being committed does not write it */
-    struct row *open;              /* NULL: the open batch does not write it */
-    uint64_t version;              /* of stored */
-    uint64_t read_in;              /* number of the last batch that looked at it */
-    bool wanted;                   /* part of a load to come or under way */
-    bool corrupt;                  /* what the store has cannot be read */
-    bool listed;                   /* in the open batch's cells */
-    uint8_t key_n;                 /* bytes of ident in use */
-    uint8_t ident[1 + FF_KEY_MAX]; /* kind, then key */
-};
-
-struct mark;
-TAILQ_HEAD(mark_list, mark);
-
-/* A position of a span that a batch has touched: +1 added, -1 removed, 0 untouched. */
-struct mark {
-    RB_ENTRY(mark) all;          /* by position */
-    RB_ENTRY(mark) present;      /* those that stand, by position */
-    TAILQ_ENTRY(mark) next;      /* in the open batch's list */
-    TAILQ_ENTRY(mark) base_next; /* in the sealed batch's list, or the lingering one */
-    struct span *span;
-    int8_t base; /* by batches that are sealed and that a page may not show yet */
-    int8_t open; /* by the open batch */
-    bool in_present;
-    bool in_open_list;
-    struct mark_list *base_list; /* the one it is in, or NULL */
-    uint64_t applied_in;         /* lingering: the batch whose commit the store has made */
-    struct ff_entry entry;       /* last: a mark that is used again is zeroed up to here */
-};
-RB_HEAD(mark_tree, mark);
-RB_HEAD(present_tree, mark);
-
-struct page_entry {
-    struct ff_entry entry;
-    bool gone; /* a mark takes it away */
-};
-
-struct span {
-    RB_ENTRY(span) node; /* by index and scope */
-    uint8_t index;
-    struct ff_scope scope;
-    struct mark_tree all;
-    struct present_tree present;
-    uint32_t marks;   /* in all */
-    uint32_t removed; /* marks that take away */
-    bool page_valid;
-    bool page_from_start; /* else: behind page_after */
-    bool page_complete;   /* nothing behind its last entry */
-    bool wanted;          /* page part of a load to come or under way */
-    uint32_t expect;      /* entries that the running call is likely to read */
-    uint32_t want_at;     /* which want */
-    struct ff_entry page_after;
-    struct page_entry *page; /* ascending */
-    uint32_t page_n, page_room;
-    uint32_t page_head; /* entries before it are gone */
-};
-RB_HEAD(span_tree, span);
-
-/* The scopes of an index under a prefix, as the store had them. */
-struct scopes {
-    RB_ENTRY(scopes) node;
-    uint8_t index;
-    struct ff_scope prefix;
-    bool valid, wanted;
-    struct ff_scope *v;
-    uint32_t n;
-};
-RB_HEAD(scopes_tree, scopes);
 
 /* How a record stood before the running call changed it. */
 struct undo {
@@ -130,6 +47,7 @@ struct batch {
     uint32_t n_events, events_room;
     struct mark_list marks;        /* while open; linked by next */
     struct mark_list sealed_marks; /* from seal to done; linked by base_next */
+    uint64_t trims[FF_FAMILIES];   /* events up to it go; 0: none */
     size_t bytes;
     struct ff_arena arena; /* event bodies */
     /* from seal to done */
@@ -145,7 +63,15 @@ enum task_state {
     TASK_WANTING,
     TASK_LOADING,
     TASK_PARKED,
+    TASK_WALKING, /* between two steps */
     TASK_WAITING_COMMIT
+};
+
+/* A task whose call is a walk. */
+struct walking {
+    struct ff_walk now;
+    struct ff_walk before; /* the step that is not committed yet */
+    uint64_t batch;        /* of that step; 0: it has written nothing */
 };
 
 struct ff_task {
@@ -153,8 +79,9 @@ struct ff_task {
     RB_ENTRY(ff_task) deadline; /* parked ones by park_deadline_ms, number */
     TAILQ_ENTRY(ff_task) alive; /* every task not done */
     struct ff_frame *frame;
-    struct topic *topic;   /* while parked */
-    struct cell **touched; /* cells the running call used; shared stores only */
+    struct topic *topic;     /* while parked */
+    struct walking *walking; /* NULL: its present call has done no step */
+    struct cell **touched;   /* cells the running call used; shared stores only */
     uint32_t n_touched, touched_room;
     uint64_t number;         /* order of arrival */
     uint64_t last_batch;     /* batch of its newest finished call */
@@ -189,6 +116,14 @@ struct topic {
 };
 RB_HEAD(topic_tree, topic);
 
+/* The oldest events of a family as the store has them. */
+struct feed_head {
+    bool valid, wanted, corrupt;
+    struct ff_old_event *v;
+    uint32_t n;
+    uint32_t limit; /* that were asked for; fewer: there are no more */
+};
+
 struct ff_engine {
     struct ff_engine_config config;
     struct ff_engine_facts facts;
@@ -199,8 +134,11 @@ struct ff_engine {
     TAILQ_HEAD(, cell) lru; /* least recently used first */
     struct span_tree spans;
     struct scopes_tree scopes;
+    struct feed_head feeds[FF_FAMILIES];
+    uint64_t trims[FF_FAMILIES]; /* of the running call */
+    bool trimming;               /* there are any */
 
-    struct task_list queue, lonely, wanting, alive;
+    struct task_list queue, lonely, wanting, walking, alive;
     struct topic_tree topics;
     struct topic *scanner_topics[FF_SCANNERS]; /* those of them that there are */
     struct deadline_tree deadlines;

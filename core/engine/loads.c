@@ -43,6 +43,7 @@ take(struct ff_engine *engine, const struct ff_want *want)
         ff_scopes_load(engine, want);
         break;
     case FF_WANT_EVENTS:
+        ff_feed_load(engine, want);
         break;
     }
 }
@@ -56,6 +57,8 @@ ff_unwant(struct ff_engine *engine, const struct ff_want *want)
         ff_span_unwant(engine, want);
     } else if (want->what == FF_WANT_SCOPES) {
         ff_scopes_get(engine, want->index, &want->scope)->wanted = false;
+    } else {
+        ff_feed_unwant(engine, want);
     }
 }
 
@@ -121,6 +124,21 @@ ff_want_cell(struct ff_engine *engine, struct cell *cell, struct ff_fault *fault
                        ff_d_text("context", ff_records[want.kind]->name));
     }
     return cell->stored == NULL ? FF_E_PENDING : FF_E_OK;
+}
+
+ff_err
+ff_want_feed(struct ff_engine *engine, enum ff_event_family family, uint32_t limit,
+             struct ff_fault *fault)
+{
+    struct ff_want want = { .what = FF_WANT_EVENTS, .family = family, .limit = limit };
+    struct feed_head *feed = &engine->feeds[family];
+
+    if (feed->wanted) {
+        return FF_E_PENDING;
+    }
+    feed->wanted = true;
+    return engine->store->ops->immediate ? load_now(engine, &want, fault)
+                                         : want_later(engine, &want);
 }
 
 ff_err

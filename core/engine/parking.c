@@ -262,8 +262,8 @@ note_for_scanner(struct ff_engine *engine, const struct ff_index_key *key)
     }
     if (wakes[key->index].when == WAKE_ONCE) {
         topic->credits = UINT32_MAX;
-    } else if (key->sort < topic->wake_at_ms) {
-        topic->wake_at_ms = key->sort;
+    } else if (ff_scan_due_at(&engine->facts, key) < topic->wake_at_ms) {
+        topic->wake_at_ms = ff_scan_due_at(&engine->facts, key);
     }
 }
 

@@ -19,6 +19,8 @@ struct row *ff_row_new(enum ff_record kind, const void *record); /* record NULL:
 void ff_row_unref(struct row *row);
 /* Makes `row` (owned) the open batch's version, with its index changes; remembers the old one. */
 void ff_cell_write(struct ff_engine *engine, struct cell *cell, struct row *row);
+/* The open batch removes it, whatever it is: it stands in no index and has not been looked at. */
+void ff_cell_drop(struct ff_engine *engine, struct cell *cell);
 /* Takes back what the running call wrote since `mark`. */
 void ff_cells_undo(struct ff_engine *engine);
 /* The running call is over: what it replaced is freed. */
@@ -72,6 +74,26 @@ ff_err ff_want_scopes(struct ff_engine *engine, struct scopes *scopes, struct ff
 void ff_unwant(struct ff_engine *engine, const struct ff_want *want);
 /* Sends the gathered wants off, if no load is under way. */
 bool ff_loads_start(struct ff_engine *engine);
+
+/* ---- feeds.c: the oldest events ---- */
+void ff_feed_load(struct ff_engine *engine, const struct ff_want *want);
+void ff_feed_unwant(struct ff_engine *engine, const struct ff_want *want);
+/* The running call is over; done: what it takes away goes with the open batch. */
+void ff_feeds_settle(struct ff_engine *engine, bool done);
+/* They live for one batch. */
+void ff_feeds_stale(struct ff_engine *engine);
+/* Notes that they are to be loaded. As ff_want_cell. */
+ff_err ff_want_feed(struct ff_engine *engine, enum ff_event_family family, uint32_t limit,
+                    struct ff_fault *fault);
+
+/* ---- walks.c ---- */
+/* After FF_E_STEP: the task waits until the step is committed. wrote: it has written something. */
+void ff_walk_pause(struct ff_engine *engine, struct ff_txn *txn, bool wrote);
+/* The batch was not committed: its steps are to be done again, or answered with the fault. */
+void ff_walks_undo(struct ff_engine *engine, uint64_t batch, const struct ff_fault *fault);
+/* Queues those whose step is committed; whether there are any. */
+void ff_walks_resume(struct ff_engine *engine);
+bool ff_walks_ready(const struct ff_engine *engine);
 
 /* ---- batches.c ---- */
 void ff_batch_add(struct ff_engine *engine, struct ff_task *task, uint32_t call);

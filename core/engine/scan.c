@@ -62,34 +62,19 @@ cursor_read(struct ff_txn *txn, struct ff_str cursor, struct ff_scan_place *out)
 
 /* ---- what is wanted ---- */
 
-/* Namespace and tag as the record has them now; what cannot be read is not wanted (07 §1.3). */
-static ff_err
-filter_admits(struct ff_scan *scan, const struct ff_key *id, bool *admits)
+ff_err
+ff_filter_admits(struct ff_txn *txn, const struct ff_scan_filter *filter,
+                 const struct ff_exec *exec, bool *admits)
 {
-    const struct ff_scan_filter *filter = scan->args->filter;
-    struct ff_txn *txn = scan->txn;
-    struct ff_exec exec = { 0 };
     struct ff_tags tags = { 0 };
-    bool found = false;
 
-    struct ff_key owner = *id;
-
+    *admits = filter == NULL || filter->namespace.p == NULL ||
+              ff_str_eq(filter->namespace, exec->namespace);
+    if (!*admits || filter == NULL || filter->instance_tag == NULL) {
+        return FF_E_OK;
+    }
+    FF_TRY(ff_tags_of(txn, exec, &tags));
     *admits = false;
-    if (scan->args->scanner == FF_SCANNER_PENDING_WP_EXPIRY) { /* through its execution */
-        struct ff_waitpoint waitpoint = { 0 };
-
-        FF_TRY(ff_txn_find(txn, FF_R_WAITPOINT, id, &waitpoint, &found));
-        owner = ff_key_eid(&waitpoint.execution_id);
-    }
-    FF_TRY(ff_txn_find(txn, FF_R_EXEC, &owner, &exec, &found));
-    if (!found || (filter->namespace.p != NULL && !ff_str_eq(filter->namespace, exec.namespace))) {
-        return FF_E_OK;
-    }
-    if (filter->instance_tag == NULL) {
-        *admits = true;
-        return FF_E_OK;
-    }
-    FF_TRY(ff_tags_of(txn, &exec, &tags));
     for (uint32_t i = 0; i < tags.n; i++) {
         *admits = *admits || (ff_str_eq(tags.v[i].key, filter->instance_tag->key) &&
                               ff_str_eq(tags.v[i].value, filter->instance_tag->value));
@@ -109,6 +94,24 @@ partition_of(const struct ff_scan *scan, const struct ff_key *id)
     FF_ASSERT(id->n == sizeof(budget_id.b));
     memcpy(budget_id.b, id->b, sizeof(budget_id.b));
     return ff_partition_of_budget(&budget_id, scan->txn->facts->counts.budget);
+}
+
+static ff_err
+filter_admits(struct ff_scan *scan, const struct ff_key *id, bool *admits)
+{
+    struct ff_exec exec = { 0 };
+    struct ff_key owner = *id;
+    bool found = false;
+
+    *admits = false;
+    if (scan->args->scanner == FF_SCANNER_PENDING_WP_EXPIRY) { /* through its execution */
+        struct ff_waitpoint waitpoint = { 0 };
+
+        FF_TRY(ff_txn_find(scan->txn, FF_R_WAITPOINT, id, &waitpoint, &found));
+        owner = ff_key_eid(&waitpoint.execution_id);
+    }
+    FF_TRY(ff_txn_find(scan->txn, FF_R_EXEC, &owner, &exec, &found));
+    return found ? ff_filter_admits(scan->txn, scan->args->filter, &exec, admits) : FF_E_OK;
 }
 
 ff_err
@@ -158,6 +161,18 @@ ff_scan_look(struct ff_scan *scan, const struct ff_scan_place *place, bool *go_o
     scan->has_last = true;
     scan->last = *place;
     return FF_E_OK;
+}
+
+bool
+ff_scan_room(struct ff_scan *scan, const struct ff_scan_place *place)
+{
+    if (scan->items->n == scan->limit) {
+        scan->more = true;
+        return false;
+    }
+    scan->has_last = true;
+    scan->last = *place;
+    return true;
 }
 
 struct ff_due_item *

@@ -40,10 +40,18 @@ struct ff_scan {
  * full or enough has been looked at: the list stops. */
 FF_MUST_USE ff_err ff_scan_look(struct ff_scan *scan, const struct ff_scan_place *place,
                                 bool *go_on, bool *wanted);
+/* The same for what is no execution, and always wanted. */
+bool ff_scan_room(struct ff_scan *scan, const struct ff_scan_place *place);
 /* Room for the item of a candidate that is wanted. */
 struct ff_due_item *ff_scan_give(struct ff_scan *scan);
 /* Whether partition and filter admit an execution. FF_E_PENDING. */
 FF_MUST_USE ff_err ff_scan_admits(struct ff_scan *scan, const struct ff_key *id, bool *admits);
+
+/* Whether a filter (NULL: none) admits an execution, as its record is now. FF_E_PENDING. */
+FF_MUST_USE ff_err ff_filter_admits(struct ff_txn *txn, const struct ff_scan_filter *filter,
+                                    const struct ff_exec *exec, bool *admits);
+/* When an index entry that concerns a waiting scan_due falls due. */
+int64_t ff_scan_due_at(const struct ff_engine_facts *facts, const struct ff_index_key *key);
 
 /* What a waiting call of this scanner parks on; no lane's scope is the same. */
 struct ff_scope ff_scope_scanner(enum ff_scanner scanner);

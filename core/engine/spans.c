@@ -482,7 +482,9 @@ ff_scopes_load(struct ff_engine *engine, const struct ff_want *want)
     free(scopes->v);
     scopes->v = calloc(want->scopes.n + 1u, sizeof(*scopes->v));
     FF_ASSERT(scopes->v != NULL);
-    memcpy(scopes->v, want->scopes.v, want->scopes.n * sizeof(*scopes->v));
+    if (want->scopes.n > 0) {
+        memcpy(scopes->v, want->scopes.v, want->scopes.n * sizeof(*scopes->v));
+    }
     scopes->n = want->scopes.n;
     scopes->valid = true;
     scopes->wanted = false;

@@ -33,6 +33,8 @@ list_of(struct ff_engine *engine, enum task_state state)
         return &engine->wanting;
     case TASK_LOADING:
         return &engine->loading_tasks;
+    case TASK_WALKING:
+        return &engine->walking;
     case TASK_RUNNING:
     case TASK_PARKED:
     case TASK_WAITING_COMMIT:
@@ -238,7 +240,10 @@ run_call(struct ff_engine *engine, struct ff_task *task)
     if (err == FF_E_PENDING || err == FF_E_INVARIANT_VIOLATION || engine->doubt) {
         engine->keep = false; /* the next run writes it again; or nothing of it can be trusted */
     }
-    if (err == FF_E_OK) {
+    if (err == FF_E_STEP) {
+        ff_walk_pause(engine, &txn,
+                      engine->n_undo > 0 || engine->open->n_events > n_events || engine->trimming);
+    } else if (err == FF_E_OK) {
         answer_result(engine, task, result);
     } else {
         take_back(engine, n_events, bytes);
@@ -250,6 +255,7 @@ run_call(struct ff_engine *engine, struct ff_task *task)
         }
     }
     ff_cells_settle(engine);
+    ff_feeds_settle(engine, err == FF_E_OK || err == FF_E_STEP);
     ff_arena_reset(&engine->scratch);
     return err;
 }
@@ -277,8 +283,12 @@ ff_task_run(struct ff_engine *engine, struct ff_task *task)
             ff_parking_link(engine, task);
             return;
         }
-        engine->stats.calls++;
         engine->shift_left--;
+        if (err == FF_E_STEP) {
+            return;
+        }
+        engine->stats.calls++;
+        task->walking = NULL;
         ff_batch_add(engine, task, task->at);
         task->at++;
         task->arrived_mono_ms = -1;

@@ -153,6 +153,15 @@ ff_txn_remove(struct ff_txn *txn, enum ff_record kind, const struct ff_key *key)
     return FF_E_OK;
 }
 
+void
+ff_txn_drop(struct ff_txn *txn, enum ff_record kind, const struct ff_key *key)
+{
+    struct cell *cell = ff_cell_get(txn->engine, kind, key);
+
+    touch(txn, cell);
+    ff_cell_drop(txn->engine, cell);
+}
+
 /* ---- indexes ---- */
 
 ff_err

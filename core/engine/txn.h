@@ -24,9 +24,12 @@ struct ff_engine_facts {
     uint8_t handle_tag;
     uint32_t frame_bytes_max; /* replies stay under it */
     bool test_mode;
-    struct ff_strs lanes; /* configured ones: registered at boot */
-    bool claims_stopped;  /* shutting down: claims answer as on a paused lane (08 §4) */
+    struct ff_strs lanes;                      /* configured ones: registered at boot */
+    uint64_t retention_ms, event_retention_ms; /* how long ended executions, and events, stay */
+    bool claims_stopped; /* shutting down: claims answer as on a paused lane (08 §4) */
 };
+
+struct ff_walk;
 
 struct ff_txn {
     int64_t now_ms;         /* one reading for the whole call (01 §1.6) */
@@ -36,6 +39,7 @@ struct ff_txn {
     const struct ff_common_args *common; /* lane and partition the caller expects */
     struct ff_engine *engine;            /* not for operations */
     struct ff_task *task;                /* not for operations */
+    struct ff_walk *walk;                /* of ff_txn_walk */
 };
 
 /* Looks a record up; *found says whether there is one, out is zeroed otherwise.
@@ -46,6 +50,9 @@ FF_MUST_USE ff_err ff_txn_find(struct ff_txn *txn, enum ff_record kind, const st
  * FF_E_PENDING, FF_E_CORRUPTION; of an execution FF_E_INVARIANT_VIOLATION: its state vector or the
  * move to it is not legal, and the call is taken back as a whole. */
 FF_MUST_USE ff_err ff_txn_put(struct ff_txn *txn, enum ff_record kind, const void *record);
+/* Removes a record that belongs to an execution which goes with it, and stands in no index, without
+ * looking at it. */
+void ff_txn_drop(struct ff_txn *txn, enum ff_record kind, const struct ff_key *key);
 /* The same of a record that cannot be there yet, because what it belongs to has just been made: it
  * is not looked up first. On a shared store a mistake is a conflict; on another it overwrites. */
 FF_MUST_USE ff_err ff_txn_put_new(struct ff_txn *txn, enum ff_record kind, const void *record);
@@ -82,6 +89,34 @@ void ff_txn_event(struct ff_txn *txn, const struct ff_event *event);
 struct ff_uuid ff_txn_uuid(struct ff_txn *txn);
 /* Uniform in 0..bound-1 (bound at least 1), the same at every run of this call. */
 uint64_t ff_txn_random(struct ff_txn *txn, uint64_t bound);
+
+/* Numbers and times of the oldest events of a family, ascending, changes of this batch included, at
+ * most `limit`; in the call's arena. The newest event of a family is never among them: numbers go
+ * on from it. FF_E_PENDING, FF_E_CORRUPTION. */
+struct ff_old_event {
+    uint64_t seq;
+    int64_t at;
+};
+struct ff_old_events {
+    struct ff_old_event *v;
+    uint32_t n;
+};
+FF_MUST_USE ff_err ff_txn_old_events(struct ff_txn *txn, enum ff_event_family family,
+                                     uint32_t limit, struct ff_old_events *out);
+/* Takes the events of a family up to this one away. */
+void ff_txn_trim_events(struct ff_txn *txn, enum ff_event_family family, uint64_t up_to_seq);
+
+/* What a walk (spec/records.md §6) keeps from step to step; zeroed at first. */
+struct ff_walk {
+    struct ff_entry at;
+    uint32_t stage;
+    uint32_t counts[2];
+};
+struct ff_walk *ff_txn_walk(struct ff_txn *txn);
+/* The walk has done a step: what it has written is committed, others have their turn, and it is run
+ * again with what it keeps. A step that is not committed is done again. Returns FF_E_STEP, which is
+ * returned as it is. */
+FF_MUST_USE ff_err ff_txn_step(struct ff_txn *txn);
 
 /* Reaches the store once. FF_E_PENDING, FF_E_TRANSPORT. */
 FF_MUST_USE ff_err ff_txn_ping(struct ff_txn *txn);

@@ -39,11 +39,13 @@ act_and_count(struct ff_rig *rig, enum ff_scanner scanner, const struct ff_due_i
 #define FF_SCAN_WAKE(upper, index, when)
 #define FF_SCAN_CALL(upper, op, changed, changed_too)                                              \
     if (scanner == FF_SCANNER_##upper) {                                                           \
-        const char *too = changed_too;                                                             \
-        struct ff_str outcome = act_on(rig, FF_OP_##op, item);                                     \
+        const char *words[] = { changed, changed_too };                                            \
+        struct ff_str outcome = { 0 };                                                             \
                                                                                                    \
-        processed +=                                                                               \
-            ff_str_is(outcome, changed) || (too != NULL && ff_str_eq(outcome, ff_cstr(too)));      \
+        assert_non_null(words[0]); /* others count by themselves */                                \
+        outcome = act_on(rig, FF_OP_##op, item);                                                   \
+        processed += ff_str_eq(outcome, ff_cstr(words[0])) ||                                      \
+                     (words[1] != NULL && ff_str_eq(outcome, ff_cstr(words[1])));                  \
     }
 #include "core/scanners.def"
     return processed;

@@ -9,16 +9,18 @@
 #include "tests/process/calls.h"
 #include "tests/process/daemon.h"
 
+enum { LEASE, PROMOTE, TIMERS, RETENTION, SCANNERS };
+
 /* Executions of the tests under load. */
 #define MANY 400
 
 struct setting {
     struct ff_daemon broker;
-    struct ff_daemon scanners[3];
+    struct ff_daemon scanners[SCANNERS];
     struct ff_client *client;
 };
 
-static const char *const names[] = { "lease", "promote", "timers" };
+static const char *const names[] = { "lease", "promote", "timers", "retention" };
 
 static int
 setup(void **state)
@@ -26,7 +28,7 @@ setup(void **state)
     struct setting *setting = calloc(1, sizeof(*setting));
 
     ff_daemon_init(&setting->broker);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < SCANNERS; i++) {
         ff_daemon_join(&setting->scanners[i], &setting->broker, "scanner", names[i]);
     }
     *state = setting;
@@ -41,7 +43,7 @@ teardown(void **state)
     if (setting->client != NULL) {
         ff_client_close(setting->client);
     }
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < SCANNERS; i++) {
         ff_daemon_done(&setting->scanners[i]);
     }
     ff_daemon_done(&setting->broker);
@@ -53,7 +55,7 @@ static void
 start(struct setting *setting, const char *lines)
 {
     ff_daemon_start(&setting->broker, lines);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < SCANNERS; i++) {
         ff_daemon_start(&setting->scanners[i], NULL);
     }
     setting->client = ff_test_client(setting->broker.worker, NULL);
@@ -62,7 +64,7 @@ start(struct setting *setting, const char *lines)
 static void
 stop(struct setting *setting)
 {
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < SCANNERS; i++) {
         ff_daemon_stop(&setting->scanners[i]);
     }
     ff_daemon_stop(&setting->broker);
@@ -224,6 +226,28 @@ test_timeouts(void **state)
     stop(setting);
 }
 
+/* More than one batch, and nothing is kept. */
+static void
+test_retention(void **state)
+{
+    struct setting *setting = *state;
+    struct ff_eid ids[50];
+
+    start(setting, "retention_ms = 0\nretention_trimmer_interval_s = 0");
+    for (int i = 0; i < 50; i++) {
+        FF_SCOPED(ff_answer) answer = { 0 };
+        struct ff_claim_result claimed;
+
+        ids[i] = create(setting, NULL, 0);
+        claimed = claim(setting, "w-1", 30000, &answer);
+        complete(setting, &claimed);
+    }
+    for (int i = 0; i < 50; i++) {
+        await_state(setting, ids[i], ""); /* gone */
+    }
+    stop(setting);
+}
+
 /* ---- whoever is killed ---- */
 
 static void
@@ -272,8 +296,8 @@ static void
 kill_promoter(struct setting *setting, int quarter)
 {
     (void) quarter;
-    ff_daemon_kill(&setting->scanners[1]);
-    ff_daemon_start(&setting->scanners[1], NULL);
+    ff_daemon_kill(&setting->scanners[PROMOTE]);
+    ff_daemon_start(&setting->scanners[PROMOTE], NULL);
 }
 
 static void
@@ -319,7 +343,7 @@ test_scanners_before_the_broker(void **state)
     id = create(setting, NULL, 100);
     assert_true(ff_eid_eq(claim(setting, "w-1", 30000, &answer).execution_id.v, id));
     ff_daemon_stop(&setting->broker);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < SCANNERS; i++) {
         ff_daemon_stop(&setting->scanners[i]); /* with nobody there to answer */
     }
 }
@@ -390,9 +414,9 @@ test_on_demand_only_in_test_mode(void **state)
     struct ff_ctl *ctl = NULL;
     struct ff_eid id;
 
-    setting->scanners[1].with_ctl = true;
+    setting->scanners[PROMOTE].with_ctl = true;
     start(setting, "test_mode = true");
-    ctl = ff_ctl_new(ev_default_loop(EVFLAG_AUTO), setting->scanners[1].ctl_fd, &owner);
+    ctl = ff_ctl_new(ev_default_loop(EVFLAG_AUTO), setting->scanners[PROMOTE].ctl_fd, &owner);
     id = create(setting, NULL, 50000);
     set_clock(setting, now_ms);
     for (int i = 0; i < 200; i++) {
@@ -408,7 +432,7 @@ test_on_demand_only_in_test_mode(void **state)
     ran = scan(ctl, "delayed_promoter", now_ms);
     assert_int_equal(ran.processed, 0);
     ff_ctl_free(ctl); /* its end is the supervisor's: the scanner ends too */
-    assert_true(WIFEXITED(ff_daemon_wait(&setting->scanners[1])));
+    assert_true(WIFEXITED(ff_daemon_wait(&setting->scanners[PROMOTE])));
 }
 
 #define TEST(name_, test_)                                                                         \
@@ -424,6 +448,7 @@ main(void)
         TEST("delays end, each in its time", test_delays),
         TEST("a retry comes after its pause", test_retry),
         TEST("an attempt and a waiting execution time out", test_timeouts),
+        TEST("what has ended is not kept", test_retention),
         TEST("the promoter killed under load", test_promoter_killed_under_load),
         TEST("the broker killed under waiting scanners", test_broker_killed_under_waiting_scanners),
         TEST("scanners outlive the broker", test_scanners_before_the_broker),

@@ -1,0 +1,94 @@
+/* overlay_int.h: records and index pages as the engine keeps them, with what its batches change;
+ * part of engine_int.h.
+ */
+#ifndef FF_CORE_ENGINE_OVERLAY_INT_H
+#define FF_CORE_ENGINE_OVERLAY_INT_H
+
+#include <uthash.h>
+
+#include "core/store.h"
+#include "core/tree.h"
+
+/* One version of a record: the C struct with its texts behind it. Never changed once made. */
+struct row {
+    uint32_t refs;
+    bool absent; /* there is no record */
+    bool secret; /* wiped when it is freed */
+    size_t bytes;
+    _Alignas(16) unsigned char data[];
+};
+
+struct cell {
+    UT_hash_handle hh;
+    TAILQ_ENTRY(cell) lru;
+    struct row *stored;            /* NULL: not resident */
+    struct row *base;              /* NULL: the batch being committed does not write it */
+    struct row *open;              /* NULL: the open batch does not write it */
+    uint64_t version;              /* of stored */
+    uint64_t read_in;              /* number of the last batch that looked at it */
+    bool wanted;                   /* part of a load to come or under way */
+    bool corrupt;                  /* what the store has cannot be read */
+    bool listed;                   /* in the open batch's cells */
+    uint8_t key_n;                 /* bytes of ident in use */
+    uint8_t ident[1 + FF_KEY_MAX]; /* kind, then key */
+};
+
+struct mark;
+TAILQ_HEAD(mark_list, mark);
+
+/* A position of a span that a batch has touched: +1 added, -1 removed, 0 untouched. */
+struct mark {
+    RB_ENTRY(mark) all;          /* by position */
+    RB_ENTRY(mark) present;      /* those that stand, by position */
+    TAILQ_ENTRY(mark) next;      /* in the open batch's list */
+    TAILQ_ENTRY(mark) base_next; /* in the sealed batch's list, or the lingering one */
+    struct span *span;
+    int8_t base; /* by batches that are sealed and that a page may not show yet */
+    int8_t open; /* by the open batch */
+    bool in_present;
+    bool in_open_list;
+    struct mark_list *base_list; /* the one it is in, or NULL */
+    uint64_t applied_in;         /* lingering: the batch whose commit the store has made */
+    struct ff_entry entry;       /* last: a mark that is used again is zeroed up to here */
+};
+RB_HEAD(mark_tree, mark);
+RB_HEAD(present_tree, mark);
+
+struct page_entry {
+    struct ff_entry entry;
+    bool gone; /* a mark takes it away */
+};
+
+struct span {
+    RB_ENTRY(span) node; /* by index and scope */
+    uint8_t index;
+    struct ff_scope scope;
+    struct mark_tree all;
+    struct present_tree present;
+    uint32_t marks;   /* in all */
+    uint32_t removed; /* marks that take away */
+    bool page_valid;
+    bool page_from_start; /* else: behind page_after */
+    bool page_complete;   /* nothing behind its last entry */
+    bool wanted;          /* page part of a load to come or under way */
+    uint32_t expect;      /* entries that the running call is likely to read */
+    uint32_t want_at;     /* which want */
+    struct ff_entry page_after;
+    struct page_entry *page; /* ascending */
+    uint32_t page_n, page_room;
+    uint32_t page_head; /* entries before it are gone */
+};
+RB_HEAD(span_tree, span);
+
+/* The scopes of an index under a prefix, as the store had them. */
+struct scopes {
+    RB_ENTRY(scopes) node;
+    uint8_t index;
+    struct ff_scope prefix;
+    bool valid, wanted;
+    struct ff_scope *v;
+    uint32_t n;
+};
+RB_HEAD(scopes_tree, scopes);
+
+#endif
