@@ -60,6 +60,7 @@ void ff_bench_report_end(const struct ff_bench_options *options);
 /* ---- scenarios ---- */
 int ff_bench_lifecycle(const struct ff_bench_options *options);
 int ff_bench_backlog(const struct ff_bench_options *options);
+int ff_bench_suspend(const struct ff_bench_options *options);
 int ff_bench_wake(const struct ff_bench_options *options);
 int ff_bench_raw(const struct ff_bench_options *options);
 int ff_bench_routed(const struct ff_bench_options *options);

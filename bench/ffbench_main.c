@@ -15,6 +15,7 @@ static const char doc[] =
     "parked\n"
     "  routed      ten kinds of workers on one lane: 40 workers, 40 000 executions\n"
     "  blocked     a claim with 100 000 blocked executions before the one it gets\n"
+    "  suspend     from suspending, and from the signal, to the resumed claim\n"
     "  raw         what nng, SQLite and the disk do alone on this machine\n"
     "  all         all of them\n\n"
     "Figures: operations a second, and the 50th, 95th and 99th percentile of one, in\n"
@@ -102,6 +103,7 @@ static const struct scenario {
 } scenarios[] = {
     { "raw", ff_bench_raw },   { "lifecycle", ff_bench_lifecycle }, { "backlog", ff_bench_backlog },
     { "wake", ff_bench_wake }, { "routed", ff_bench_routed },       { "blocked", ff_bench_blocked },
+    { "wake", ff_bench_wake }, { "suspend", ff_bench_suspend },
 };
 
 int

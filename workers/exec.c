@@ -14,6 +14,7 @@
 #include "core/id.h"
 #include "workers/exec_env.h"
 #include "workers/exec_exit.h"
+#include "workers/exec_signals.h"
 #include "workers/exec_spawn.h"
 #include "workers/warden.h"
 #include "workers/work_dir.h"
@@ -194,6 +195,8 @@ set_outcome(struct run *run, struct ff_exec_end end)
     if (wrong != 0) {
         snprintf(text, sizeof(text), "cannot run %s: %s", run->exec->argv[0], strerror(wrong));
         ff_job_fail(run->job, FF_FAILURE_INFRA_CRASH, "exec_failed", text);
+    } else if (verdict.ok && ff_exec_was_released(run->dir)) {
+        ff_job_released(run->job);
     } else if (verdict.ok) {
         ff_job_complete(run->job,
                         ff_str(run->result == NULL ? "" : run->result, run->result_bytes));
@@ -344,7 +347,8 @@ start(void *ctx, struct ff_job *job)
     run->exec = ctx;
     run->job = job;
     run->dir = make_dir(ctx, ff_job_claim(job));
-    wrong = run->dir == NULL ? errno : spawn(run);
+    wrong = run->dir == NULL || !ff_exec_signals_write(run->dir, ff_job_claim(job)) ? errno
+                                                                                    : spawn(run);
     if (wrong == 0) {
         ff_job_set_state(job, run);
         watch(run);

@@ -1,12 +1,14 @@
 #include "workers/exec_env.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "core/id.h"
 
 #define OWN_MAX 32 /* variables that are not tags */
 #define TAGS_MAX 256
+#define SIGNALS_MAX 64 /* that have variables */
 #define KEY_BYTES_MAX 256
 
 struct list {
@@ -73,6 +75,39 @@ add_claim(struct list *list, const struct ff_claim *claim)
     add_number(list, "FF_LEASE_EPOCH", claim->lease_epoch);
 }
 
+static void
+add_signal(struct list *list, const struct ff_observed_signal *signal, uint32_t i, const char *dir)
+{
+    char name[48];
+
+    snprintf(name, sizeof(name), "FF_SIGNAL_%u_NAME", i);
+    add(list, name, signal->signal_name);
+    snprintf(name, sizeof(name), "FF_SIGNAL_%u_SOURCE", i);
+    add(list, name, signal->source_identity);
+    if (signal->payload.p != NULL) {
+        snprintf(name, sizeof(name), "FF_SIGNAL_%u_FILE", i);
+        add(list, name, ff_arena_printf(list->arena, "%s/signal.%u", dir, i));
+    }
+}
+
+static void
+add_signals(struct list *list, const struct ff_claim *claim, const char *dir)
+{
+    const struct ff_observed_signal_list *signals = &claim->resume_signals;
+
+    if (signals->n == 0) {
+        return;
+    }
+    add_number(list, "FF_SIGNAL_COUNT", signals->n);
+    add(list, "FF_SIGNALS_FILE", ff_arena_printf(list->arena, "%s/signals.json", dir));
+    if (claim->resume_signals_more.is && claim->resume_signals_more.v) {
+        add_number(list, "FF_SIGNALS_MORE", 1);
+    }
+    for (uint32_t i = 0; i < signals->n && i < SIGNALS_MAX; i++) {
+        add_signal(list, &signals->v[i], i, dir);
+    }
+}
+
 /* Of two keys that give one name the first counts. */
 static void
 add_tag(struct list *list, const struct ff_tag *tag)
@@ -103,7 +138,7 @@ ff_exec_env_make(const struct ff_exec_env *env, struct ff_arena *arena)
     while (env->base[base_n] != NULL) {
         base_n++;
     }
-    list.v = FF_ARENA_NEW(arena, char *, base_n + OWN_MAX + TAGS_MAX + 1);
+    list.v = FF_ARENA_NEW(arena, char *, base_n + OWN_MAX + TAGS_MAX + 3 * SIGNALS_MAX + 1);
     for (size_t i = 0; i < base_n; i++) {
         if (!is_daemons(env->base[i])) {
             list.v[list.n++] = env->base[i];
@@ -122,6 +157,7 @@ ff_exec_env_make(const struct ff_exec_env *env, struct ff_arena *arena)
     add(&list, "FF_DIR", ff_cstr(env->dir));
     add(&list, "TMPDIR", ff_cstr(env->dir));
     add(&list, "FF_RUNTIME_DIR", ff_cstr(env->runtime_dir));
+    add_signals(&list, env->claim, env->dir);
     list.tags_from = list.n;
     for (uint32_t i = 0; i < env->claim->tags.n && i < TAGS_MAX; i++) {
         add_tag(&list, &env->claim->tags.v[i]);

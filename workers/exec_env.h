@@ -8,6 +8,9 @@
  *   FF_WORKER_ID  FF_WORKER_INSTANCE_ID  FF_WORKER_NAMESPACE  FF_LEASE_ID  FF_LEASE_EPOCH
  *   FF_LEASE_TTL_MS  FF_TIMEOUT_MS and FF_DEADLINE (ms since 1970), where the handler has a limit
  *   FF_TAG_<KEY>  of each tag: the key in upper case, what is no letter or digit as _
+ *   FF_SIGNAL_COUNT  of the signals that resumed it, and of each (N from 0 on, at most 64 of them)
+ *   FF_SIGNAL_N_NAME  FF_SIGNAL_N_SOURCE  FF_SIGNAL_N_FILE (where it has a payload); they are all
+ * in FF_SIGNALS_FILE (exec_signals.h). FF_SIGNALS_MORE=1: there are more than the claim brought
  *   FF_DIR, TMPDIR  the attempt's own directory, which is also the current one
  *   FF_RUNTIME_DIR  where the daemon's sockets are: ffctl works without options
  */

@@ -40,6 +40,23 @@ enum ff_plugin_class { /* of a failure: what the retry policy goes by */
                        FF_PLUGIN_CANCELLED
 };
 
+/* A signal that resumed the execution. */
+struct ff_plugin_signal {
+    const char *name, *source_type, *source;
+    const void *payload; /* NULL: none */
+    size_t payload_bytes;
+};
+
+/* What to wait for: n waitpoints; names[i] NULL: any signal will do there. */
+struct ff_plugin_wait {
+    size_t size;
+    uint32_t n, wanted; /* wanted: so many distinct ones are enough; 0: all */
+    const char *const *keys, *const *names;
+    const char *reason;     /* NULL: waiting_for_signal */
+    uint64_t timeout_ms;    /* 0: none */
+    const char *on_timeout; /* NULL: fail */
+};
+
 /* Texts end with a zero byte. Everything lives until run returns. */
 struct ff_plugin_job {
     size_t size;
@@ -54,6 +71,8 @@ struct ff_plugin_job {
     uint64_t timeout_ms;          /* of a run; 0: none */
     size_t output_bytes_max;      /* of a result */
     void *host;                   /* the host's own */
+    uint32_t n_signals;           /* what resumed it; 0 at a first run */
+    const struct ff_plugin_signal *signals;
 };
 
 /* What a plugin may call, from the thread that run was called on. */
@@ -71,6 +90,9 @@ struct ff_plugin_api {
     int (*wait)(struct ff_plugin_job *job, uint64_t ms);
     /* A line for the daemon's log. */
     void (*log)(struct ff_plugin_job *job, const char *line);
+    /* Gives the execution up until signals come; return from run then, and it will be called anew
+     * with them. 0: so it is; else it is not suspended, and the log says why. */
+    int (*suspend)(struct ff_plugin_job *job, const struct ff_plugin_wait *wait);
 };
 
 struct ff_plugin {

@@ -6,6 +6,7 @@
 
 #include "core/id.h"
 #include "workers/plugin.h"
+#include "workers/suspend.h"
 
 struct ff_plugin_handler {
     struct ff_plugin_options options;
@@ -75,6 +76,54 @@ api_log(struct ff_plugin_job *job, const char *line)
     options->line(options->ctx, call_of(job)->job, ff_cstr(line));
 }
 
+static void
+say(struct ff_plugin_job *job, const char *what, const char *detail)
+{
+    ff_job_log(call_of(job)->job, FF_LEVEL_WARN, what, detail);
+}
+
+/* The word's place in its vocabulary; NULL: 0. -1: it has none. */
+static int
+place_of(const struct ff_vocab *vocab, const char *word)
+{
+    for (uint32_t i = 0; word != NULL && i < vocab->n; i++) {
+        if (strcmp(vocab->words[i], word) == 0) {
+            return (int) i;
+        }
+    }
+    return word == NULL ? 0 : -1;
+}
+
+static int
+api_suspend(struct ff_plugin_job *job, const struct ff_plugin_wait *wait)
+{
+    struct ff_job *held = call_of(job)->job;
+    struct ff_awaited awaited[FF_SUSPEND_MAX] = { { 0 } };
+    const struct ff_awaiting awaiting = { .v = awaited, .n = wait->n, .wanted = wait->wanted };
+    int reason = place_of(&ff_vocab_suspend_reason, wait->reason);
+    int behavior = place_of(&ff_vocab_timeout_behavior, wait->on_timeout);
+    const struct ff_suspending with = { .handle = ff_job_claim(held)->handle,
+                                        .reason = (enum ff_suspend_reason) reason,
+                                        .timeout_ms = wait->timeout_ms,
+                                        .on_timeout = (enum ff_timeout_behavior) behavior };
+    struct ff_suspend_result result = { 0 };
+    FF_SCOPED(ff_answer) answer = { 0 };
+
+    if (reason < 0 || behavior < 0 || wait->n > FF_SUSPEND_MAX) {
+        say(job, "suspend_refused", "no such reason or behaviour, or too many waitpoints");
+        return -1;
+    }
+    for (uint32_t i = 0; i < wait->n; i++) {
+        awaited[i] = (struct ff_awaited){ wait->keys[i], wait->names[i] };
+    }
+    if (ff_suspend_on(ff_job_client(held), &with, &awaiting, &result, &answer) != FF_E_OK) {
+        say(job, "suspend_refused", ff_answer_text(&answer));
+        return -1;
+    }
+    ff_job_released(held);
+    return 0;
+}
+
 static const struct ff_plugin_api api = {
     .size = sizeof(api),
     .complete = api_complete,
@@ -82,6 +131,7 @@ static const struct ff_plugin_api api = {
     .should_stop = api_should_stop,
     .wait = api_wait,
     .log = api_log,
+    .suspend = api_suspend,
 };
 
 /* ---- calling it ---- */
@@ -108,6 +158,25 @@ set_tags(struct ff_plugin_job *job, struct ff_tags tags, struct ff_arena *arena)
 }
 
 static void
+set_signals(struct ff_plugin_job *job, const struct ff_observed_signal_list *signals,
+            struct ff_arena *arena)
+{
+    struct ff_plugin_signal *out = FF_ARENA_NEW(arena, struct ff_plugin_signal, signals->n + 1u);
+
+    for (uint32_t i = 0; i < signals->n; i++) {
+        const struct ff_observed_signal *signal = &signals->v[i];
+
+        out[i] = (struct ff_plugin_signal){ .name = text(arena, signal->signal_name),
+                                            .source_type = text(arena, signal->source_type),
+                                            .source = text(arena, signal->source_identity),
+                                            .payload = signal->payload.p,
+                                            .payload_bytes = signal->payload.n };
+    }
+    job->n_signals = signals->n;
+    job->signals = out;
+}
+
+static void
 work(void *ctx, struct ff_job *job)
 {
     FF_SCOPED(ff_arena) arena = { 0 };
@@ -130,6 +199,7 @@ work(void *ctx, struct ff_job *job)
     given.timeout_ms = ff_job_timeout_ms(job);
     given.output_bytes_max = ff_job_output_bytes_max(job);
     set_tags(&given, claim->tags, &arena);
+    set_signals(&given, &claim->resume_signals, &arena);
     handler->plugin->run(&api, &given);
 }
 

@@ -53,6 +53,63 @@ test_row(void **state)
     assert_true(ff_str_is(attempt->failure_category, row->category));
 }
 
+/* Sends `go` there, with a payload. */
+static void
+send_go(struct ff_eid id, const struct ff_pending_waitpoint *waitpoint, const char *payload)
+{
+    struct ff_read_waitpoint_token_args ask = { .waitpoint_id = waitpoint->waitpoint_id };
+    struct ff_read_waitpoint_token_result token = { 0 };
+    struct ff_deliver_signal_args args = {
+        .execution_id = id,
+        .waitpoint_id = waitpoint->waitpoint_id,
+        .signal_name = ff_cstr("go"),
+        .signal_category = ff_cstr(""),
+        .source_type = ff_cstr("user"),
+        .source_identity = waitpoint->waitpoint_key,
+        .payload = ff_cstr(payload),
+        .payload_encoding = ff_cstr("text"),
+    };
+    struct ff_deliver_signal_result result = { 0 };
+    FF_SCOPED(ff_answer) answer = { 0 };
+    FF_SCOPED(ff_answer) of_token = { 0 };
+    char partition[16];
+
+    snprintf(partition, sizeof(partition), "{fp:%u}", id.partition);
+    ask.partition = ff_cstr(partition);
+    assert_int_equal(ff_client_read_waitpoint_token(common->client, &ask, &token, &of_token),
+                     FF_E_OK);
+    args.waitpoint_token = token.token;
+    assert_int_equal(ff_client_deliver_signal(common->client, &args, &result, &answer), FF_E_OK);
+}
+
+static void
+test_waiting(void **state)
+{
+    struct ff_eid id = ff_hosts_submit(common, "k", "await", NULL);
+    const struct ff_list_pending_waitpoints_args args = { .execution_id = id, .limit = 10 };
+    struct ff_list_pending_waitpoints_result open = { 0 };
+    FF_SCOPED(ff_answer) answer = { 0 };
+    uint32_t sent = 0;
+
+    (void) state;
+    ff_hosts_await(common, id, "suspended");
+    assert_int_equal(ff_client_list_pending_waitpoints(common->client, &args, &open, &answer),
+                     FF_E_OK);
+    assert_int_equal(open.entries.n, 3);
+    for (const char *key = "ca"; *key != '\0'; key++) {
+        for (uint32_t i = 0; i < open.entries.n; i++) {
+            if (open.entries.v[i].waitpoint_key.p[0] == *key) {
+                send_go(id, &open.entries.v[i], *key == 'c' ? "1" : "2");
+                sent++;
+            }
+        }
+    }
+    assert_int_equal(sent, 2);
+    ff_hosts_await(common, id, "completed");
+    ff_hosts_expect_result(common, id, "go:c:1 go:a:2 ");
+    assert_int_equal(ff_hosts_attempts(common, id), 1); /* the same attempt goes on */
+}
+
 static void
 test_without_outcome_it_completes_without_result(void **state)
 {
@@ -137,6 +194,7 @@ main(void)
     const struct CMUnitTest singles[] = {
         cmocka_unit_test(test_without_outcome_it_completes_without_result),
         cmocka_unit_test(test_what_it_says_is_logged),
+        cmocka_unit_test(test_waiting),
         cmocka_unit_test(test_slots_come_back),
         cmocka_unit_test(test_wrong_plugin_is_not_started_again),
         cmocka_unit_test(test_crash_takes_only_the_host),

@@ -18,6 +18,34 @@ describe(const struct ff_plugin_api *api, struct ff_plugin_job *job)
     api->complete(job, text, (size_t) n);
 }
 
+/* Waits for two of three, the first time; then says who came. */
+static void
+await_two(const struct ff_plugin_api *api, struct ff_plugin_job *job)
+{
+    static const char *const keys[] = { "a", "b", "c" };
+    static const char *const names[] = { "go", "go", "go" };
+    const struct ff_plugin_wait wait = {
+        .size = sizeof(wait), .n = 3, .wanted = 2, .keys = keys, .names = names
+    };
+    char text[256] = "";
+
+    if (job->n_signals == 0) {
+        if (api->suspend(job, &wait) != 0) {
+            api->fail(job, FF_PLUGIN_PERMANENT, NULL, "cannot wait");
+        }
+        return;
+    }
+    for (uint32_t i = 0; i < job->n_signals; i++) {
+        const struct ff_plugin_signal *signal = &job->signals[i];
+        size_t n = strlen(text);
+
+        snprintf(text + n, sizeof(text) - n, "%s:%s:%.*s ", signal->name, signal->source,
+                 (int) signal->payload_bytes,
+                 signal->payload == NULL ? "" : (const char *) signal->payload);
+    }
+    api->complete(job, text, strlen(text));
+}
+
 /* The input is a word, and what it is about. */
 static void
 run(const struct ff_plugin_api *api, struct ff_plugin_job *job)
@@ -50,6 +78,8 @@ run(const struct ff_plugin_api *api, struct ff_plugin_job *job)
             nanosleep(&pause, NULL);
         }
         api->complete(job, "too late", 8);
+    } else if (strcmp(text, "await") == 0) {
+        await_two(api, job);
     } else if (strcmp(text, "crash") == 0 && job->attempt_index == 0) {
         abort();
     } else {

@@ -15,6 +15,11 @@ static struct ff_tag tags[] = {
     { { "\xc3\xa9", 2 }, { "x", 1 } },
 };
 
+static struct ff_observed_signal signals[] = {
+    { .signal_name = { "approved", 8 }, .source_identity = { "alice", 5 } },
+    { .signal_name = { "go", 2 }, .source_identity = { "", 0 }, .payload = { "x", 1 } },
+};
+
 static struct ff_claim claim = {
     .handle = { .kind = { "reclaimed", 9 } },
     .attempt_index = 3,
@@ -23,6 +28,7 @@ static struct ff_claim claim = {
     .execution_kind = { "kind", 4 },
     .payload_encoding = { "json", 4 },
     .tags = { .v = tags, .n = 4 },
+    .resume_signals = { .v = signals, .n = 2 },
 };
 
 static struct ff_exec_env
@@ -90,6 +96,14 @@ static const struct row {
     { "the namespace", "FF_WORKER_NAMESPACE", "ns" },
     { "the time it has", "FF_TIMEOUT_MS", "5000" },
     { "until when", "FF_DEADLINE", "1005000" },
+    { "how many signals", "FF_SIGNAL_COUNT", "2" },
+    { "a signal's name", "FF_SIGNAL_0_NAME", "approved" },
+    { "who sent it", "FF_SIGNAL_0_SOURCE", "alice" },
+    { "it has no payload", "FF_SIGNAL_0_FILE", NULL },
+    { "where the payload is", "FF_SIGNAL_1_FILE", "/d/signal.1" },
+    { "nobody sent it", "FF_SIGNAL_1_SOURCE", "" },
+    { "all of them", "FF_SIGNALS_FILE", "/d/signals.json" },
+    { "there are no more", "FF_SIGNALS_MORE", NULL },
     { "a tag, and the first of two", "FF_TAG_TEAM_NAME", "blue green" },
     { "an empty tag", "FF_TAG_A9", "" },
     { "a tag beyond ASCII", "FF_TAG___", "x" },
