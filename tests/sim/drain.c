@@ -114,8 +114,23 @@ cancel(struct world *world, const struct ff_exec *exec)
 }
 
 static void
+resume(struct world *world, const struct ff_exec *exec)
+{
+    const struct ff_resume_execution_args args = { .execution_id = exec->execution_id,
+                                                   .trigger_type = FF_TRIGGER_OPERATOR };
+    struct ff_resume_execution_result result;
+
+    CHECK(world, ff_rig_resume_execution(world->rig, &args, &result) == FF_E_OK,
+          "a suspension cannot be ended\n");
+}
+
+static void
 help(struct world *world, const struct ff_exec *exec)
 {
+    if (exec->lifecycle_phase == FF_PHASE_SUSPENDED) {
+        resume(world, exec);
+        return;
+    }
     switch (exec->eligibility_state) {
     case FF_ELIGIBLE_UNTIL_TIME:
         promote(world, exec);

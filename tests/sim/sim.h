@@ -127,6 +127,7 @@ struct world {
     struct ff_str no_capabilities, gpu;
 
     struct life lives[N_IDS + 1];
+    struct ff_sim_waits *waits;   /* of acts_wait.c */
     struct shadow_record *shadow; /* uthash */
     uint64_t commits;
     uint64_t n_events[8]; /* by family */
@@ -184,6 +185,7 @@ struct acts {
     size_t n;
 };
 extern const struct acts ff_sim_client_acts, ff_sim_worker_acts, ff_sim_scanner_acts;
+extern const struct acts ff_sim_wait_acts;
 /* All tables: world.c. */
 const struct act *ff_sim_act_of(enum ff_op op);
 
@@ -196,7 +198,7 @@ struct watch {
     void (*record)(struct world *world, enum ff_record kind, const void *before, const void *after);
     void (*committed)(struct world *world);
 };
-extern const struct watch ff_sim_life_watch;
+extern const struct watch ff_sim_life_watch, ff_sim_wait_watch;
 
 /* ---- helpers ---- */
 

@@ -7,7 +7,7 @@
 #include "tests/sim/sim.h"
 
 static const struct acts *const tables[] = { &ff_sim_client_acts, &ff_sim_worker_acts,
-                                             &ff_sim_scanner_acts };
+                                             &ff_sim_scanner_acts, &ff_sim_wait_acts };
 
 /* ---- brokers ---- */
 
@@ -178,6 +178,7 @@ world_free(struct world *world)
         ff_arena_done(&world->lives[id].arena);
         free(world->lives[id].leases);
     }
+    free(world->waits);
     ff_spy_free(world->spy);
     ff_sim_shadow_free(world);
     world->rig->engine = NULL;
