@@ -18,6 +18,10 @@ _ffctl_suspended() {
     ffctl suspended 2>/dev/null | grep -o '^{fp:[0-9]*}:[0-9a-f-]*'
 }
 
+_ffctl_executions() {
+    ffctl ls 2>/dev/null | grep -o '^{fp:[0-9]*}:[0-9a-f-]*'
+}
+
 _ffctl_waitpoints() {
     ffctl waitpoints "$1" 2>/dev/null | grep -o '^[0-9a-f]\{8\}-[0-9a-f-]*'
 }
@@ -60,7 +64,7 @@ _ffctl() {
     -S | --state) words=$(_ffctl_states) ;;
     -t | --timeout | -l | --lane | -n | --namespace | -d | --delay | --deadline | -p | --priority | \
         --partition | --key | --tag | -g | --grace | --encoding | --input-json | -k | --kind | -m | --limit | \
-        --by | --name | --category | --correlation | -f | --source | -H | --hard | --soft | --mode | -e | \
+        --by | --reason | --lease | --worker | --name | --category | --correlation | -f | --source | -H | --hard | --soft | --mode | -e | \
         --every | -c | --scope | --rate | --window | --concurrent | --jitter | --dimension)
         return
         ;;
@@ -91,6 +95,8 @@ _ffctl() {
             words="create show usage spend reset"
         elif [[ $command == quota && $prev == "$command" ]]; then
             words="create show check release"
+        elif [[ $command == @(get|result|wait|why|history|cancel|replay|retry|priority|revoke) ]]; then
+            words=$(_ffctl_executions)
         elif [[ $command == scan && $prev == "$command" ]]; then
             words=$(_ffctl_scanners)
         fi

@@ -1,46 +1,16 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "cli/life.h"
 #include "cli/output.h"
 #include "cli/wait.h"
 #include "core/codec.h"
 #include "core/id.h"
 
-/* Both commands take one id. */
-static error_t
-parse(int key, char *arg, struct argp_state *state)
-{
-    struct ff_eid *id = state->input;
-
-    switch (key) {
-    case ARGP_KEY_ARG:
-        if (state->arg_num > 0) {
-            argp_error(state, "one execution at a time");
-        }
-        *id = ff_cli_parse_eid(state, arg);
-        return 0;
-    case ARGP_KEY_NO_ARGS:
-        argp_error(state, "name the execution");
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
-
-static int
-say_unknown(const struct ff_eid *id)
-{
-    char text[FF_EID_TEXT_MAX];
-
-    ff_eid_text(id, text);
-    fprintf(stderr, "ffctl: there is no execution %s; `ffctl ls' lists what there is\n", text);
-    return FF_CLI_FAILED;
-}
-
 /* ---- get ---- */
 
 static const struct ff_cli_command get_command = {
-    NULL, parse, "ID",
+    NULL, ff_cli_parse_one, "ID",
     "Show one execution: its state, times, attempts, lease, failure and tags." //
     FF_CLI_EXIT_HELP
 };
@@ -239,10 +209,12 @@ int
 ff_cli_get(struct ff_cli *cli, int argc, char **argv)
 {
     struct ff_describe_execution_args args = { 0 };
+    struct ff_cli_one one = { .given = false };
     __attribute__((cleanup(picture_done))) struct picture picture = { 0 };
     int status = FF_CLI_OK;
 
-    ff_cli_parse(cli, &get_command, argc, argv, &args.execution_id);
+    ff_cli_parse(cli, &get_command, argc, argv, &one);
+    args.execution_id = one.id;
     status = ff_cli_do(cli, FF_OP_describe_execution, &args, &picture.view, &picture.of_view);
     if (status != FF_CLI_OK) {
         return status;
@@ -258,7 +230,7 @@ ff_cli_get(struct ff_cli *cli, int argc, char **argv)
         return status;
     }
     if (picture.view.execution == NULL || picture.info.info == NULL) { /* or trimmed meanwhile */
-        return say_unknown(&args.execution_id);
+        return ff_cli_life_say_unknown(&args.execution_id);
     }
     print_picture(&picture);
     return FF_CLI_OK;
@@ -267,7 +239,7 @@ ff_cli_get(struct ff_cli *cli, int argc, char **argv)
 /* ---- result ---- */
 
 static const struct ff_cli_command result_command = {
-    NULL, parse, "ID",
+    NULL, ff_cli_parse_one, "ID",
     "Write the result of a completed execution to standard output, byte for byte. With --json as "
     "the "
     "daemon answers it, in base64." FF_CLI_EXIT_HELP
@@ -287,7 +259,7 @@ explain(struct ff_cli *cli, const struct ff_eid *id)
         return status;
     }
     if (!result.public_state.is) {
-        return say_unknown(id);
+        return ff_cli_life_say_unknown(id);
     }
     word = ff_word(&ff_vocab_public_state, result.public_state.v);
     if (result.public_state.v == FF_PUBLIC_COMPLETED) {
@@ -306,10 +278,12 @@ ff_cli_result(struct ff_cli *cli, int argc, char **argv)
 {
     FF_SCOPED(ff_answer) answer = { 0 };
     struct ff_get_execution_result_args args = { 0 };
+    struct ff_cli_one one = { .given = false };
     struct ff_get_execution_result_result result = { 0 };
     int status = FF_CLI_OK;
 
-    ff_cli_parse(cli, &result_command, argc, argv, &args.execution_id);
+    ff_cli_parse(cli, &result_command, argc, argv, &one);
+    args.execution_id = one.id;
     status = ff_cli_do(cli, FF_OP_get_execution_result, &args, &result, &answer);
     if (status != FF_CLI_OK) {
         return status;
