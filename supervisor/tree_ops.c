@@ -230,7 +230,7 @@ static ff_err
 check_running(struct asked *asked)
 {
     return asked->tree->state == TREE_STOPPING
-               ? ff_fail(asked->fault, FF_E_UNAVAILABLE, ff_d_text("reason", "shutting_down"))
+               ? ff_fail(asked->fault, FF_E_UNAVAILABLE, ff_d_text("reason", "daemon_stops"))
                : FF_E_OK;
 }
 

@@ -81,6 +81,10 @@ ff_err ff_client_io_open(struct ff_client *client, struct ff_fault *fault);
 void *ff_client_io(void *client);
 int64_t ff_client_mono_ms(void);
 
+/* client_refusal.c: the frame was refused because the daemon ends. The next daemon will take it on,
+ * and may be there in a moment. */
+bool ff_client_daemon_ends(const struct ff_reply *reply);
+
 /* client_late.c: fails the calls whose deadline has come. */
 void ff_client_check_deadlines(struct ff_client *client, int64_t now_ms);
 

@@ -208,7 +208,9 @@ take_reply(struct ff_client *client, nng_msg *msg)
             FF_E_OK &&
         reply.n > 0) {
         HASH_FIND(hh, client->frames, &reply.seq, sizeof(reply.seq), frame);
-        if (frame != NULL) { /* else answered before: it had been sent twice */
+        if (frame != NULL && ff_client_daemon_ends(&reply)) {
+            frame->sent = false;    /* goes again with the next connection */
+        } else if (frame != NULL) { /* else answered before: it had been sent twice */
             answer_frame(client, frame, &reply);
         }
     }

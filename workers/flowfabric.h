@@ -19,7 +19,8 @@
  *   }
  *
  * A connection that breaks is made again, and what was not answered is sent again under its old
- * number: the daemon recognises it and does nothing twice.
+ * number: the daemon recognises it and does nothing twice. The same goes for what a daemon refuses
+ * because it ends: a restart is not seen, but for the time that it takes.
  */
 #ifndef FF_WORKERS_FLOWFABRIC_H
 #define FF_WORKERS_FLOWFABRIC_H

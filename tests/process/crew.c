@@ -127,13 +127,6 @@ call_end(struct call *call, struct ff_answer *answer)
     free(call);
 }
 
-/* A broker that ends in order takes nothing on any more, and says so. */
-static bool
-is_ending(const struct ff_answer *answer)
-{
-    return answer->fault.code == FF_E_UNAVAILABLE;
-}
-
 /* The broker's end is no error for its clients: they send again. */
 static void
 on_created(void *ctx, struct ff_answer *answer)
@@ -145,7 +138,7 @@ on_created(void *ctx, struct ff_answer *answer)
     if (answer->fault.code == FF_E_OK) {
         call->execution->created = true;
         crew->n_created++;
-    } else if (!is_ending(answer)) {
+    } else {
         say_wrong(crew, "create_execution", ff_answer_text(answer));
     }
     call_end(call, answer);
@@ -168,8 +161,8 @@ on_completed(void *ctx, struct ff_answer *answer)
         execution->epoch = call->epoch;
         crew->n_completed++;
     } else if (err == FF_E_LEASE_EXPIRED || err == FF_E_STALE_LEASE ||
-               err == FF_E_EXECUTION_NOT_ACTIVE || is_ending(answer)) {
-        crew->n_refused++; /* the broker was away for longer than the lease, or was leaving */
+               err == FF_E_EXECUTION_NOT_ACTIVE) {
+        crew->n_refused++; /* the broker was away for longer than the lease */
     } else {
         say_wrong(crew, "complete", ff_answer_text(answer));
     }
@@ -256,9 +249,7 @@ claim_and_complete(struct ff_crew_worker *worker)
 
     if (ff_client_claim_many(worker->client, &args, &claimed, &answer) != FF_E_OK) {
         pthread_mutex_lock(&worker->crew->mutex);
-        if (!is_ending(&answer)) {
-            say_wrong(worker->crew, "claim_many", ff_answer_text(&answer));
-        }
+        say_wrong(worker->crew, "claim_many", ff_answer_text(&answer));
         pthread_mutex_unlock(&worker->crew->mutex);
         return;
     }

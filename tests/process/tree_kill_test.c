@@ -40,10 +40,14 @@ mono_ms(void)
 static const struct row {
     const char *name;
     const char *victim; /* "supervisor": the daemon itself, which is started again */
+    bool in_order;      /* restarted as an operator does it, not killed */
 } rows[] = {
-    { "kill -9 of the broker", "broker" },         { "kill -9 of the control process", "control" },
-    { "kill -9 of a scanner", "lease" },           { "kill -9 of a worker host", "cats.1" },
-    { "kill -9 of the supervisor", "supervisor" },
+    { "kill -9 of the broker", "broker", false },
+    { "a restart of the broker by an operator", "broker", true },
+    { "kill -9 of the control process", "control", false },
+    { "kill -9 of a scanner", "lease", false },
+    { "kill -9 of a worker host", "cats.1", false },
+    { "kill -9 of the supervisor", "supervisor", false },
 };
 
 /* Nobody starts it again but whoever started it: here, us. */
@@ -59,16 +63,31 @@ kill_supervisor(struct ff_daemon *daemon, struct ff_client *control)
 }
 
 static void
-kill_one(struct ff_daemon *daemon, struct ff_client *control, const char *victim)
+restart(struct ff_client *control, const char *name)
+{
+    const struct ff_restart_child_args args = { .name = ff_cstr(name) };
+    struct ff_restart_child_result result = { 0 };
+    FF_SCOPED(ff_answer) answer = { 0 };
+
+    assert_int_equal(ff_client_restart_child(control, &args, &result, &answer), FF_E_OK);
+}
+
+static void
+end_one(struct ff_daemon *daemon, struct ff_client *control, const struct row *row)
 {
     pid_t pid = 0;
 
-    if (strcmp(victim, "supervisor") == 0) {
+    if (strcmp(row->victim, "supervisor") == 0) {
         kill_supervisor(daemon, control);
         return;
     }
-    pid = ff_tree_kill(control, victim);
-    ff_tree_await(control, victim, FF_CHILD_READY, pid);
+    if (row->in_order) {
+        pid = ff_tree_entry(control, row->victim).pid;
+        restart(control, row->victim);
+    } else {
+        pid = ff_tree_kill(control, row->victim);
+    }
+    ff_tree_await(control, row->victim, FF_CHILD_READY, pid);
 }
 
 static void
@@ -90,7 +109,7 @@ test_kills(void **state)
 
         ff_crew_await(&crew, 1 + (uint64_t) rand_r(&crew.seed) % STEPS_MAX);
         killed_ms = mono_ms();
-        kill_one(&daemon, control, row->victim);
+        end_one(&daemon, control, row);
         ff_crew_await(&crew, 100);
         assert_true(mono_ms() - killed_ms < BACK_MS_MAX);
     }
