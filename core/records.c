@@ -81,6 +81,10 @@ ff_record_key(enum ff_record kind, const void *record)
     case FF_R_SUSPEND_REPLY:
     case FF_R_KEYRING:
         return ff_wait_record_key(kind, record);
+    case FF_R_STREAM:
+    case FF_R_OUT_FRAME:
+    case FF_R_SUMMARY_DOC:
+        return ff_stream_record_key(kind, record);
     default:
         return ff_admission_record_key(kind, record);
     }
@@ -380,6 +384,8 @@ ff_index_keys(enum ff_record kind, const void *record, struct ff_index_key *out)
                  ((const struct ff_create_key *) record)->expires_at);
     } else if (ff_is_wait_record(kind)) {
         ff_stand_wait_record(&keys, kind, record);
+    } else if (ff_is_stream_record(kind)) {
+        ff_stand_stream_record(&keys, kind, record);
     } else {
         ff_stand_admission_record(&keys, kind, record);
     }
@@ -412,6 +418,9 @@ ff_record_ruled_out(enum ff_record kind, const struct ff_key *key, const struct 
         return exec == NULL || exec->terminal_outcome != FF_OUTCOME_SUCCESS;
     case FF_R_ATTEMPT:
         return exec == NULL || attempt_of(key) >= exec->total_attempt_count;
+    case FF_R_STREAM:
+    case FF_R_SUMMARY_DOC:
+        return exec == NULL || !exec->has_output;
     default:
         return false;
     }

@@ -79,6 +79,8 @@ enum ff_index {
     FF_IX_WAITPOINTS,     /* execution, open or closed | 0 */
     FF_IX_SIGNALS,        /* waitpoint | acceptance number: those that satisfied nothing */
     FF_IX_SATISFIERS,     /* execution, suspension | acceptance number: the others */
+    FF_IX_FRAMES,         /* stream, mode | ms of the frame id */
+    FF_IX_STREAM_DUE,     /* - | sweep_at: streams with frames to remove */
     FF_IX_N
 };
 

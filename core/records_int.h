@@ -25,4 +25,9 @@ bool ff_is_wait_record(enum ff_record kind);
 struct ff_key ff_wait_record_key(enum ff_record kind, const void *record);
 void ff_stand_wait_record(struct ff_standing *keys, enum ff_record kind, const void *record);
 
+/* records_stream.c: the kinds of 06 but for events. */
+bool ff_is_stream_record(enum ff_record kind);
+struct ff_key ff_stream_record_key(enum ff_record kind, const void *record);
+void ff_stand_stream_record(struct ff_standing *keys, enum ff_record kind, const void *record);
+
 #endif

@@ -117,6 +117,7 @@ options_of(struct ff_config *config, struct ff_broker_options *options)
         .frame_bytes_max = (uint32_t) config->frame_bytes_max,
         .frames_per_channel = (uint32_t) config->frames_per_channel,
         .parked_max = (uint32_t) config->parked_max,
+        .stream_ops_max = (uint32_t) config->max_concurrent_stream_ops,
         .channels_max = (uint32_t) config->channels_max,
         .disconnect_grace_ms = config->disconnect_grace_ms,
         .lanes = config->lanes,

@@ -331,6 +331,7 @@ open_engine(struct ff_broker *broker, struct ff_fault *fault)
     config.test_mode = options->test_mode;
     config.frame_bytes_max = options->frame_bytes_max;
     config.parked_max = options->parked_max;
+    config.stream_ops_max = options->stream_ops_max;
     config.lanes = options->lanes;
     config.retention_ms = options->retention_ms;
     config.event_retention_ms = options->event_retention_ms;

@@ -23,6 +23,7 @@ struct ff_broker_options {
     uint32_t frame_bytes_max;
     uint32_t frames_per_channel;
     uint32_t parked_max;
+    uint32_t stream_ops_max;
     uint32_t channels_max;
     uint64_t disconnect_grace_ms;
     struct ff_strs lanes; /* registered before anybody is served */

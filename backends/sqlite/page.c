@@ -1,11 +1,12 @@
 /* Indexes that are read from the file: executions (the ended ones; live ones are merged in),
- * expiring, and those of standing.c. The others stand in memory. */
+ * expiring, frames, and those of standing.c. The others stand in memory. */
 #include "backends/sqlite/sqlite_int.h"
 
 bool
 ff_sqlite_index_in_file(enum ff_index index)
 {
-    return index == FF_IX_EXECUTIONS || index == FF_IX_EXPIRING || ff_sqlite_stand_code(index) != 0;
+    return index == FF_IX_EXECUTIONS || index == FF_IX_EXPIRING || index == FF_IX_FRAMES ||
+           ff_sqlite_stand_code(index) != 0;
 }
 
 /* ---- executions ---- */
@@ -168,6 +169,9 @@ ff_sqlite_page(struct sqlite *sqlite, struct ff_want *want, struct ff_arena *are
     if (want->index == FF_IX_EXPIRING) {
         return expiring_page(sqlite, want, arena);
     }
+    if (want->index == FF_IX_FRAMES) {
+        return ff_sqlite_frames_page(sqlite, want, arena);
+    }
     if (ff_sqlite_index_in_file(want->index)) {
         return ff_sqlite_stand_page(sqlite, want, arena);
     }
@@ -279,6 +283,9 @@ ff_sqlite_scopes(struct sqlite *sqlite, struct ff_want *want, struct ff_arena *a
     }
     if (want->index == FF_IX_EXPIRING) {
         return expiring_scopes(sqlite, want, arena);
+    }
+    if (want->index == FF_IX_FRAMES) {
+        return ff_sqlite_frames_scopes(sqlite, want, arena);
     }
     if (ff_sqlite_index_in_file(want->index)) {
         return ff_sqlite_stand_scopes(sqlite, want, arena);

@@ -52,19 +52,12 @@ plan_exec(struct sqlite *sqlite, const struct ff_write *write)
                           .row = live->row };
 }
 
-static bool
-is_part(enum ff_record kind)
-{
-    return kind == FF_R_EXEC_INPUT || kind == FF_R_EXEC_TAGS || kind == FF_R_EXEC_RESULT ||
-           kind == FF_R_ATTEMPT;
-}
-
 static struct plan
 plan_other(struct sqlite *sqlite, const struct ff_write *write)
 {
     struct live *live = NULL;
 
-    if (!is_part(write->kind)) {
+    if (!ff_sqlite_is_part(write->kind)) {
         return (struct plan){ .step = write->deleted ? STEP_PLAIN_DELETE : STEP_PLAIN_PUT };
     }
     FF_ASSERT(write->key.n >= ID_BYTES);

@@ -51,35 +51,30 @@ ff_sqlite_done_row(sqlite3_stmt *stmt, const struct ff_key *key, int64_t *row)
     return rc == SQLITE_ROW || rc == SQLITE_DONE;
 }
 
-int64_t
-ff_sqlite_key_number(const struct ff_key *key)
+bool
+ff_sqlite_row_of(struct sqlite *sqlite, const struct ff_key *key, int64_t *row)
 {
-    int64_t n = 0;
+    struct live *live = ff_live_find(sqlite, key->b);
 
-    for (unsigned i = ID_BYTES; i < key->n; i++) {
-        n = n << 8 | key->b[i];
-    }
-    return n;
+    *row = live == NULL ? 0 : live->row;
+    return live != NULL || !ff_sqlite_may_be_done(sqlite, key->b) ||
+           ff_sqlite_done_row(sqlite->queries[Q_DONE_ROW], key, row);
 }
 
 static bool
 load_part(struct sqlite *sqlite, struct ff_want *want, enum query which, struct ff_arena *arena)
 {
     sqlite3_stmt *stmt = sqlite->queries[which];
-    struct live *live = ff_live_find(sqlite, want->key.b);
-    int64_t row = live == NULL ? 0 : live->row;
+    int64_t row = 0;
 
-    if (live == NULL && ff_sqlite_may_be_done(sqlite, want->key.b) &&
-        !ff_sqlite_done_row(sqlite->queries[Q_DONE_ROW], &want->key, &row)) {
+    if (!ff_sqlite_row_of(sqlite, &want->key, &row)) {
         return false;
     }
     if (row == 0) {
         return true; /* its execution does not exist */
     }
     sqlite3_bind_int64(stmt, 1, row);
-    if (which == Q_ATTEMPT) {
-        sqlite3_bind_int64(stmt, 2, ff_sqlite_key_number(&want->key));
-    }
+    ff_sqlite_bind_part(stmt, want->kind, &want->key);
     return fetch(want, stmt, arena);
 }
 
@@ -110,6 +105,12 @@ load_record(struct sqlite *sqlite, struct ff_want *want, struct ff_arena *arena)
         return load_part(sqlite, want, Q_RESULT, arena);
     case FF_R_ATTEMPT:
         return load_part(sqlite, want, Q_ATTEMPT, arena);
+    case FF_R_STREAM:
+        return load_part(sqlite, want, Q_STREAM, arena);
+    case FF_R_SUMMARY_DOC:
+        return load_part(sqlite, want, Q_SUMMARY, arena);
+    case FF_R_OUT_FRAME:
+        return load_part(sqlite, want, Q_FRAME, arena);
     default:
         return load_plain(sqlite, want, arena);
     }

@@ -63,11 +63,22 @@ static const char schema_3[] = IN_FILE_TABLE("suspension") IN_FILE_TABLE("waitpo
 /* Version 4: index `retained`, filled in by ff_sqlite_fill (fill.c). */
 static const char schema_4[] = "";
 
+/* Version 5: streams (06), stored as attempts are. n of a frame: attempt * 4 + mode. */
+static const char schema_5[] =
+    "CREATE TABLE stream (row INTEGER NOT NULL, n INTEGER NOT NULL, version INTEGER NOT NULL,"
+    " body BLOB NOT NULL, PRIMARY KEY (row, n)) WITHOUT ROWID;"
+    "CREATE TABLE summary (row INTEGER NOT NULL, n INTEGER NOT NULL, version INTEGER NOT NULL,"
+    " body BLOB NOT NULL, PRIMARY KEY (row, n)) WITHOUT ROWID;"
+    "CREATE TABLE frame (row INTEGER NOT NULL, n INTEGER NOT NULL, ms INTEGER NOT NULL,"
+    " seq INTEGER NOT NULL, version INTEGER NOT NULL, body BLOB NOT NULL,"
+    " PRIMARY KEY (row, n, ms, seq)) WITHOUT ROWID;";
+
 /* migrations[v] leads from version v to v + 1; a change of the schema appends one, and never
  * touches those before it. */
-static const char *const migrations[FF_SQLITE_SCHEMA] = { schema_1, schema_2, schema_3, schema_4 };
+static const char *const migrations[FF_SQLITE_SCHEMA] = { schema_1, schema_2, schema_3, schema_4,
+                                                          schema_5 };
 
-/* ?1 row, ?2 key or number, ?3 version, ?4 body, as far as there are such. */
+/* ?1 row, ?2 key or number, ?3 version, ?4 body, ?5 and ?6 a frame id, as far as there are such. */
 static const char *const statement_texts[ST_EVENT] = {
     [ST_BEGIN] = "BEGIN IMMEDIATE",
     [ST_COMMIT] = "COMMIT",
@@ -87,6 +98,13 @@ static const char *const statement_texts[ST_EVENT] = {
     [ST_RESULT_DELETE] = "DELETE FROM exec_result WHERE row = ?1",
     [ST_ATTEMPT_PUT] = "REPLACE INTO attempt (row, n, version, body) VALUES (?1, ?2, ?3, ?4)",
     [ST_ATTEMPT_DELETE] = "DELETE FROM attempt WHERE row = ?1 AND n = ?2",
+    [ST_STREAM_PUT] = "REPLACE INTO stream (row, n, version, body) VALUES (?1, ?2, ?3, ?4)",
+    [ST_STREAM_DELETE] = "DELETE FROM stream WHERE row = ?1 AND n = ?2",
+    [ST_SUMMARY_PUT] = "REPLACE INTO summary (row, n, version, body) VALUES (?1, ?2, ?3, ?4)",
+    [ST_SUMMARY_DELETE] = "DELETE FROM summary WHERE row = ?1 AND n = ?2",
+    [ST_FRAME_PUT] = ("REPLACE INTO frame (row, n, version, body, ms, seq)"
+                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6)"),
+    [ST_FRAME_DELETE] = "DELETE FROM frame WHERE row = ?1 AND n = ?2 AND ms = ?5 AND seq = ?6",
     [ST_INFO_PUT] = "REPLACE INTO info (name, value) VALUES (?1, ?2)",
     [ST_STAND_ADD] = "REPLACE INTO stand (ix, scope, sort, id) VALUES (?1, ?2, ?3, ?4)",
     [ST_STAND_DROP] = ("DELETE FROM stand WHERE ix = ?1 AND scope = ?2 AND sort = ?3"
@@ -103,6 +121,15 @@ static const char *const query_texts[Q_EVENTS] = {
     [Q_TAGS] = "SELECT version, body FROM exec_tags WHERE row = ?1",
     [Q_RESULT] = "SELECT version, body FROM exec_result WHERE row = ?1",
     [Q_ATTEMPT] = "SELECT version, body FROM attempt WHERE row = ?1 AND n = ?2",
+    [Q_STREAM] = "SELECT version, body FROM stream WHERE row = ?1 AND n = ?2",
+    [Q_SUMMARY] = "SELECT version, body FROM summary WHERE row = ?1 AND n = ?2",
+    [Q_FRAME] = ("SELECT version, body FROM frame WHERE row = ?1 AND n = ?2"
+                 " AND ms = ?5 AND seq = ?6"),
+    [Q_FRAME_PAGE] = ("SELECT ms, seq FROM frame WHERE row = ?1 AND n = ?2"
+                      " AND (ms, seq) > (?3, ?4) ORDER BY ms, seq LIMIT ?5"),
+    [Q_FRAME_SCOPES] = ("SELECT DISTINCT coalesce(l.id, d.id) AS id, f.n AS n FROM frame f"
+                        " LEFT JOIN exec_live l ON l.row = f.row"
+                        " LEFT JOIN exec_done d ON d.row = f.row ORDER BY id, n"),
     [Q_DONE_PAGE] = "SELECT id FROM exec_done WHERE id >= ?1 AND id <= ?2 ORDER BY id LIMIT ?3",
     [Q_DONE_FIRST] = "SELECT id FROM exec_done WHERE id >= ?1 ORDER BY id LIMIT 1",
     [Q_DONE_LAST] = "SELECT id FROM exec_done WHERE id <= ?1 ORDER BY id DESC LIMIT 1",

@@ -16,7 +16,7 @@
 #include "backends/sqlite/statements.h"
 #include "core/tree.h"
 
-#define FF_SQLITE_SCHEMA 4
+#define FF_SQLITE_SCHEMA 5
 #define FF_SQLITE_PARTITIONS 65536
 /* Size of an execution's key: partition and uuid. */
 #define ID_BYTES 18
@@ -159,8 +159,6 @@ ff_err ff_sqlite_rebuild(struct sqlite *sqlite, struct ff_fault *fault);
 void ff_sqlite_load(struct ff_store *store, struct ff_load *load);
 /* The arrival row of an execution that has ended; 0: there is none. */
 bool ff_sqlite_done_row(sqlite3_stmt *stmt, const struct ff_key *key, int64_t *row);
-/* The number behind the execution's id in the key of one of its parts. */
-int64_t ff_sqlite_key_number(const struct ff_key *key);
 
 /* page.c */
 bool ff_sqlite_page(struct sqlite *sqlite, struct ff_want *want, struct ff_arena *arena);
@@ -178,6 +176,17 @@ int ff_sqlite_stand_code(enum ff_index index);
 int ff_sqlite_stand_change(struct sqlite *sqlite, const struct ff_index_change *change);
 bool ff_sqlite_stand_page(struct sqlite *sqlite, struct ff_want *want, struct ff_arena *arena);
 bool ff_sqlite_stand_scopes(struct sqlite *sqlite, struct ff_want *want, struct ff_arena *arena);
+
+/* frames.c: frames of a stream stand under their execution's arrival row, attempt, mode and id,
+ * which is also the order of the index `frames`. */
+/* Whether records of this kind belong to an execution, and are stored under its arrival row. */
+bool ff_sqlite_is_part(enum ff_record kind);
+/* ?2 on: what tells a part from the others of its execution. */
+void ff_sqlite_bind_part(sqlite3_stmt *stmt, enum ff_record kind, const struct ff_key *key);
+bool ff_sqlite_frames_page(struct sqlite *sqlite, struct ff_want *want, struct ff_arena *arena);
+bool ff_sqlite_frames_scopes(struct sqlite *sqlite, struct ff_want *want, struct ff_arena *arena);
+/* The arrival row of an execution, live or ended; 0: there is none. */
+bool ff_sqlite_row_of(struct sqlite *sqlite, const struct ff_key *key, int64_t *row);
 
 /* plan.c: on the loop thread, before and after a commit. */
 void ff_sqlite_plan(struct sqlite *sqlite, struct ff_commit *commit);

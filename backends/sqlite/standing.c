@@ -19,6 +19,8 @@ ff_sqlite_stand_code(enum ff_index index)
         return 5;
     case FF_IX_RETAINED:
         return 6;
+    case FF_IX_STREAM_DUE:
+        return 7;
     default:
         return 0;
     }

@@ -94,6 +94,12 @@ part_statement(enum ff_record kind, bool put)
         return put ? ST_TAGS_PUT : ST_TAGS_DELETE;
     case FF_R_EXEC_RESULT:
         return put ? ST_RESULT_PUT : ST_RESULT_DELETE;
+    case FF_R_STREAM:
+        return put ? ST_STREAM_PUT : ST_STREAM_DELETE;
+    case FF_R_SUMMARY_DOC:
+        return put ? ST_SUMMARY_PUT : ST_SUMMARY_DELETE;
+    case FF_R_OUT_FRAME:
+        return put ? ST_FRAME_PUT : ST_FRAME_DELETE;
     default:
         return put ? ST_ATTEMPT_PUT : ST_ATTEMPT_DELETE;
     }
@@ -112,9 +118,7 @@ write_part(struct sqlite *sqlite, const struct ff_write *write, int64_t row, boo
         bind_body(sqlite, which, write);
     }
     sqlite3_bind_int64(stmt, 1, row);
-    if (write->kind == FF_R_ATTEMPT) {
-        sqlite3_bind_int64(stmt, 2, ff_sqlite_key_number(&write->key));
-    }
+    ff_sqlite_bind_part(stmt, write->kind, &write->key);
     return run(sqlite, which);
 }
 

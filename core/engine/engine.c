@@ -41,6 +41,7 @@ ff_engine_config_init(struct ff_engine_config *config)
         .batch_calls_max = 2048,
         .batch_bytes_max = 32u << 20,
         .cache_bytes_max = 64u << 20,
+        .stream_ops_max = 64,
         .parked_max = 16384,
         .retention_ms = 86400000,
         .event_retention_ms = 86400000,
@@ -240,6 +241,7 @@ void
 ff_engine_stop_claims(struct ff_engine *engine)
 {
     engine->facts.claims_stopped = true;
+    engine->facts.streams_closed = true;
     ff_parking_wake(engine, NULL);
 }
 

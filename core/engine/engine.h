@@ -25,6 +25,7 @@ struct ff_engine_config {
     size_t cache_bytes_max;   /* resident records that no batch uses */
     uint64_t retention_ms;    /* when scan_due lists ended executions (07 §4) */
     uint64_t event_retention_ms;
+    uint32_t stream_ops_max;       /* read_stream, tail_stream at a time (06 §1.7); at least 1 */
     uint32_t parked_max;           /* beyond: resource_exhausted {pool: "parked"} */
     int64_t (*wall_ms)(void *ctx); /* Unix milliseconds */
     int64_t (*mono_ms)(void *ctx); /* for waits */
@@ -77,7 +78,8 @@ void ff_engine_run(struct ff_engine *engine);
 int64_t ff_engine_wait_ms(const struct ff_engine *engine);
 /* Something is queued, loading or committing (parked calls do not count). */
 bool ff_engine_busy(const struct ff_engine *engine);
-/* From now on nothing is claimed: parked calls are answered with what there is. */
+/* From now on nothing is claimed, and no call waits: parked ones are answered with what there is.
+ * Closes the gate of the stream operations, too (01 §10.6). */
 void ff_engine_stop_claims(struct ff_engine *engine);
 
 const struct ff_engine_facts *ff_engine_facts(const struct ff_engine *engine);

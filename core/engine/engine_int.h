@@ -90,31 +90,14 @@ struct ff_task {
     uint32_t at;                 /* next call */
     uint32_t conflicts, rereads; /* of the present call */
     enum task_state state;
-    bool judged; /* parked, and in the topic's judged list */
+    bool permit;            /* the present call holds one of the stream pool (permits.c) */
+    struct ff_opt_u64 kept; /* ff_txn_keep_number of the present call */
+    bool judged;            /* parked, and in the topic's judged list */
 };
 TAILQ_HEAD(task_list, ff_task);
 RB_HEAD(deadline_tree, ff_task);
 
-/* What may end a wait beside a change of the topic itself. */
-struct watches {
-    struct ff_scope *v;
-    uint32_t n, room;
-    bool all; /* too many to tell apart */
-};
-
-/* What parked calls wait for: a lane's scope, or a scanner's (ff_scope_scanner). */
-struct topic {
-    RB_ENTRY(topic) node;
-    struct ff_scope scope;
-    struct task_list parked; /* in order of arrival */
-    struct task_list judged; /* parked again while the others are judged */
-    bool judging;
-    uint32_t n_parked;
-    uint32_t credits;       /* how many are worth judging again */
-    struct watches watches; /* of its parked calls together */
-    int64_t wake_at_ms;     /* engine clock; INT64_MAX: never */
-};
-RB_HEAD(topic_tree, topic);
+#include "core/engine/parked_int.h"
 
 /* The oldest events of a family as the store has them. */
 struct feed_head {
@@ -140,6 +123,7 @@ struct ff_engine {
 
     struct task_list queue, lonely, wanting, walking, alive;
     struct topic_tree topics;
+    struct topic_list hot_topics, timed_topics, watching_topics;
     struct topic *scanner_topics[FF_SCANNERS]; /* those of them that there are */
     struct deadline_tree deadlines;
     uint32_t n_parked;
@@ -149,6 +133,7 @@ struct ff_engine {
     struct batch *open, *sealed; /* sealed: being committed, or NULL */
     uint64_t next_batch;
     uint64_t committed;  /* number of the last batch that is done */
+    uint32_t stream_ops; /* permits of the stream pool that are out */
     bool solo;           /* the open batch holds lonely tasks */
     uint32_t shift_left; /* calls to run before the store is turned to again */
 

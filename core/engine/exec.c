@@ -4,6 +4,7 @@
 #include "core/engine/events.h"
 #include "core/engine/quota.h"
 #include "core/engine/reads.h"
+#include "core/engine/stream.h"
 #include "core/engine/suspension.h"
 #include "core/id.h"
 #include "core/state.h"
@@ -203,11 +204,12 @@ ff_attempt_has_ended(const struct ff_attempt *attempt)
 }
 
 void
-ff_attempt_close_stream(const struct ff_txn *txn, struct ff_attempt *attempt, const char *reason)
+ff_attempt_close_stream(struct ff_txn *txn, struct ff_attempt *attempt, const char *reason)
 {
     if (!attempt->stream_closed_at.is) {
         attempt->stream_closed_at = FF_SOME(ff_opt_i64, txn->now_ms);
         attempt->stream_closed_reason = ff_cstr(reason);
+        ff_stream_wake(txn, &attempt->execution_id, attempt->attempt_index, true);
     } else if (strcmp(reason, "reclaimed") == 0 &&
                (ff_str_is(attempt->stream_closed_reason, "lease_expired") ||
                 ff_str_is(attempt->stream_closed_reason, "lease_revoked"))) {

@@ -77,8 +77,7 @@ FF_MUST_USE ff_err ff_attempt_finish(struct ff_txn *txn, struct ff_exec *exec,
                                      const struct ff_attempt_end *end);
 /* Closes the attempt's stream, if it is open (06 §1.3: the first close wins, but `reclaimed`
  * replaces the reason of a lost lease). */
-void ff_attempt_close_stream(const struct ff_txn *txn, struct ff_attempt *attempt,
-                             const char *reason);
+void ff_attempt_close_stream(struct ff_txn *txn, struct ff_attempt *attempt, const char *reason);
 bool ff_attempt_has_ended(const struct ff_attempt *attempt);
 
 #endif

@@ -203,6 +203,7 @@ fail_tasks(struct ff_engine *engine, const struct ff_fault *fault)
 
     while ((task = TAILQ_FIRST(&engine->loading_tasks)) != NULL) {
         ff_task_answer_fault(engine, task, task->at, fault);
+        ff_permit_return(engine, task);
         ff_batch_add(engine, task, task->at);
         task->at++;
         task->arrived_mono_ms = -1;

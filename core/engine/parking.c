@@ -23,6 +23,54 @@ FF_RB_GENERATE(deadline_tree, ff_task, deadline, deadline_cmp)
 
 /* ---- topics ---- */
 
+static void
+credit(struct ff_engine *engine, struct topic *topic, uint32_t how_many)
+{
+    uint32_t room = UINT32_MAX - topic->credits;
+
+    if (topic->credits == 0 && how_many > 0) {
+        LIST_INSERT_HEAD(&engine->hot_topics, topic, hot);
+    }
+    topic->credits += how_many < room ? how_many : room;
+}
+
+static void
+use_credit(struct topic *topic)
+{
+    if (topic->credits > 0 && --topic->credits == 0) {
+        LIST_REMOVE(topic, hot);
+    }
+}
+
+static void
+cool(struct topic *topic)
+{
+    if (topic->credits > 0) {
+        topic->credits = 0;
+        LIST_REMOVE(topic, hot);
+    }
+}
+
+static void
+wake_at(struct ff_engine *engine, struct topic *topic, int64_t at_ms)
+{
+    if (topic->wake_at_ms == INT64_MAX && at_ms < INT64_MAX) {
+        LIST_INSERT_HEAD(&engine->timed_topics, topic, timed);
+    }
+    if (at_ms < topic->wake_at_ms) {
+        topic->wake_at_ms = at_ms;
+    }
+}
+
+static void
+wake_never(struct topic *topic)
+{
+    if (topic->wake_at_ms < INT64_MAX) {
+        topic->wake_at_ms = INT64_MAX;
+        LIST_REMOVE(topic, timed);
+    }
+}
+
 static struct topic *
 topic_find(struct ff_engine *engine, const struct ff_scope *scope)
 {
@@ -60,6 +108,17 @@ topic_get(struct ff_engine *engine, const struct ff_scope *scope)
     return topic;
 }
 
+/* What it watches is said anew by each of its calls that parks again. */
+static void
+unwatch(struct topic *topic)
+{
+    if (topic->watches.n > 0 || topic->watches.all) {
+        topic->watches.n = 0;
+        topic->watches.all = false;
+        LIST_REMOVE(topic, watching);
+    }
+}
+
 static void
 topic_sweep(struct ff_engine *engine, struct topic *topic)
 {
@@ -69,6 +128,9 @@ topic_sweep(struct ff_engine *engine, struct topic *topic)
         if (place != NULL) {
             *place = NULL;
         }
+        cool(topic);
+        wake_never(topic);
+        unwatch(topic);
         RB_REMOVE(topic_tree, &engine->topics, topic);
         free(topic->watches.v);
         free(topic);
@@ -105,8 +167,13 @@ ff_parking_watch(struct watches *watches, const struct ff_scope *what)
 }
 
 static void
-watches_add(struct watches *to, const struct watches *from)
+topic_watch(struct ff_engine *engine, struct topic *topic, const struct watches *from)
 {
+    struct watches *to = &topic->watches;
+
+    if (to->n == 0 && !to->all && (from->n > 0 || from->all)) {
+        LIST_INSERT_HEAD(&engine->watching_topics, topic, watching);
+    }
     for (uint32_t i = 0; i < from->n && !to->all; i++) {
         ff_parking_watch(to, &from->v[i]);
     }
@@ -121,13 +188,15 @@ ff_parking_tell(struct ff_engine *engine, const struct ff_scope *what, uint32_t 
     if (engine->n_parked == 0) {
         return;
     }
-    RB_FOREACH(topic, topic_tree, &engine->topics)
+    LIST_FOREACH(topic, &engine->watching_topics, watching)
     {
-        if (ff_scope_cmp(&topic->scope, what) == 0 || watches_has(&topic->watches, what)) {
-            uint32_t room = UINT32_MAX - topic->credits;
-
-            topic->credits += how_many < room ? how_many : room;
+        if (watches_has(&topic->watches, what)) {
+            credit(engine, topic, how_many);
         }
+    }
+    topic = topic_find(engine, what);
+    if (topic != NULL && !watches_has(&topic->watches, what)) {
+        credit(engine, topic, how_many);
     }
 }
 
@@ -165,10 +234,8 @@ ff_park(struct ff_txn *txn, const struct ff_scope *scope, uint64_t block_ms, int
                        ff_d_u64("retry_after_ms", 1000));
     }
     topic = topic_get(engine, scope);
-    if (wake_at_ms < topic->wake_at_ms) {
-        topic->wake_at_ms = wake_at_ms;
-    }
-    watches_add(&topic->watches, &engine->watching);
+    wake_at(engine, topic, wake_at_ms);
+    topic_watch(engine, topic, &engine->watching);
     task->topic = topic;
     return FF_E_PARKED;
 }
@@ -230,11 +297,11 @@ note_for_lane(struct ff_engine *engine, const struct ff_index_key *key)
     if (topic == NULL) {
         return;
     }
-    if (candidate && topic->credits < UINT32_MAX) {
-        topic->credits++;
+    if (candidate) {
+        credit(engine, topic, 1);
     }
-    if (timer && key->sort < topic->wake_at_ms) {
-        topic->wake_at_ms = key->sort;
+    if (timer) {
+        wake_at(engine, topic, key->sort);
     }
 }
 
@@ -261,9 +328,9 @@ note_for_scanner(struct ff_engine *engine, const struct ff_index_key *key)
         return; /* marked already */
     }
     if (wakes[key->index].when == WAKE_ONCE) {
-        topic->credits = UINT32_MAX;
-    } else if (ff_scan_due_at(&engine->facts, key) < topic->wake_at_ms) {
-        topic->wake_at_ms = ff_scan_due_at(&engine->facts, key);
+        credit(engine, topic, UINT32_MAX);
+    } else {
+        wake_at(engine, topic, ff_scan_due_at(&engine->facts, key));
     }
 }
 
@@ -281,11 +348,16 @@ ff_parking_wake(struct ff_engine *engine, const struct ff_scope *scope)
 {
     struct topic *topic = NULL;
 
+    if (scope != NULL) {
+        topic = topic_find(engine, scope);
+        if (topic != NULL) {
+            credit(engine, topic, UINT32_MAX);
+        }
+        return;
+    }
     RB_FOREACH(topic, topic_tree, &engine->topics)
     {
-        if (scope == NULL || ff_scope_cmp(&topic->scope, scope) == 0) {
-            topic->credits = UINT32_MAX;
-        }
+        credit(engine, topic, UINT32_MAX);
     }
 }
 
@@ -300,7 +372,7 @@ bool
 ff_parking_due(struct ff_engine *engine)
 {
     struct ff_task *task = NULL;
-    struct topic *topic = NULL;
+    struct topic *topic = NULL, *next = NULL;
     int64_t mono_ms = 0, now_ms = 0;
     bool any = false;
 
@@ -314,11 +386,11 @@ ff_parking_due(struct ff_engine *engine)
         ff_task_move(engine, task, TASK_QUEUED);
         any = true;
     }
-    RB_FOREACH(topic, topic_tree, &engine->topics)
+    LIST_FOREACH_SAFE(topic, &engine->timed_topics, timed, next)
     {
         if (topic->wake_at_ms <= now_ms) {
-            topic->wake_at_ms = INT64_MAX;
-            topic->credits = UINT32_MAX;
+            wake_never(topic);
+            credit(engine, topic, UINT32_MAX);
         }
     }
     return any;
@@ -332,23 +404,22 @@ topic_judge(struct ff_engine *engine, struct topic *topic)
     bool any = false, all = topic->credits == UINT32_MAX;
 
     topic->judging = true;
-    topic->credits = all ? 0 : topic->credits;
-    if (all) { /* each of them says anew what it waits for */
-        topic->watches.n = 0;
-        topic->watches.all = false;
+    if (all) {
+        cool(topic);
+        unwatch(topic);
     }
     while ((all || topic->credits > 0) && !ff_batch_full(engine) &&
            (task = TAILQ_FIRST(&topic->parked)) != NULL) {
         any = true;
         ff_task_run(engine, task);
-        if (!all && task->state != TASK_PARKED && topic->credits > 0) {
-            topic->credits--;
+        if (!all && task->state != TASK_PARKED) {
+            use_credit(topic);
         }
     }
-    if (all && !TAILQ_EMPTY(&topic->parked)) {
-        topic->credits = UINT32_MAX; /* the batch was full: go on in the next */
-    } else if (TAILQ_EMPTY(&topic->parked)) {
-        topic->credits = 0; /* nobody is left to judge */
+    if (TAILQ_EMPTY(&topic->parked)) {
+        cool(topic); /* nobody is left to judge */
+    } else if (all) {
+        credit(engine, topic, UINT32_MAX); /* the batch was full: go on in the next */
     }
     TAILQ_FOREACH(task, &topic->judged, link)
     {
@@ -363,17 +434,25 @@ topic_judge(struct ff_engine *engine, struct topic *topic)
 bool
 ff_parking_judge(struct ff_engine *engine)
 {
-    struct topic *topic = NULL, *next = NULL;
+    struct topic *topic = NULL;
+    struct topic_list pass;
     bool any = false;
 
-    RB_FOREACH_SAFE(topic, topic_tree, &engine->topics, next)
-    {
-        if (topic->credits > 0) {
-            any |= topic_judge(engine, topic);
-        }
+    LIST_INIT(&pass);
+    LIST_SWAP(&pass, &engine->hot_topics, topic, hot);
+    while ((topic = LIST_FIRST(&pass)) != NULL) {
+        LIST_REMOVE(topic, hot);
+        LIST_INSERT_HEAD(&engine->hot_topics, topic, hot);
+        any |= topic_judge(engine, topic);
         topic_sweep(engine, topic);
     }
     return any;
+}
+
+uint64_t
+ff_parking_waited_ms(const struct ff_engine *engine, const struct ff_task *task)
+{
+    return task->arrived_mono_ms < 0 ? 0 : (uint64_t) (mono_now(engine) - task->arrived_mono_ms);
 }
 
 int64_t
@@ -389,11 +468,9 @@ ff_parking_wait_ms(const struct ff_engine *engine)
     }
     wait_ms = task->park_deadline_ms - mono_now(engine);
     now_ms = engine_now(engine);
-    RB_FOREACH(topic, topic_tree, &e->topics)
+    LIST_FOREACH(topic, &e->timed_topics, timed)
     {
-        bool by_time = topic->wake_at_ms != INT64_MAX && !engine->test_now_ms.is;
-
-        if (by_time && topic->wake_at_ms - now_ms < wait_ms) {
+        if (!engine->test_now_ms.is && topic->wake_at_ms - now_ms < wait_ms) {
             wait_ms = topic->wake_at_ms - now_ms;
         }
     }

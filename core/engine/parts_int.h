@@ -140,7 +140,14 @@ void ff_parking_tell(struct ff_engine *engine, const struct ff_scope *what, uint
 /* Queues those whose time is over; runs those that something has happened for. True if any. */
 bool ff_parking_due(struct ff_engine *engine);
 bool ff_parking_judge(struct ff_engine *engine);
+/* How long the present call of a task has been waiting. */
+uint64_t ff_parking_waited_ms(const struct ff_engine *engine, const struct ff_task *task);
 int64_t ff_parking_wait_ms(const struct ff_engine *engine);
 void ff_parking_clear(struct ff_engine *engine);
+
+/* ---- permits.c ---- */
+/* The present call of the task is over: what it held goes back, and what waits for that is woken.
+ */
+void ff_permit_return(struct ff_engine *engine, struct ff_task *task);
 
 #endif

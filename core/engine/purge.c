@@ -1,5 +1,6 @@
 #include "core/engine/purge.h"
 
+#include "core/engine/stream.h"
 #include "core/engine/walk.h"
 #include "core/records_wait.h"
 
@@ -85,6 +86,21 @@ remove_references(struct ff_txn *txn, const struct ff_exec *exec, bool *pending)
     return FF_E_OK;
 }
 
+/* The stream of one attempt, its frames and its summary. */
+static ff_err
+remove_output(struct ff_txn *txn, const struct ff_eid *id, uint32_t attempt_index, bool *pending)
+{
+    struct ff_key key = ff_key_attempt(id, attempt_index);
+
+    for (int mode = 0; mode < FF_FRAME_MODES; mode++) {
+        struct ff_scope frames = ff_scope_frames(id, attempt_index, (enum ff_frame_keep) mode);
+
+        FF_TRY(remove_all(txn, FF_IX_FRAMES, &frames, FF_R_OUT_FRAME, pending));
+    }
+    ff_txn_drop(txn, FF_R_SUMMARY_DOC, &key);
+    return ff_gather(ff_txn_remove(txn, FF_R_STREAM, &key), pending);
+}
+
 ff_err
 ff_purge_exec(struct ff_txn *txn, const struct ff_exec *exec)
 {
@@ -95,6 +111,9 @@ ff_purge_exec(struct ff_txn *txn, const struct ff_exec *exec)
     FF_TRY(remove_waitpoints(txn, id, true, &pending));
     FF_TRY(remove_waitpoints(txn, id, false, &pending));
     FF_TRY(remove_references(txn, exec, &pending));
+    for (uint32_t i = 0; exec->has_output && i < exec->total_attempt_count; i++) {
+        FF_TRY(remove_output(txn, id, i, &pending));
+    }
     if (pending) {
         return FF_E_PENDING;
     }

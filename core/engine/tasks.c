@@ -136,6 +136,7 @@ ff_task_settle(struct ff_engine *engine, struct ff_task *task)
 void
 ff_task_abandon(struct ff_engine *engine, struct ff_task *task, const struct ff_fault *fault)
 {
+    ff_permit_return(engine, task);
     while (task->at < task->frame->n) {
         struct ff_call *call = &task->frame->calls[task->at];
 
@@ -253,6 +254,9 @@ run_call(struct ff_engine *engine, struct ff_task *task)
         if (err != FF_E_PENDING && err != FF_E_PARKED) {
             ff_task_answer_fault(engine, task, task->at, &txn.fault);
         }
+    }
+    if (err != FF_E_PENDING && err != FF_E_PARKED) {
+        ff_permit_return(engine, task);
     }
     ff_cells_settle(engine);
     ff_feeds_settle(engine, err == FF_E_OK || err == FF_E_STEP);

@@ -34,4 +34,27 @@ ff_topic_unblock(void)
     return ff_scope_scanner(FF_SCANNER_UNBLOCK);
 }
 
+/* A stream got a frame, or was closed. durable: but for best-effort frames. */
+static inline struct ff_scope
+ff_topic_stream(const struct ff_eid *id, uint32_t attempt_index, bool durable)
+{
+    const struct ff_key key = ff_key_attempt(id, attempt_index);
+    struct ff_scope scope = { .n = (uint8_t) (3 + key.n), .b = { 1, 's', durable } };
+
+    memcpy(scope.b + 3, key.b, key.n);
+    return scope;
+}
+/* All permits of the stream pool are back. */
+static inline struct ff_scope
+ff_topic_stream_pool(void)
+{
+    return (struct ff_scope){ .n = 2, .b = { 1, 'p' } };
+}
+/* A feed has new events. */
+static inline struct ff_scope
+ff_topic_feed(enum ff_event_family family)
+{
+    return (struct ff_scope){ .n = 3, .b = { 1, 'e', (uint8_t) family } };
+}
+
 #endif

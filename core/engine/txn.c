@@ -30,7 +30,7 @@ ruled_out(struct ff_engine *engine, enum ff_record kind, const struct ff_key *ke
     const struct cell *exec = NULL;
 
     if (kind != FF_R_EXEC_INPUT && kind != FF_R_EXEC_TAGS && kind != FF_R_EXEC_RESULT &&
-        kind != FF_R_ATTEMPT) {
+        kind != FF_R_ATTEMPT && kind != FF_R_STREAM && kind != FF_R_SUMMARY_DOC) {
         return false;
     }
     exec_key = *key;
@@ -338,6 +338,33 @@ void
 ff_txn_wake(struct ff_txn *txn, const struct ff_scope *what, uint32_t how_many)
 {
     ff_parking_tell(txn->engine, what, how_many);
+}
+
+void
+ff_txn_wake_parked(struct ff_txn *txn, const struct ff_scope *topic)
+{
+    ff_parking_wake(txn->engine, topic);
+}
+
+uint64_t
+ff_txn_waited_ms(const struct ff_txn *txn)
+{
+    return ff_parking_waited_ms(txn->engine, txn->task);
+}
+
+uint64_t
+ff_txn_kept_number(struct ff_txn *txn, uint64_t first)
+{
+    if (!txn->task->kept.is) {
+        txn->task->kept = FF_SOME(ff_opt_u64, first);
+    }
+    return txn->task->kept.v;
+}
+
+void
+ff_txn_keep_number(struct ff_txn *txn, uint64_t number)
+{
+    txn->task->kept = FF_SOME(ff_opt_u64, number);
 }
 
 ff_err

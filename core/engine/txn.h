@@ -27,6 +27,7 @@ struct ff_engine_facts {
     struct ff_strs lanes;                      /* configured ones: registered at boot */
     uint64_t retention_ms, event_retention_ms; /* how long ended executions, and events, stay */
     bool claims_stopped; /* shutting down: claims answer as on a paused lane (08 §4) */
+    bool streams_closed; /* shutdown_prepare was called (01 §10.6) */
 };
 
 struct ff_walk;
@@ -136,6 +137,23 @@ void ff_txn_watch(struct ff_txn *txn, const struct ff_scope *what);
 /* There is something for those that wait for `what`: so many of them (UINT32_MAX: all) are judged
  * again at the end of the batch. */
 void ff_txn_wake(struct ff_txn *txn, const struct ff_scope *what, uint32_t how_many);
+
+/* The same for those that parked on this very topic: its cost does not grow with the others. */
+void ff_txn_wake_parked(struct ff_txn *txn, const struct ff_scope *topic);
+/* Milliseconds of real time since this call first asked to be parked; 0 before. */
+uint64_t ff_txn_waited_ms(const struct ff_txn *txn);
+/* A number that this call keeps while it waits: what was kept last, else `first`. */
+uint64_t ff_txn_kept_number(struct ff_txn *txn, uint64_t first);
+void ff_txn_keep_number(struct ff_txn *txn, uint64_t number);
+
+/* ---- the stream pool and its gate: permits.c ---- */
+
+/* Before anything else in a stream operation; held until the call is answered.
+ * FF_E_UNAVAILABLE {gate} once the gate is closed, FF_E_RESOURCE_EXHAUSTED {pool, max,
+ * retry_after_ms}. */
+FF_MUST_USE ff_err ff_txn_stream_permit(struct ff_txn *txn);
+/* Closes the gate for good; those that wait are judged again. How many permits are still out. */
+uint32_t ff_txn_close_streams(struct ff_txn *txn);
 
 /* Typed forms. */
 #define FF_RECORD(record, upper, help)                                                             \

@@ -341,6 +341,17 @@ load_one(struct ff_rig *rig, struct ff_want *want)
     assert_int_equal(load.fault.code, FF_E_OK);
 }
 
+void
+ff_rig_record(struct ff_rig *rig, enum ff_record kind_, const struct ff_key *key, void *out)
+{
+    struct ff_want want = { .what = FF_WANT_RECORD, .kind = kind_, .key = *key };
+    struct ff_fault fault = { 0 };
+
+    load_one(rig, &want);
+    assert_true(want.found);
+    assert_int_equal(ff_row_decode(kind_, want.body, &rig->arena, out, &fault), FF_E_OK);
+}
+
 struct ff_events
 ff_rig_events(struct ff_rig *rig, enum ff_event_family family)
 {

@@ -72,6 +72,8 @@ uint32_t ff_rig_count(struct ff_rig *rig, enum ff_event_family family, const cha
                       const struct ff_eid *id);
 /* The last event of the feed; fails the test if there is none. */
 struct ff_event ff_rig_last_event(struct ff_rig *rig, enum ff_event_family family);
+/* A record as it is stored; fails the test if there is none. */
+void ff_rig_record(struct ff_rig *rig, enum ff_record kind, const struct ff_key *key, void *out);
 /* One core field of 02 §1.9 as text; "" where unset. */
 const char *ff_rig_field(struct ff_rig *rig, const struct ff_eid *id, const char *field);
 /* A detail of the last error as text; "" where there is none. */

@@ -1,4 +1,5 @@
-/* The record kinds of 05 on every store: made, changed, kept over a restart, removed. */
+/* The record kinds of 05 and 06 on every store: made, changed, kept over a restart, removed. */
+#include "core/records_stream.h"
 #include "tests/rows.h"
 #include "tests/store/bed.h"
 
@@ -128,6 +129,91 @@ test_row(void **state)
     ff_bed_done(&bed);
 }
 
+/* ---- streams ---- */
+
+static const struct stream_row {
+    const char *name;
+    const char *kind;
+} stream_rows[] = {
+    { "kinds of 06 on memory", "memory" },
+    { "kinds of 06 on the contrary memory", "contrary" },
+    { "kinds of 06 on sqlite", "sqlite" },
+};
+
+static struct ff_out_frame
+frame_of(const struct ff_exec *exec, enum ff_frame_keep mode, int64_t ms, uint64_t seq)
+{
+    return (struct ff_out_frame){ .execution_id = exec->execution_id,
+                                  .attempt_index = 2,
+                                  .mode = mode,
+                                  .id_ms = ms,
+                                  .id_seq = seq,
+                                  .frame_type = ff_cstr("event"),
+                                  .payload = ff_str("\xff\0x", 3) };
+}
+
+static struct ff_key
+key_of(const struct ff_exec *exec, enum ff_frame_keep mode, uint64_t ms, uint64_t seq)
+{
+    return ff_key_frame(&exec->execution_id, 2, mode, &(struct ff_frame_id){ ms, seq });
+}
+
+static void
+put_output(struct ff_bed *bed, const struct ff_exec *exec, int64_t sweep_at)
+{
+    const struct ff_stream stream = { .execution_id = exec->execution_id,
+                                      .attempt_index = 2,
+                                      .ema_rate_hz = 6.4,
+                                      .sweep_at = FF_SOME(ff_opt_i64, sweep_at) };
+    const struct ff_summary_doc doc = { .execution_id = exec->execution_id,
+                                        .attempt_index = 2,
+                                        .document = ff_cstr("{}"),
+                                        .version = (uint64_t) sweep_at };
+
+    ff_bed_put(bed, FF_R_STREAM, &stream);
+    ff_bed_put(bed, FF_R_SUMMARY_DOC, &doc);
+    for (int i = 0; i < 9; i++) {
+        struct ff_out_frame frame =
+            frame_of(exec, (enum ff_frame_keep)(i % 3), 1000 + i / 4, (uint64_t) i % 4);
+
+        ff_bed_put(bed, FF_R_OUT_FRAME, &frame);
+    }
+}
+
+static void
+test_stream_row(void **state)
+{
+    const struct stream_row *row = *state;
+    struct ff_exec one = ff_bed_exec(1), two = ff_bed_exec(2);
+    struct ff_fault fault = { 0 };
+    struct ff_bed bed;
+
+    ff_bed_init(&bed, row->kind, NULL);
+    assert_int_equal(ff_bed_open(&bed, &fault), FF_E_OK);
+    ff_bed_activate(&one);
+    ff_bed_put(&bed, FF_R_EXEC, &one);
+    ff_bed_put(&bed, FF_R_EXEC, &two);
+    put_output(&bed, &one, 10);
+    put_output(&bed, &two, 20);
+    ff_bed_commit(&bed);
+    ff_bed_check(&bed);
+    ff_bed_reopen(&bed);
+    ff_bed_finish(&one);
+    ff_bed_put(&bed, FF_R_EXEC, &one);
+    put_output(&bed, &one, 30);
+    ff_bed_remove(&bed, FF_R_OUT_FRAME, key_of(&one, FF_FRAME_DURABLE, 1000, 0));
+    ff_bed_remove(&bed, FF_R_OUT_FRAME, key_of(&two, FF_FRAME_SUMMARY, 1000, 1));
+    ff_bed_remove(&bed, FF_R_STREAM, ff_key_attempt(&two.execution_id, 2));
+    ff_bed_commit(&bed);
+    ff_bed_check(&bed);
+    ff_bed_reopen(&bed);
+    ff_bed_remove(&bed, FF_R_SUMMARY_DOC, ff_key_attempt(&one.execution_id, 2));
+    ff_bed_remove(&bed, FF_R_OUT_FRAME, key_of(&one, FF_FRAME_SUMMARY, 1000, 1));
+    ff_bed_commit(&bed);
+    ff_bed_check(&bed);
+    ff_bed_done(&bed);
+}
+
 static void
 test_workers_stand_in_the_order_of_their_names(void **state)
 {
@@ -148,7 +234,8 @@ test_workers_stand_in_the_order_of_their_names(void **state)
 int
 main(void)
 {
-    static const struct ff_rows tables[] = { FF_ROWS(rows, test_row) };
+    static const struct ff_rows tables[] = { FF_ROWS(rows, test_row),
+                                             FF_ROWS(stream_rows, test_stream_row) };
     static const struct CMUnitTest singles[] = {
         cmocka_unit_test(test_workers_stand_in_the_order_of_their_names),
     };

@@ -1,0 +1,32 @@
+/* parked_int.h: what parked calls wait for; included by engine_int.h, which has the tasks. */
+#ifndef FF_CORE_ENGINE_PARKED_INT_H
+#define FF_CORE_ENGINE_PARKED_INT_H
+
+#include "core/engine/engine_int.h"
+
+/* What may end a wait beside a change of the topic itself. */
+struct watches {
+    struct ff_scope *v;
+    uint32_t n, room;
+    bool all; /* too many to tell apart */
+};
+
+/* What parked calls wait for: a lane's scope, or one of topics.h. */
+struct topic {
+    RB_ENTRY(topic) node;
+    LIST_ENTRY(topic) hot;      /* while it has credits */
+    LIST_ENTRY(topic) timed;    /* while wake_at_ms is set */
+    LIST_ENTRY(topic) watching; /* while it watches anything */
+    struct ff_scope scope;
+    struct task_list parked; /* in order of arrival */
+    struct task_list judged; /* parked again while the others are judged */
+    bool judging;
+    uint32_t n_parked;
+    uint32_t credits;       /* how many are worth judging again */
+    struct watches watches; /* of its parked calls together */
+    int64_t wake_at_ms;     /* engine clock; INT64_MAX: never */
+};
+RB_HEAD(topic_tree, topic);
+LIST_HEAD(topic_list, topic);
+
+#endif
