@@ -175,6 +175,24 @@ ff_scan_room(struct ff_scan *scan, const struct ff_scan_place *place)
     return true;
 }
 
+bool
+ff_scan_give_partition(struct ff_scan *scan, uint8_t source, const struct ff_partition *partition)
+{
+    struct ff_scan_place place = { .source = source, .entry = { .sort = partition->index } };
+    char text[FF_PARTITION_KEY_MAX];
+    size_t n = ff_partition_key_text(*partition, text);
+
+    if (scan->has_after && scan->after.source == source &&
+        scan->after.entry.sort >= partition->index) {
+        return true; /* on an earlier page */
+    }
+    if (!ff_scan_room(scan, &place)) {
+        return false;
+    }
+    ff_scan_give(scan)->partition = ff_arena_copy(scan->txn->arena, ff_str(text, n));
+    return true;
+}
+
 struct ff_due_item *
 ff_scan_give(struct ff_scan *scan)
 {
@@ -208,6 +226,7 @@ open_scan(struct ff_scan *scan, const struct scanner *scanner)
 
         FF_TRY(ff_partition_key_parse(args->partition, "partition", &partition, &txn->fault));
         scan->partition = FF_SOME(ff_opt_u32, partition.index);
+        scan->family = partition.family;
     }
     if (args->cursor.p != NULL) {
         scan->has_after = true;

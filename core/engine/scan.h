@@ -9,6 +9,7 @@
 #define FF_CORE_ENGINE_SCAN_H
 
 #include "core/engine/txn.h"
+#include "core/partition.h"
 #include "core/scanners.h"
 
 /* Candidates that one call looks at. Beyond, it answers with what it has and a cursor. */
@@ -26,7 +27,8 @@ struct ff_scan {
     struct ff_due_item_list *items;
     uint32_t limit;
     struct ff_opt_u32 partition;
-    bool has_after; /* the caller's cursor */
+    enum ff_partition_family family; /* of it */
+    bool has_after;                  /* the caller's cursor */
     struct ff_scan_place after;
     uint32_t looks;
     bool pending;              /* something is to be loaded: the page is void */
@@ -42,6 +44,9 @@ FF_MUST_USE ff_err ff_scan_look(struct ff_scan *scan, const struct ff_scan_place
                                 bool *go_on, bool *wanted);
 /* The same for what is no execution, and always wanted. */
 bool ff_scan_room(struct ff_scan *scan, const struct ff_scan_place *place);
+/* An item that names a partition; ascending by its index. False: the page is full. */
+bool ff_scan_give_partition(struct ff_scan *scan, uint8_t source,
+                            const struct ff_partition *partition);
 /* Room for the item of a candidate that is wanted. */
 struct ff_due_item *ff_scan_give(struct ff_scan *scan);
 /* Whether partition and filter admit an execution. FF_E_PENDING. */

@@ -2,8 +2,6 @@
  * as an item without partition, lapsed keys and old events (07 §4). */
 #include "core/engine/scan.h"
 
-#include "core/partition.h"
-
 enum { PARTITIONS, EXPIRED };
 
 int64_t
@@ -51,40 +49,26 @@ partition_of(const struct ff_scope *scope)
     return (uint16_t) (scope->b[0] << 8 | scope->b[1]);
 }
 
-static bool
-give_partition(struct ff_scan *scan, uint16_t index)
-{
-    struct ff_scan_place place = { .source = PARTITIONS, .entry = { .sort = index } };
-    struct ff_partition partition = { .family = FF_PARTITION_FLOW, .index = index };
-    char text[FF_PARTITION_KEY_MAX];
-    size_t n = ff_partition_key_text(partition, text);
-
-    if (!ff_scan_room(scan, &place)) {
-        return false;
-    }
-    ff_scan_give(scan)->partition = ff_arena_copy(scan->txn->arena, ff_str(text, n));
-    return true;
-}
-
 /* Both scopes of a partition stand side by side. */
 static ff_err
 list_partitions(struct ff_scan *scan)
 {
     struct ff_scope any = ff_scope_none();
     struct ff_scope_list scopes = { 0 };
-    int64_t after = scan->has_after ? scan->after.entry.sort : -1;
+    int64_t given = scan->has_after ? scan->after.entry.sort : -1;
 
     FF_TRY(ff_txn_scopes(scan->txn, FF_IX_RETAINED, &any, &scopes));
     for (uint32_t i = 0; i < scopes.n && !scan->more; i++) {
-        uint16_t index = partition_of(&scopes.v[i]);
+        struct ff_partition partition = { FF_PARTITION_FLOW, partition_of(&scopes.v[i]) };
         int64_t due_at = INT64_MAX;
 
-        if (index <= after || (scan->partition.is && scan->partition.v != index)) {
+        if (partition.index <= given ||
+            (scan->partition.is && scan->partition.v != partition.index)) {
             continue;
         }
         FF_TRY(first_due(scan, FF_IX_RETAINED, &scopes.v[i], &due_at));
-        if (due_at <= scan->txn->now_ms && give_partition(scan, index)) {
-            after = index; /* once, whichever scope it is for */
+        if (due_at <= scan->txn->now_ms && ff_scan_give_partition(scan, PARTITIONS, &partition)) {
+            given = partition.index; /* once, whichever scope it is for */
         }
     }
     return FF_E_OK;
