@@ -26,6 +26,7 @@ struct ff_bench_daemon {
     char dir[256];
     char address[300]; /* of the worker socket */
     pid_t pid;
+    bool tree; /* with all its processes, not the broker alone */
 };
 /* Starts flowfabricd beside this executable and waits until it is ready. Exits on failure. */
 void ff_bench_daemon_start(struct ff_bench_daemon *daemon, const struct ff_bench_options *options);
@@ -62,6 +63,7 @@ int ff_bench_lifecycle(const struct ff_bench_options *options);
 int ff_bench_backlog(const struct ff_bench_options *options);
 int ff_bench_suspend(const struct ff_bench_options *options);
 int ff_bench_wake(const struct ff_bench_options *options);
+int ff_bench_timers(const struct ff_bench_options *options);
 int ff_bench_raw(const struct ff_bench_options *options);
 int ff_bench_routed(const struct ff_bench_options *options);
 int ff_bench_blocked(const struct ff_bench_options *options);

@@ -47,7 +47,7 @@ write_config(const struct ff_bench_daemon *daemon, const struct ff_bench_options
 }
 
 static void
-exec_daemon(const char *config, int ready_fd, int life_fd)
+exec_daemon(const struct ff_bench_daemon *daemon, const char *config, int ready_fd, int life_fd)
 {
     char self[PATH_MAX], program[PATH_MAX + 16], fd[16], life[16];
     ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -64,8 +64,12 @@ exec_daemon(const char *config, int ready_fd, int life_fd)
     unsetenv("FF_RUNTIME_DIR"); /* the environment would win over the file */
     unsetenv("FF_STATE_DIR");
     unsetenv("FF_STORE");
-    execl(program, "flowfabricd", "broker", "--config", config, "--ready-fd", fd, "--life-fd", life,
-          (char *) NULL);
+    if (daemon->tree) {
+        execl(program, "flowfabricd", "--config", config, "--ready-fd", fd, (char *) NULL);
+    } else {
+        execl(program, "flowfabricd", "broker", "--config", config, "--ready-fd", fd, "--life-fd",
+              life, (char *) NULL);
+    }
     fprintf(stderr, "ffbench: cannot run %s: %s\n", program, strerror(errno));
     _exit(127);
 }
@@ -91,7 +95,7 @@ ff_bench_daemon_start(struct ff_bench_daemon *daemon, const struct ff_bench_opti
     if (daemon->pid == 0) {
         close(fds[0]);
         close(life[1]);
-        exec_daemon(config, fds[1], life[0]);
+        exec_daemon(daemon, config, fds[1], life[0]);
     }
     close(fds[1]);
     close(life[0]); /* the other end stays open until this process is gone */

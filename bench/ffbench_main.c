@@ -16,6 +16,8 @@ static const char doc[] =
     "  routed      ten kinds of workers on one lane: 40 workers, 40 000 executions\n"
     "  blocked     a claim with 100 000 blocked executions before the one it gets\n"
     "  suspend     from suspending, and from the signal, to the resumed claim\n"
+    "  timers      how late a delayed execution is with a parked worker: delays spread out, and "
+    "50 at once\n"
     "  raw         what nng, SQLite and the disk do alone on this machine\n"
     "  all         all of them\n\n"
     "Figures: operations a second, and the 50th, 95th and 99th percentile of one, in\n"
@@ -101,9 +103,10 @@ static const struct scenario {
     const char *name;
     int (*run)(const struct ff_bench_options *options);
 } scenarios[] = {
-    { "raw", ff_bench_raw },   { "lifecycle", ff_bench_lifecycle }, { "backlog", ff_bench_backlog },
-    { "wake", ff_bench_wake }, { "routed", ff_bench_routed },       { "blocked", ff_bench_blocked },
-    { "wake", ff_bench_wake }, { "suspend", ff_bench_suspend },
+    { "raw", ff_bench_raw },         { "lifecycle", ff_bench_lifecycle },
+    { "backlog", ff_bench_backlog }, { "wake", ff_bench_wake },
+    { "suspend", ff_bench_suspend }, { "timers", ff_bench_timers },
+    { "routed", ff_bench_routed },   { "blocked", ff_bench_blocked },
 };
 
 int

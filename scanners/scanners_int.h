@@ -36,6 +36,8 @@ const struct scan_info *ff_scan_info(enum ff_scanner name);
 /* A call that came to its batch has left something. */
 #define TRIM_BATCH 20
 #define TRIM_EXPIRED_BATCH 1000
+/* Partitions that are trimmed in one frame, so that it keeps nobody waiting for long: 80 purges. */
+#define TRIM_ITEMS 4
 /* What is called for each of its items, in order; how many. */
 uint32_t ff_scan_calls(enum ff_scanner name, const struct scan_call *out[CALLS_MAX]);
 

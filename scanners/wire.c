@@ -112,6 +112,9 @@ ff_scan_ask(struct scanner *scanner, uint64_t block_ms)
     if (block_ms == 0 && scanner->cursor_n > 0) {
         args.cursor = ff_str(scanner->cursor, scanner->cursor_n);
     }
+    if (scanner->info->name == FF_SCANNER_RETENTION_TRIMMER) {
+        args.limit = FF_SOME(ff_opt_u32, TRIM_ITEMS);
+    }
     if ((scanner->info->flags & FF_SCANF_FILTERED) != 0) {
         args.filter = (struct ff_scan_filter *) options->filter;
     }
