@@ -64,7 +64,7 @@ _ffctl() {
     -S | --state) words=$(_ffctl_states) ;;
     -t | --timeout | -l | --lane | -n | --namespace | -d | --delay | --deadline | -p | --priority | \
         --partition | --key | --tag | -g | --grace | --encoding | --input-json | -k | --kind | -m | --limit | \
-        --by | --reason | --lease | --worker | --name | --category | --correlation | -f | --source | -H | --hard | --soft | --mode | -e | \
+        --by | --interval | --count | --reason | --lease | --worker | --name | --category | --correlation | -f | --source | -H | --hard | --soft | --mode | -e | \
         --every | -c | --scope | --rate | --window | --concurrent | --jitter | --dimension)
         return
         ;;

@@ -217,6 +217,34 @@ test_history_of_a_failure(void **state)
     scene_end(&scene);
 }
 
+/* ---- top ---- */
+
+static void
+test_top(void **state)
+{
+    struct scene scene;
+    struct ff_eid more;
+    const char *out = NULL;
+
+    scene_begin(&scene, state);
+    more = ff_test_create(scene.client);
+    assert_string_equal(ff_test_state(scene.client, more), "waiting");
+    scene_claim(&scene, 60000);
+    out = ffctl(scene.daemon, "top --count 2 --interval 1ms");
+    assert_says(out, "1 lane, 1 worker, 1 running, 0 overdue\n\nLANE     STATE   WAITING\n"
+                     "default  active  1\n\nWORKER  RUNNING  OVERDUE  SEEN\nw-1     1        0");
+    assert_says(out, "0.0/s begin, 0.0/s end"); /* the second look */
+    assert_says(out, "[0]");
+    out = ffctl(scene.daemon, "--json top --count 1");
+    assert_says(out, "\"running\":1,\"overdue\":0");
+    assert_says(out, "{\"lane_id\":\"default\",\"state\":\"active\",\"waiting\":1,"
+                     "\"more\":false}");
+    assert_says(out, "{\"worker_instance_id\":\"w-1\",\"running\":1,\"overdue\":0,"
+                     "\"registered\":false}");
+    assert_says(ffctl(scene.daemon, "top --interval never"), "[2]");
+    scene_end(&scene);
+}
+
 #define FFCTL_TEST(name_, test_)                                                                   \
     {                                                                                              \
         .name = (name_), .test_func = (test_), .setup_func = ff_daemon_setup,                      \
@@ -234,6 +262,7 @@ main(void)
         FFCTL_TEST("why it is queued", test_why_it_is_queued),
         FFCTL_TEST("why it is delayed", test_why_it_is_delayed),
         FFCTL_TEST("why it is kept back", test_why_it_is_kept_back),
+        FFCTL_TEST("top", test_top),
         FFCTL_TEST("the history of a failure", test_history_of_a_failure),
     };
 
