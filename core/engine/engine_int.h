@@ -142,7 +142,8 @@ struct ff_engine {
     struct row **trash; /* rows that the running call may still read */
     uint32_t n_trash, trash_room;
     bool keep;  /* the running call's writes stay although it fails */
-    bool doubt; /* what it has read does not fit together */
+    bool doubt; /* what it has read does not fit together, or may be old */
+    bool aside; /* so that it is run again in a batch of its own */
 
     struct ff_want *wants; /* gathered for the next load */
     uint32_t n_wants, wants_room;

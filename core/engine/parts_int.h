@@ -105,7 +105,8 @@ void ff_batch_free(struct batch *batch);
 
 /* ---- tasks.c: running calls ---- */
 /* On a shared store a call that fails as if the data were broken may have read records from
- * different instants: so often it gets all of them again, in one load. */
+ * different instants: so often it gets all of them again, in one load. Any other error is answered
+ * when that has been done once. */
 #define REREADS_MAX 3
 struct ff_task *ff_task_new(struct ff_engine *engine, struct ff_frame *frame);
 /* Puts it into the list that `state` names, at its end; out of the one it is in. */

@@ -29,7 +29,10 @@ ff_err
 ff_waitpoint_close(struct ff_txn *txn, struct ff_exec *exec, struct ff_waitpoint *waitpoint,
                    struct ff_str reason)
 {
-    FF_ASSERT(waitpoint->state != FF_WAITPOINT_CLOSED);
+    if (waitpoint->state == FF_WAITPOINT_CLOSED) { /* or by another broker, just now */
+        return ff_fail(&txn->fault, FF_E_CORRUPTION, ff_d_text("reason", "closed_waitpoint"),
+                       ff_d_text("context", "waitpoint"));
+    }
     waitpoint->state = FF_WAITPOINT_CLOSED;
     waitpoint->closed_at = FF_SOME(ff_opt_i64, txn->now_ms);
     waitpoint->close_reason = reason;
@@ -61,6 +64,8 @@ read_open(struct ff_txn *txn, const struct ff_exec *exec, struct waitpoints *out
 {
     struct ff_scope scope = ff_scope_waitpoints(&exec->execution_id, true);
     struct ff_entry entry = { 0 }, next = { 0 };
+    const struct ff_place place = { FF_IX_WAITPOINTS, &scope, &entry };
+    struct ff_waitpoint waitpoint = { 0 };
     bool found = false, first = true, pending = false;
 
     out->n = 0;
@@ -76,7 +81,10 @@ read_open(struct ff_txn *txn, const struct ff_exec *exec, struct waitpoints *out
         }
         first = false;
         entry = next;
-        err = add_loaded(txn, out, &entry.id);
+        err = ff_txn_follow(txn, FF_R_WAITPOINT, &place, &waitpoint);
+        if (err == FF_E_OK && out->n < out->room) {
+            out->v[out->n++] = waitpoint;
+        }
         pending = pending || err == FF_E_PENDING;
         if (err != FF_E_PENDING) {
             FF_TRY(err);

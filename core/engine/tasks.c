@@ -203,11 +203,40 @@ reread(struct ff_engine *engine, struct ff_task *task)
 }
 
 static bool
+is_broken(ff_err err)
+{
+    return err == FF_E_CORRUPTION || err == FF_E_INVARIANT_VIOLATION;
+}
+
+/* Other brokers write the store too, and an error commits nothing that would be found to have been
+ * made from old records: it is answered when what the call has used was loaded again. */
+static bool
 in_doubt(const struct ff_engine *engine, const struct ff_task *task, ff_err err)
 {
-    return (err == FF_E_CORRUPTION || err == FF_E_INVARIANT_VIOLATION) &&
-           !engine->store->ops->exclusive && task->rereads < REREADS_MAX &&
-           !task->frame->calls[task->at].judged;
+    const struct ff_error_info *info = ff_error_info(err);
+
+    if (engine->store->ops->exclusive || info == NULL || task->frame->calls[task->at].judged) {
+        return false;
+    }
+    if (is_broken(err)) {
+        return task->rereads < REREADS_MAX;
+    }
+    return task->rereads == 0 && (info->kind == FF_KIND_NOT_FOUND || info->kind == FF_KIND_STATE ||
+                                  info->kind == FF_KIND_CONTENTION);
+}
+
+/* Takes the call back and has what it used loaded again. True: it is to be run again; what looked
+ * broken, in a batch of its own. */
+static bool
+try_again(struct ff_engine *engine, struct ff_task *task, ff_err err)
+{
+    bool pending = reread(engine, task);
+
+    if (is_broken(err)) {
+        task->conflicts++; /* from here on it is a lonely one */
+        return true;
+    }
+    return pending;
 }
 
 static ff_err
@@ -227,6 +256,7 @@ run_call(struct ff_engine *engine, struct ff_task *task)
     txn.now_ms = ff_engine_now(engine, call->common.now_ms);
     engine->keep = false;
     engine->doubt = false;
+    engine->aside = false;
     engine->random_used = sizeof(engine->random);
     engine->random_block = 0;
     engine->random_call = task->number << 10 | task->at; /* at most 1024 calls a frame */
@@ -237,6 +267,7 @@ run_call(struct ff_engine *engine, struct ff_task *task)
     if (in_doubt(engine, task, err)) {
         task->rereads++;
         engine->doubt = true;
+        engine->aside = is_broken(err);
     }
     if (err == FF_E_PENDING || err == FF_E_INVARIANT_VIOLATION || engine->doubt) {
         engine->keep = false; /* the next run writes it again; or nothing of it can be trusted */
@@ -248,7 +279,7 @@ run_call(struct ff_engine *engine, struct ff_task *task)
         answer_result(engine, task, result);
     } else {
         take_back(engine, n_events, bytes);
-        if (engine->doubt && reread(engine, task)) {
+        if (engine->doubt && try_again(engine, task, err)) {
             err = FF_E_PENDING;
         }
         if (err != FF_E_PENDING && err != FF_E_PARKED) {
@@ -279,7 +310,7 @@ ff_task_run(struct ff_engine *engine, struct ff_task *task)
         }
         err = run_call(engine, task);
         if (err == FF_E_PENDING) {
-            ff_task_move(engine, task, TASK_WANTING);
+            ff_task_move(engine, task, engine->aside ? TASK_LONELY : TASK_WANTING);
             return;
         }
         if (err == FF_E_PARKED) {

@@ -568,6 +568,32 @@ test_life_row(void **state)
 }
 
 static void
+test_epochs_and_attempts(void **state)
+{
+    struct ff_rig *rig = *state;
+    struct ff_claim_result claim, resumed;
+    struct ff_suspend_args args;
+    struct ff_fail_result failed;
+
+    create_with(rig, 1, "{\"retry_policy\":{\"backoff\":{\"type\":\"fixed\",\"delay_ms\":0}}}");
+    assert_field(rig, 1, "current_lease_epoch", "0");
+    claim = claim_this(rig, 1);
+    assert_int_equal(claim.lease_epoch.v, 1);
+    assert_ok(fail_as(rig, &claim, FF_FAILURE_TRANSIENT, NULL, &failed));
+    assert_string_equal(promote(rig, 1), "promoted");
+    claim = claim_this(rig, 1);
+    assert_int_equal(claim.lease_epoch.v, 2);
+    assert_int_equal(claim.attempt_index.v, 1);
+    args = suspend_args(rig, &claim, NULL, OPERATOR_ONLY);
+    suspended_by(rig, &args);
+    assert_ok(resume(rig, 1, 0));
+    resumed = claim_this(rig, 1);
+    assert_int_equal(resumed.lease_epoch.v, 3);
+    assert_int_equal(resumed.attempt_index.v, 1);
+    assert_true(ff_uuid_eq(resumed.attempt_id.v, claim.attempt_id.v));
+}
+
+static void
 test_what_is_not_kept(void **state)
 {
     struct ff_rig *rig = *state;
@@ -692,6 +718,7 @@ main(void)
         WAIT_TEST("03 ex 22, 23 replay", test_replay),
         WAIT_TEST("03 ex 25 what is not kept", test_what_is_not_kept),
         WAIT_TEST("03 ex 26 replay of already_satisfied", test_replay_of_already_satisfied),
+        WAIT_TEST("01 ex 10 epochs and attempts", test_epochs_and_attempts),
         WAIT_TEST("01 ex 21 resumed, then claimed", test_fresh_claim_of_a_resumed_one),
         WAIT_TEST("01 ex 37 attempt time-out stands still", test_attempt_timeout_stands_still),
         WAIT_TEST("01 §5.4 default time-out", test_default_timeout_of_the_policy),

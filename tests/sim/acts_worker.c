@@ -457,9 +457,6 @@ check_promise(struct world *world, const struct asked *asked, ff_err code, const
     const struct life *life = &world->lives[asked->id];
     const struct ff_release *last = life->exec.last_release;
 
-    if (world->n_brokers > 1) { /* one may be behind the other by a batch */
-        return;
-    }
     CHECK(world,
           (code != FF_E_EXECUTION_NOT_ACTIVE && code != FF_E_STALE_LEASE) || last == NULL ||
               last->lease_epoch != asked->epoch || !ff_str_is(last->outcome, outcome),
