@@ -5,6 +5,7 @@
 #include "core/condition.h"
 #include "core/engine/events.h"
 #include "core/engine/keyring.h"
+#include "core/engine/walk.h"
 
 #define PAYLOAD_BYTES_MAX 65536
 #define SIGNALS_MAX 10000 /* of an execution whose policy names no number */
@@ -264,6 +265,24 @@ deliver(struct ff_txn *txn, struct delivering *with, struct ff_exec *exec,
 
 /* ---- deliver_signal ---- */
 
+/* All that a delivery is likely to read, asked for together. */
+static ff_err
+want_all(struct ff_txn *txn, const struct ff_eid *id, const struct ff_uuid *waitpoint_id)
+{
+    struct ff_waitpoint waitpoint;
+    struct ff_suspension suspension;
+    struct ff_keyring ring;
+    struct ff_exec exec;
+    bool pending = false, found = false, open = false;
+
+    FF_TRY(ff_gather(ff_txn_find_exec(txn, id, &exec, &found), &pending));
+    FF_TRY(ff_gather(ff_waitpoint_find(txn, id->partition, waitpoint_id, &waitpoint, &found),
+                     &pending));
+    FF_TRY(ff_gather(ff_suspension_find(txn, id, &suspension, &found, &open), &pending));
+    FF_TRY(ff_gather(ff_keyring_read(txn, &ring), &pending));
+    return pending ? FF_E_PENDING : FF_E_OK;
+}
+
 static ff_err
 check_args(struct ff_txn *txn, const struct ff_deliver_signal_args *args)
 {
@@ -348,6 +367,7 @@ ff_op_deliver_signal(struct ff_txn *txn, const struct ff_deliver_signal_args *ar
     struct ff_exec exec = { 0 };
 
     FF_TRY(check_args(txn, args));
+    FF_TRY(want_all(txn, &args->execution_id, &args->waitpoint_id));
     FF_TRY(ff_exec_open(txn, &args->execution_id, &exec));
     FF_TRY(verify(txn, args, &exec, &waitpoint));
     with.signal.signal_id = args->signal_id.is ? args->signal_id.v : ff_txn_uuid(txn);
@@ -399,6 +419,7 @@ ff_op_deliver_approval_signal(struct ff_txn *txn,
     if (args->signal_name.n == 0) {
         return ff_fail_input(&txn->fault, "signal_name", "empty");
     }
+    FF_TRY(want_all(txn, &args->execution_id, &args->waitpoint_id));
     FF_TRY(ff_exec_open(txn, &args->execution_id, &exec));
     FF_TRY(ff_exec_check_lane(txn, &exec, args->lane_id));
     FF_TRY(ff_waitpoint_find(txn, args->execution_id.partition, &args->waitpoint_id, &waitpoint,

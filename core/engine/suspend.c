@@ -1,11 +1,11 @@
 /* suspend, suspend_by_triple: the owner gives the lease up and waits for signals (03 §4). */
 
-#include <stdlib.h>
-
 #include "core/engine/bindings.h"
+#include "core/engine/buffered.h"
 #include "core/engine/keyring.h"
 #include "core/engine/lease.h"
 #include "core/engine/suspension.h"
+#include "core/engine/walk.h"
 #include "core/handle.h"
 #include "core/id.h"
 #include "core/state.h"
@@ -223,6 +223,26 @@ load_pending(struct ff_txn *txn, const struct ff_exec *exec, struct ff_binding *
                : ff_fail(&txn->fault, FF_E_WAITPOINT_NOT_PENDING);
 }
 
+/* Asks for all that is read of the bindings together. */
+static ff_err
+want_bindings(struct ff_txn *txn, const struct suspending *with)
+{
+    struct ff_waitpoint waitpoint;
+    struct ff_keyring ring;
+    bool pending = false, found = false;
+
+    for (uint32_t i = 0; i < with->bindings.n; i++) {
+        if (with->bindings.v[i].id_given) {
+            FF_TRY(
+                ff_gather(ff_waitpoint_find(txn, with->execution_id.partition,
+                                            &with->bindings.v[i].waitpoint_id, &waitpoint, &found),
+                          &pending));
+        }
+    }
+    FF_TRY(ff_gather(ff_keyring_read(txn, &ring), &pending));
+    return pending ? FF_E_PENDING : FF_E_OK;
+}
+
 /* Steps 14 to 16: the waitpoints as they will be, all of them open. */
 static ff_err
 prepare_waitpoints(struct ff_txn *txn, struct suspending *with, struct ff_exec *exec)
@@ -230,6 +250,7 @@ prepare_waitpoints(struct ff_txn *txn, struct suspending *with, struct ff_exec *
     struct ff_bindings *bindings = &with->bindings;
     struct ff_keyring ring = { 0 };
 
+    FF_TRY(want_bindings(txn, with));
     for (uint32_t i = 0; i < bindings->n; i++) {
         bindings->v[i].waitpoint.execution_id = exec->execution_id;
         if (bindings->v[i].kind == FF_BIND_FRESH) {
@@ -263,115 +284,6 @@ prepare_waitpoints(struct ff_txn *txn, struct suspending *with, struct ff_exec *
         waitpoint->activated_at = FF_SOME(ff_opt_i64, txn->now_ms);
         waitpoint->expires_at = with->timeout_at;
     }
-    return FF_E_OK;
-}
-
-/* ---- buffered signals (03 §4.3) ---- */
-
-struct buffered {
-    struct ff_signal signal;
-    struct ff_binding *binding;
-};
-
-struct buffer {
-    struct buffered *v;
-    uint32_t n, room;
-    bool pending;
-};
-
-static ff_err
-read_buffer(struct ff_txn *txn, struct ff_binding *binding, struct buffer *out)
-{
-    const struct ff_waitpoint *waitpoint = &binding->waitpoint;
-    struct ff_scope scope =
-        ff_scope_signals(waitpoint->execution_id.partition, &waitpoint->waitpoint_id);
-    struct ff_entry entry = { 0 }, next = { 0 };
-    bool found = waitpoint->kept_count > 0, first = true;
-
-    while (found && out->n < out->room) {
-        struct buffered *one = &out->v[out->n];
-        ff_err err = FF_E_OK;
-
-        FF_TRY(ff_txn_next(txn, FF_IX_SIGNALS, &scope, first ? NULL : &entry,
-                           (uint32_t) waitpoint->kept_count + 1, &next, &found));
-        if (!found) {
-            break;
-        }
-        first = false;
-        entry = next;
-        err = ff_txn_find(txn, FF_R_SIGNAL, &entry.id, &one->signal, &found);
-        out->pending = out->pending || err == FF_E_PENDING;
-        if (err == FF_E_PENDING) {
-            found = true;
-            continue;
-        }
-        FF_TRY(err);
-        one->binding = binding;
-        out->n += found;
-        found = true;
-    }
-    return FF_E_OK;
-}
-
-static int
-buffered_cmp(const void *a, const void *b)
-{
-    uint64_t x = ((const struct buffered *) a)->signal.number;
-    uint64_t y = ((const struct buffered *) b)->signal.number;
-
-    return x < y ? -1 : x > y;
-}
-
-/* Notes what contributes, on signal, waitpoint and suspension. */
-static ff_err
-apply_buffered(struct ff_txn *txn, struct suspending *with, struct buffered *one)
-{
-    struct ff_suspension *suspension = &with->suspension;
-    const struct ff_cond_signal seen = {
-        .waitpoint_key = one->binding->waitpoint_key,
-        .signal_name = one->signal.signal_name,
-        .source_type = one->signal.source_type,
-        .source_identity = one->signal.source_identity,
-        .signal_id = one->signal.signal_id,
-    };
-    bool was_true = ff_condition_is_true(&with->condition);
-    enum ff_signal_effect effect = ff_condition_take(&with->condition, &seen);
-
-    if (effect != FF_EFFECT_APPENDED && effect != FF_EFFECT_SATISFIED) {
-        return FF_E_OK;
-    }
-    if (effect == FF_EFFECT_SATISFIED && !was_true) {
-        suspension->closer_signal_id = FF_SOME(ff_opt_uuid, one->signal.signal_id);
-    }
-    suspension->last_signal_at = FF_SOME(ff_opt_i64, one->signal.accepted_at);
-    one->binding->waitpoint.matched_signal_count++;
-    one->signal.suspension_id = FF_SOME(ff_opt_uuid, suspension->suspension_id);
-    return ff_txn_put_signal(txn, &one->signal);
-}
-
-static ff_err
-apply_buffers(struct ff_txn *txn, struct suspending *with)
-{
-    struct buffer buffer = { 0 };
-
-    for (uint32_t i = 0; i < with->bindings.n; i++) {
-        buffer.room += (uint32_t) with->bindings.v[i].waitpoint.kept_count;
-    }
-    if (buffer.room == 0) {
-        return FF_E_OK;
-    }
-    buffer.v = FF_ARENA_NEW(txn->arena, struct buffered, buffer.room);
-    for (uint32_t i = 0; i < with->bindings.n; i++) {
-        FF_TRY(read_buffer(txn, &with->bindings.v[i], &buffer));
-    }
-    if (buffer.pending) {
-        return FF_E_PENDING;
-    }
-    qsort(buffer.v, buffer.n, sizeof(buffer.v[0]), buffered_cmp);
-    for (uint32_t i = 0; i < buffer.n; i++) {
-        FF_TRY(apply_buffered(txn, with, &buffer.v[i]));
-    }
-    with->suspension.progress = ff_condition_progress(&with->condition);
     return FF_E_OK;
 }
 
@@ -528,7 +440,7 @@ suspend(struct ff_txn *txn, struct suspending *with)
     take_default_timeout(txn, with, &exec);
     begin_episode(txn, with, &exec);
     FF_TRY(prepare_waitpoints(txn, with, &exec));
-    FF_TRY(apply_buffers(txn, with));
+    FF_TRY(ff_buffered_apply(txn, &with->bindings, &with->condition, &with->suspension));
     fill_details(txn, with);
     FF_TRY(write_waitpoints(txn, with));
     if (ff_condition_is_true(&with->condition)) {

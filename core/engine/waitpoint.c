@@ -6,6 +6,7 @@
 #include "core/engine/lease.h"
 #include "core/engine/reads.h"
 #include "core/engine/suspension.h"
+#include "core/engine/walk.h"
 #include "core/partition.h"
 
 #define WAITPOINT_KEY_BYTES_MAX 512
@@ -178,7 +179,7 @@ fill_page(struct ff_txn *txn, const struct ff_list_pending_waitpoints_args *args
     struct ff_scope scope = ff_scope_waitpoints(&args->execution_id, true);
     uint32_t limit = ff_page_limit(args->limit);
     struct ff_entry entry = { 0 }, next = { 0 };
-    bool first = !args->cursor.is, found = false;
+    bool first = !args->cursor.is, found = false, pending = false;
 
     if (args->cursor.is) {
         entry.id = ff_key_waitpoint(args->execution_id.partition, &args->cursor.v);
@@ -190,12 +191,13 @@ fill_page(struct ff_txn *txn, const struct ff_list_pending_waitpoints_args *args
         FF_TRY(ff_txn_next(txn, FF_IX_WAITPOINTS, &scope, first ? NULL : &entry, limit + 1, &next,
                            &found));
         if (!found) {
-            return FF_E_OK;
+            break;
         }
         first = false;
         entry = next;
-        FF_TRY(ff_txn_find(txn, FF_R_WAITPOINT, &entry.id, &waitpoint, &found));
-        if (!found || !ff_waitpoint_is_open(&waitpoint, txn->now_ms)) {
+        FF_TRY(
+            ff_gather(ff_txn_find(txn, FF_R_WAITPOINT, &entry.id, &waitpoint, &found), &pending));
+        if (pending || !found || !ff_waitpoint_is_open(&waitpoint, txn->now_ms)) {
             continue;
         }
         if (result->entries.n == limit) {
@@ -204,7 +206,7 @@ fill_page(struct ff_txn *txn, const struct ff_list_pending_waitpoints_args *args
         }
         show(txn, listing, &waitpoint, &result->entries.v[result->entries.n++]);
     }
-    return FF_E_OK;
+    return pending ? FF_E_PENDING : FF_E_OK;
 }
 
 ff_err
