@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,11 +52,31 @@ clean_up(void)
     }
 }
 
-static void
-on_interrupt(int signal)
+/* A thread waits for the signals, so that the end is an ordinary one. */
+static sigset_t interrupts;
+
+static void *
+await_interrupt(void *arg)
 {
-    (void) signal;
+    int got = 0;
+
+    sigwait(&interrupts, &got);
     exit(130);
+    return arg;
+}
+
+static void
+catch_interrupts(void)
+{
+    pthread_t thread;
+
+    sigemptyset(&interrupts);
+    sigaddset(&interrupts, SIGINT);
+    sigaddset(&interrupts, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &interrupts, NULL);
+    if (pthread_create(&thread, NULL, await_interrupt, NULL) == 0) {
+        pthread_detach(thread);
+    }
 }
 
 /* ---- the start ---- */
@@ -94,6 +115,7 @@ run_daemon(const char *config, int ready_fd)
     unsetenv("FF_STATE_DIR");
     unsetenv("FF_STORE");
     setenv("LC_ALL", "C", 1); /* wc asks it what a word is */
+    sigprocmask(SIG_UNBLOCK, &interrupts, NULL);
     execl(program, "flowfabricd", "--config", config, "--ready-fd", fd, (char *) NULL);
     _exit(127);
 }
@@ -105,8 +127,7 @@ ff_demo_start(void)
     int fds[2];
 
     atexit(clean_up);
-    signal(SIGINT, on_interrupt);
-    signal(SIGTERM, on_interrupt);
+    catch_interrupts();
     snprintf(dir, sizeof(dir), "/tmp/flowfabric-demo.XXXXXX");
     if (mkdtemp(dir) == NULL || pipe2(fds, O_CLOEXEC) != 0) {
         ff_demo_die("cannot make a directory or pipe: %s", strerror(errno));

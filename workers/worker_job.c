@@ -179,27 +179,38 @@ ff_job_has_outcome(const struct ff_job *job)
     return kind != FF_JOB_NONE;
 }
 
-/* Fixes the outcome. What a handler says that was told to stop counts as long as it is good. */
-static void
-decide(struct ff_job *job)
+/* What the job ends with, whatever its handler says; kind NONE: that counts. */
+static struct ff_job_outcome
+overruling(const struct ff_job *job, enum ff_stop stop)
 {
     struct ff_job_outcome outcome = { 0 };
-    enum ff_stop stop = ff_job_stop(job);
     char text[96];
-    bool good = job->outcome.kind == FF_JOB_COMPLETE || job->outcome.kind == FF_JOB_RELEASED;
 
     if (stop == FF_STOP_OUTPUT) {
         outcome = output_failure(ff_job_output_bytes_max(job));
-        set_outcome(job, &outcome);
-    } else if (stop == FF_STOP_TIMEOUT && !good) {
+    } else if (stop == FF_STOP_TIMEOUT) {
         snprintf(text, sizeof(text), "the handler ran for longer than %llu ms",
                  (unsigned long long) job->handler->timeout_ms);
         outcome = failure(FF_FAILURE_TIMEOUT, NULL, text);
-        set_outcome(job, &outcome);
-    } else if (stop == FF_STOP_DRAIN && !good) {
-        set_outcome(job, &outcome); /* none: to be handed back */
     }
+    return outcome;
+}
+
+/* Fixes the outcome. What a handler says that was told to stop counts only if it is good; of one
+ * that was to stop because the worker does, nothing is left, so that it is handed back. */
+static void
+decide(struct ff_job *job)
+{
+    enum ff_stop stop = ff_job_stop(job);
+    struct ff_job_outcome other = overruling(job, stop);
+    bool good = false;
+
     pthread_mutex_lock(&job->worker->mutex);
+    good = job->outcome.kind == FF_JOB_COMPLETE || job->outcome.kind == FF_JOB_RELEASED;
+    if (stop == FF_STOP_OUTPUT || (!good && (stop == FF_STOP_TIMEOUT || stop == FF_STOP_DRAIN))) {
+        free(job->outcome.payload);
+        job->outcome = other;
+    }
     job->decided = true;
     pthread_mutex_unlock(&job->worker->mutex);
 }
