@@ -98,7 +98,9 @@ seal_writes(struct batch *batch)
         batch->written[commit->n_writes++] = cell;
     }
     for (uint32_t i = 0, at = 0; i < commit->n_writes; i++) {
-        commit->writes[i].body.p = batch->packer.buf.data + at;
+        commit->writes[i].body.p = at + commit->writes[i].body.n == 0
+                                       ? "" /* a batch of removals has no buffer */
+                                       : batch->packer.buf.data + at;
         at += commit->writes[i].body.n;
     }
 }
