@@ -227,7 +227,7 @@ ff_bench_routed(const struct ff_bench_options *options)
     struct ff_bench_samples samples = { 0 };
     struct ff_client_options client = { .window = options->window };
     struct ff_fault fault = { 0 };
-    double seconds = 0, plain_rate = 0;
+    double seconds = 0, plain_rate = 0, cpu_us = 0;
 
     FF_ASSERT(workers != NULL);
     plain.workers = WORKERS;
@@ -245,6 +245,7 @@ ff_bench_routed(const struct ff_bench_options *options)
         pthread_cond_init(&workers[i].cond, NULL);
         enlist(&workers[i]);
     }
+    cpu_us = ff_bench_daemon_cpu_us(&daemon);
     seconds = ff_bench_now_us() / 1e6;
     for (uint32_t i = 0; i < WORKERS; i++) {
         pthread_create(&workers[i].thread, NULL, run, &workers[i]);
@@ -255,7 +256,9 @@ ff_bench_routed(const struct ff_bench_options *options)
         ff_bench_samples_done(&workers[i].samples);
     }
     seconds = ff_bench_now_us() / 1e6 - seconds;
+    cpu_us = ff_bench_daemon_cpu_us(&daemon) - cpu_us;
     ff_client_close(all.client);
+    ff_bench_report_figure(options, "routed", "broker", cpu_us / (double) samples.n, "cpu_us_each");
     ff_bench_report_figure(options, "routed", "wrong", all.wrong, "executions");
     ff_bench_report_figure(options, "routed", "of_lifecycle",
                            (double) samples.n / seconds / plain_rate * 100, "percent");
