@@ -28,6 +28,7 @@ ff_slot_drop(struct ff_txn *txn, const struct ff_slot *slot)
     return ff_txn_put_quota(txn, &quota);
 }
 
+/* An index may be a batch ahead of a record, or behind it: the record decides. */
 ff_err
 ff_slots_lapse(struct ff_txn *txn, struct ff_quota *quota, bool *wrote)
 {
@@ -36,14 +37,21 @@ ff_slots_lapse(struct ff_txn *txn, struct ff_quota *quota, bool *wrote)
     bool found = true, pending = false, any = false;
 
     for (;;) {
+        struct ff_slot slot = { 0 };
+        ff_err err = FF_E_OK;
+
         FF_TRY(ff_txn_next(txn, FF_IX_SLOTS, &scope, &at, 8, &next, &found));
         if (!found || next.sort > txn->now_ms) {
             break;
         }
         at = next;
-        FF_TRY(ff_gather(ff_txn_remove(txn, FF_R_SLOT, &at.id), &pending));
-        quota->slots -= quota->slots > 0;
-        any = true;
+        err = ff_txn_find(txn, FF_R_SLOT, &at.id, &slot, &found);
+        if (err == FF_E_OK && found && slot.lapses_at <= txn->now_ms) {
+            err = ff_txn_remove(txn, FF_R_SLOT, &at.id);
+            quota->slots -= quota->slots > 0;
+            any = true;
+        }
+        FF_TRY(ff_gather(err, &pending));
     }
     if (pending || !any) {
         return pending ? FF_E_PENDING : FF_E_OK;

@@ -6,7 +6,8 @@
 #include "core/records.h"
 #include "tests/sim/sim.h"
 
-static const struct watch *const watches[] = { &ff_sim_life_watch, &ff_sim_wait_watch };
+static const struct watch *const watches[] = { &ff_sim_life_watch, &ff_sim_wait_watch,
+                                               &ff_sim_admission_watch };
 
 /* ---- records ---- */
 

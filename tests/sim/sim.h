@@ -122,7 +122,7 @@ struct world {
     struct recent recent[RECENT];
     uint64_t n_recent;
     uint64_t frames;
-    struct ff_str policies[8];
+    struct ff_str policies[16];
     uint32_t n_policies;
     struct ff_str no_capabilities, gpu;
 
@@ -186,6 +186,7 @@ struct acts {
 };
 extern const struct acts ff_sim_client_acts, ff_sim_worker_acts, ff_sim_scanner_acts;
 extern const struct acts ff_sim_wait_acts;
+extern const struct acts ff_sim_admission_acts;
 /* All tables: world.c. */
 const struct act *ff_sim_act_of(enum ff_op op);
 
@@ -198,7 +199,7 @@ struct watch {
     void (*record)(struct world *world, enum ff_record kind, const void *before, const void *after);
     void (*committed)(struct world *world);
 };
-extern const struct watch ff_sim_life_watch, ff_sim_wait_watch;
+extern const struct watch ff_sim_life_watch, ff_sim_wait_watch, ff_sim_admission_watch;
 
 /* ---- helpers ---- */
 

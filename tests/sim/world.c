@@ -7,7 +7,8 @@
 #include "tests/sim/sim.h"
 
 static const struct acts *const tables[] = { &ff_sim_client_acts, &ff_sim_worker_acts,
-                                             &ff_sim_scanner_acts, &ff_sim_wait_acts };
+                                             &ff_sim_scanner_acts, &ff_sim_wait_acts,
+                                             &ff_sim_admission_acts };
 
 /* ---- brokers ---- */
 
@@ -121,6 +122,10 @@ add_policies(struct world *world)
         "{\"max_reclaim_count\":1,\"max_replay_count\":1}",
         "{\"routing_requirements\":{\"required_capabilities\":[\"gpu\"]}}",
         "{\"dedup_window_ms\":30,\"max_reclaim_count\":0}",
+        "{\"quota_policy_id\":\"c0000000-0000-4000-8000-000000000001\",\"retry_policy\":{}}",
+        "{\"quota_policy_id\":\"c0000000-0000-4000-8000-000000000002\"}",
+        ("{\"budget_ids\":[\"b0000000-0000-4000-8000-000000000001\"],"
+         "\"quota_policy_id\":\"c0000000-0000-4000-8000-000000000001\"}"),
     };
 
     for (size_t i = 0; i < FF_COUNT(policies); i++) {
