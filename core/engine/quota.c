@@ -141,19 +141,17 @@ ff_window_drop(struct ff_txn *txn, const struct ff_key *entry_key,
     const struct ff_scope scope = ff_scope_window(&entry->quota_policy_id, entry->dimension);
     struct ff_window window = { 0 };
     struct ff_entry first = { 0 };
-    bool found = false, any = false;
+    bool found = false, any = false, counted = false;
 
     FF_TRY(window_get(txn, &entry->quota_policy_id, entry->dimension, &window, &found));
     FF_TRY(ff_txn_remove(txn, FF_R_WINDOW_ENTRY, entry_key));
     FF_TRY(ff_txn_next(txn, FF_IX_WINDOW, &scope, NULL, 1, &first, &any));
-    if (!any) {
+    counted = found && entry->admitted_at > window.horizon && window.counted > 0;
+    window.counted -= counted;
+    if (found && !any && window.counted == 0) {
         return ff_txn_remove(txn, FF_R_WINDOW, &key);
     }
-    if (found && entry->admitted_at > window.horizon && window.counted > 0) {
-        window.counted--;
-        return ff_txn_put_window(txn, &window);
-    }
-    return FF_E_OK;
+    return counted ? ff_txn_put_window(txn, &window) : FF_E_OK;
 }
 
 /* ---- guards ---- */

@@ -317,6 +317,7 @@ recount_slots(struct ff_txn *txn, struct ff_quota *quota, bool *changed)
         n += kept;
     }
     if (!pending && n != quota->slots) {
+        FF_TRY(ff_txn_doubt(txn, FF_IX_SLOTS, &scope));
         quota->slots = n;
         *changed = true;
         FF_TRY(ff_txn_put_quota(txn, quota));

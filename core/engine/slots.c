@@ -78,6 +78,9 @@ turn_one(struct ff_txn *txn, const struct ff_exec *exec, struct turn *turn,
     int64_t to_ms = 0;
 
     FF_TRY(ff_txn_find(txn, FF_R_SLOT, key, &slot, &found));
+    if (!found) { /* gone meanwhile, by another broker */
+        return FF_E_OK;
+    }
     to_ms = turn->to(&slot, exec, turn->arg);
     if (to_ms == 0) {
         return ff_slot_drop(txn, &slot);

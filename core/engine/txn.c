@@ -202,13 +202,28 @@ stands_at(enum ff_record kind, const void *record, const struct ff_place *place)
     return false;
 }
 
+/* Asks for a page again, and for all records that the call has used. */
+static ff_err
+reread_page(struct ff_txn *txn, enum ff_index index, const struct ff_scope *scope)
+{
+    struct ff_engine *engine = txn->engine;
+    struct span *span = NULL;
+    ff_err err = FF_E_OK;
+
+    /* Our own marks of what is in the store by now would go on hiding what others did since. */
+    ff_marks_release(engine, &engine->lingering, engine->loading ? engine->load_epoch : UINT64_MAX);
+    span = ff_span_get(engine, index, scope);
+    span->page_valid = false;
+    err = ff_want_page(engine, span, NULL, span->expect > 0 ? span->expect : 1, &txn->fault);
+    engine->doubt = true; /* the records are asked for when the call has been taken back */
+    return err == FF_E_OK ? FF_E_PENDING : err;
+}
+
 ff_err
 ff_txn_follow(struct ff_txn *txn, enum ff_record kind, const struct ff_place *place, void *out)
 {
     struct ff_engine *engine = txn->engine;
-    struct span *span = NULL;
     bool found = false;
-    ff_err err = FF_E_OK;
 
     FF_TRY(ff_txn_find(txn, kind, &place->entry->id, out, &found));
     if (found && (engine->store->ops->exclusive || stands_at(kind, out, place))) {
@@ -218,13 +233,17 @@ ff_txn_follow(struct ff_txn *txn, enum ff_record kind, const struct ff_place *pl
         return ff_fail(&txn->fault, FF_E_CORRUPTION, ff_d_text("reason", "missing_record"),
                        ff_d_text("context", ff_records[kind]->name));
     }
-    /* Our own marks of what is in the store by now would go on hiding what others did since. */
-    ff_marks_release(engine, &engine->lingering, engine->loading ? engine->load_epoch : UINT64_MAX);
-    span = ff_span_get(engine, place->index, place->scope);
-    span->page_valid = false;
-    err = ff_want_page(engine, span, NULL, span->expect > 0 ? span->expect : 1, &txn->fault);
-    engine->doubt = true; /* the records are asked for when the call has been taken back */
-    return err == FF_E_OK ? FF_E_PENDING : err;
+    return reread_page(txn, place->index, place->scope);
+}
+
+ff_err
+ff_txn_doubt(struct ff_txn *txn, enum ff_index index, const struct ff_scope *scope)
+{
+    if (txn->engine->store->ops->exclusive || txn->task->rereads >= REREADS_MAX) {
+        return FF_E_OK;
+    }
+    txn->task->rereads++;
+    return reread_page(txn, index, scope);
 }
 
 /* ---- events ---- */

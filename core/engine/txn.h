@@ -83,6 +83,12 @@ struct ff_place {
 FF_MUST_USE ff_err ff_txn_follow(struct ff_txn *txn, enum ff_record kind,
                                  const struct ff_place *place, void *out);
 
+/* What an index says and what a record says disagree. On a store that brokers share both are loaded
+ * again, from one instant, and the call is run again (FF_E_PENDING), a few times at the most.
+ * FF_E_OK: it is so. */
+FF_MUST_USE ff_err ff_txn_doubt(struct ff_txn *txn, enum ff_index index,
+                                const struct ff_scope *scope);
+
 /* Appends an event to the feed of its family, in the same step as the puts. */
 void ff_txn_event(struct ff_txn *txn, const struct ff_event *event);
 
