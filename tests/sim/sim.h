@@ -185,8 +185,7 @@ struct acts {
     size_t n;
 };
 extern const struct acts ff_sim_client_acts, ff_sim_worker_acts, ff_sim_scanner_acts;
-extern const struct acts ff_sim_wait_acts;
-extern const struct acts ff_sim_admission_acts;
+extern const struct acts ff_sim_wait_acts, ff_sim_admission_acts;
 /* All tables: world.c. */
 const struct act *ff_sim_act_of(enum ff_op op);
 
