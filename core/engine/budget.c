@@ -178,21 +178,3 @@ ff_budget_report(struct ff_txn *txn, const struct ff_report *report, struct ff_r
     FF_TRY(remember_key(txn, report, &digest));
     return ff_txn_put_budget(txn, &budget);
 }
-
-/* ---- ledgers ---- */
-
-ff_err
-ff_ledgers_forget(struct ff_txn *txn, const struct ff_eid *id)
-{
-    const struct ff_scope scope = ff_scope_eid(id);
-    struct ff_entry entry = { 0 };
-    bool found = true;
-
-    for (;;) {
-        FF_TRY(ff_txn_next(txn, FF_IX_SPENDERS, &scope, NULL, 8, &entry, &found));
-        if (!found) {
-            return FF_E_OK;
-        }
-        FF_TRY(ff_txn_remove(txn, FF_R_LEDGER, &entry.id));
-    }
-}

@@ -39,9 +39,6 @@ FF_MUST_USE ff_err ff_budget_report(struct ff_txn *txn, const struct ff_report *
 /* What another operation can now do because less of the budget is used up. */
 void ff_budget_wake(struct ff_txn *txn, const struct ff_uuid *id);
 
-/* Removes what budgets remember of an execution that is purged. */
-FF_MUST_USE ff_err ff_ledgers_forget(struct ff_txn *txn, const struct ff_eid *id);
-
 /* FF_E_INVALID_INPUT too_many, of dimensions beyond FF_DIMENSIONS_MAX. */
 ff_err ff_fail_dimensions(struct ff_txn *txn, const char *field, uint32_t n);
 
