@@ -223,6 +223,41 @@ collect_lapsed_grants(struct ff_txn *txn, struct ff_pick *pick)
 
 /* ---- sources ---- */
 
+/* The heap of sources by their heads: a lane may have many classes. */
+static void
+sift_down(struct ff_pick *pick, uint32_t at)
+{
+    struct ff_pick_source *source = pick->heap[at];
+    uint32_t child = 2 * at + 1;
+
+    for (; child < pick->n_heap; child = 2 * at + 1) {
+        if (child + 1 < pick->n_heap &&
+            ff_entry_cmp(&pick->heap[child + 1]->head, &pick->heap[child]->head) < 0) {
+            child++;
+        }
+        if (ff_entry_cmp(&source->head, &pick->heap[child]->head) <= 0) {
+            break;
+        }
+        pick->heap[at] = pick->heap[child];
+        at = child;
+    }
+    pick->heap[at] = source;
+}
+
+static void
+make_heap(struct ff_txn *txn, struct ff_pick *pick)
+{
+    pick->heap = FF_ARENA_NEW(txn->arena, struct ff_pick_source *, pick->n_sources);
+    for (uint32_t i = 0; i < pick->n_sources; i++) {
+        if (!pick->sources[i].spent) {
+            pick->heap[pick->n_heap++] = &pick->sources[i];
+        }
+    }
+    for (uint32_t i = pick->n_heap / 2; i-- > 0;) {
+        sift_down(pick, i);
+    }
+}
+
 static ff_err
 add_sources(struct ff_txn *txn, struct ff_pick *pick)
 {
@@ -247,6 +282,7 @@ add_sources(struct ff_txn *txn, struct ff_pick *pick)
                          &pending));
         source->spent = !found;
     }
+    make_heap(txn, pick);
     return pending ? FF_E_PENDING : FF_E_OK;
 }
 
@@ -286,6 +322,9 @@ advance(struct ff_txn *txn, struct ff_pick *pick)
     FF_TRY(ff_txn_next(txn, pick->last->index, &pick->last->scope, NULL, pick->want->expect,
                        &pick->last->head, &found));
     pick->last->spent = !found;
+    if (found) {
+        sift_down(pick, 0); /* it is the one that was chosen */
+    }
     return FF_E_OK;
 }
 
@@ -295,13 +334,15 @@ choose(struct ff_pick *pick, const struct ff_entry **entry)
 {
     *entry = pick->at_extra < pick->n_extra ? &pick->extra[pick->at_extra].entry : NULL;
     pick->last = NULL;
-    for (uint32_t i = 0; i < pick->n_sources; i++) {
-        struct ff_pick_source *source = &pick->sources[i];
-
-        if (!source->spent && (*entry == NULL || ff_entry_cmp(&source->head, *entry) < 0)) {
-            *entry = &source->head;
-            pick->last = source;
+    while (pick->n_heap > 0 && pick->heap[0]->spent) {
+        pick->heap[0] = pick->heap[--pick->n_heap];
+        if (pick->n_heap > 0) {
+            sift_down(pick, 0);
         }
+    }
+    if (pick->n_heap > 0 && (*entry == NULL || ff_entry_cmp(&pick->heap[0]->head, *entry) < 0)) {
+        *entry = &pick->heap[0]->head;
+        pick->last = pick->heap[0];
     }
     return *entry != NULL;
 }

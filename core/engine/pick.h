@@ -31,6 +31,8 @@ struct ff_pick {
     bool wrote;  /* marks or labels were set on the way */
     struct ff_pick_source *sources;
     uint32_t n_sources;
+    struct ff_pick_source **heap; /* those not known to be spent, by their heads */
+    uint32_t n_heap;
     struct ff_pick_extra *extra; /* judged one by one, by rank: under a lapsed grant, or admitted
                                     by their quota before */
     uint32_t n_extra, at_extra;
