@@ -1,7 +1,9 @@
 /* broker_main.c: the role of the broker, from its configuration to its exit status. */
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "backends/broker/broker.h"
 #include "supervisor/log.h"
@@ -97,6 +99,28 @@ keep_memory_private(void)
 #endif
 }
 
+/* ---- the end ---- */
+
+static bool ending; /* in order; a boot that failed has a status of its own */
+
+static void
+end_now(int signal)
+{
+    (void) signal;
+    _exit(FF_EXIT_OK);
+}
+
+/* nng 1.5 may wait for ever when a socket is closed while a client is greeting. All that was to be
+ * kept is kept by then: the process need not wait with it. */
+static void
+on_store_closed(void)
+{
+    if (ending) {
+        signal(SIGALRM, end_now);
+        alarm(1);
+    }
+}
+
 static void
 options_of(struct ff_config *config, struct ff_broker_options *options)
 {
@@ -124,6 +148,7 @@ options_of(struct ff_config *config, struct ff_broker_options *options)
         .hmac_secret_hex = config->waitpoint_hmac_secret,
         .make_secret = make_secret,
         .log = on_log,
+        .store_closed = on_store_closed,
         .log_ctx = config,
     };
 }
@@ -151,6 +176,7 @@ serve(const struct ff_boot *boot, struct ff_config *config)
     ff_log(FF_LEVEL_INFO, "ready", "worker_socket", ff_cstr(options.worker_path));
     ff_boot_ready(boot);
     ev_run(loop, 0);
+    ending = true;
     ff_broker_close(broker);
     ff_stop_watch_end(&watch);
     ff_log(FF_LEVEL_INFO, "stopped", NULL, ff_cstr(NULL));

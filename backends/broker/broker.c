@@ -436,10 +436,13 @@ ff_broker_close(struct ff_broker *broker)
     }
     tell_idle(broker, false);
     ff_engine_free(broker->engine);
+    ff_store_close(broker->store);
+    if (broker->options.store_closed != NULL) {
+        broker->options.store_closed();
+    }
     if (broker->server != NULL) {
         ff_server_free(broker->server);
     }
-    ff_store_close(broker->store);
     ev_async_stop(broker->loop, &broker->store_wake);
     ev_timer_stop(broker->loop, &broker->engine_due);
     ev_prepare_stop(broker->loop, &broker->settle);

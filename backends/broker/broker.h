@@ -32,6 +32,9 @@ struct ff_broker_options {
      * installed. Its fault's message is static. */
     struct ff_str hmac_secret_hex;
     ff_err (*make_secret)(void *log_ctx, char hex_out[65], struct ff_fault *fault);
+    /* Nothing that lasts is open any more, the sockets are closed next; NULL: nobody waits for it.
+     */
+    void (*store_closed)(void);
     void (*log)(void *ctx, enum ff_log_level level, const char *event, struct ff_str detail);
     void *log_ctx;
 };
