@@ -48,7 +48,9 @@ static bool
 is_of_request(const struct ff_txn *txn, const struct ff_exec *exec, const struct claiming *claiming)
 {
     return exec->claim_request_id.is && exec->lease_expires_at.v > txn->now_ms &&
+           exec->ownership_state == FF_OWNER_LEASED &&
            ff_uuid_eq(exec->claim_request_id.v, claiming->taker.request_id.v) &&
+           ff_str_eq(exec->current_worker_instance_id, claiming->taker.worker_instance_id) &&
            ff_str_eq(exec->lane_id, claiming->want.lane_id);
 }
 
