@@ -1,3 +1,4 @@
+#include "ipc/close.h"
 #include "ipc/probe.h"
 #include "ipc/server_int.h"
 
@@ -139,13 +140,16 @@ ff_listener_open(struct ff_listener *listener, struct ff_fault *fault)
     return FF_E_OK;
 }
 
-void
+bool
 ff_listener_close(struct ff_listener *listener)
 {
+    bool closed = true;
+
     if (listener->open) {
-        nng_close(listener->socket);
+        closed = ff_socket_close(listener->socket);
         free((void *) (uintptr_t) listener->listen.path);
         free((void *) (uintptr_t) listener->listen.name);
         listener->open = false;
     }
+    return closed;
 }

@@ -143,7 +143,8 @@ void ff_server_set_timer(struct ff_server *server, ev_timer *timer, int64_t wait
 
 /* listen.c */
 FF_MUST_USE ff_err ff_listener_open(struct ff_listener *listener, struct ff_fault *fault);
-void ff_listener_close(struct ff_listener *listener);
+/* False: nng may still call back. */
+bool ff_listener_close(struct ff_listener *listener);
 
 /* channel.c: channels come and go */
 void ff_channel_pipe_cb(nng_pipe pipe, nng_pipe_ev event, void *arg); /* on nng's threads */

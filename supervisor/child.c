@@ -44,7 +44,32 @@ kill_child(struct ff_child_proc *child, int signal)
     }
 }
 
-/* ---- its process says something ---- */
+/* ---- its process says something, or not ---- */
+
+static void
+on_ping_answer(void *ctx, const struct ff_ctl_answer *answer)
+{
+    if (answer->fault.code == FF_E_OK) {
+        ((struct ff_child_proc *) ctx)->silent = 0;
+    }
+}
+
+void
+ff_child_ping(struct ff_child_proc *child)
+{
+    const struct ff_ctl_ping_args args = { 0 };
+
+    if (child->state != FF_CHILD_READY) {
+        return; /* other states have limits of their own */
+    }
+    if (child->silent == PINGS) {
+        log_child(child, FF_LEVEL_ERROR, "child_killed", "reason", "it does not answer");
+        kill_child(child, SIGKILL);
+        return;
+    }
+    child->silent++;
+    ff_ctl_call(child->ctl, FF_CTL_ping, &args, on_ping_answer, child);
+}
 
 static void
 on_ready(struct ev_loop *loop, struct ev_io *watcher, int events)
@@ -129,6 +154,7 @@ attach(struct ff_child_proc *child, const struct ff_spawned *spawned)
                                         .ctx = child };
 
     child->pid = spawned->pid;
+    child->silent = 0;
     child->ctl = ff_ctl_new(child->tree->loop, spawned->ctl_fd, &owner);
     ev_io_set(&child->ready, spawned->ready_fd, EV_READ);
     ev_io_start(child->tree->loop, &child->ready);

@@ -89,13 +89,10 @@ static const struct {
     const char *name;
     enum reader reader;
 } readers[] = {
-    { "log_level", SUPERVISOR },
-    { "restart_max", SUPERVISOR },
-    { "restart_window_s", SUPERVISOR },
-    { "log_format", DAEMON },
-    { "state_dir", DAEMON },
-    { "runtime_dir", DAEMON },
-    { "scanner_namespace", SCANNERS },
+    { "log_level", SUPERVISOR },   { "hang_max_ms", SUPERVISOR },
+    { "restart_max", SUPERVISOR }, { "restart_window_s", SUPERVISOR },
+    { "log_format", DAEMON },      { "state_dir", DAEMON },
+    { "runtime_dir", DAEMON },     { "scanner_namespace", SCANNERS },
     { "scanner_tag", SCANNERS },
 };
 
@@ -225,6 +222,7 @@ apply(struct ff_tree *tree, const struct ff_config *old, struct ff_arena *arena,
     if (scanners) {
         restart_scanners(tree);
     }
+    ff_tree_set_ping(tree);
     apply_hosts(tree, old);
 }
 

@@ -236,6 +236,14 @@ on_ctl_log_level(void *ctx, struct ff_ctl_request *request, const void *args)
 }
 
 static void
+on_ctl_ping(void *ctx, struct ff_ctl_request *request, const void *args)
+{
+    (void) ctx;
+    (void) args;
+    ff_ctl_answer(request, NULL);
+}
+
+static void
 on_ctl_role(void *ctx, struct ff_ctl_request *request, const void *args)
 {
     const struct ff_stop_watch *watch = ctx;
@@ -257,6 +265,7 @@ attach(struct ff_stop_watch *watch, struct ev_loop *loop, int fd)
 
     watch->all_handlers[n++] = (struct ff_ctl_handler){ FF_CTL_stop, on_ctl_stop };
     watch->all_handlers[n++] = (struct ff_ctl_handler){ FF_CTL_log_level, on_ctl_log_level };
+    watch->all_handlers[n++] = (struct ff_ctl_handler){ FF_CTL_ping, on_ctl_ping };
     for (; handler != NULL && handler->op != FF_CTL_NONE; handler++) {
         FF_ASSERT(n < FF_CTL_N);
         watch->all_handlers[n++] = (struct ff_ctl_handler){ handler->op, on_ctl_role };

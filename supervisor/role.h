@@ -51,7 +51,7 @@ void ff_boot_ready(const struct ff_boot *boot);
  * once with the time that running work has; a second signal exits with 130. A process that has not
  * ended a while after that time is killed by its own alarm, whatever its loop does.
  *
- * The log_level message is dealt with here, for every role. */
+ * The messages log_level and ping are dealt with here, for every role. */
 struct ff_stop_watch {
     /* Set by the role before the start. */
     void (*stop)(void *ctx, const char *why, uint64_t grace_ms);

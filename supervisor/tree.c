@@ -187,6 +187,34 @@ ff_tree_changed(struct ff_tree *tree)
     }
 }
 
+/* ---- hung processes ---- */
+
+static void
+on_ping(struct ev_loop *loop, struct ev_timer *watcher, int events)
+{
+    struct ff_tree *tree = watcher->data;
+    struct ff_child_proc *child = NULL;
+
+    (void) loop;
+    (void) events;
+    TAILQ_FOREACH(child, &tree->children, next)
+    {
+        ff_child_ping(child);
+    }
+}
+
+void
+ff_tree_set_ping(struct ff_tree *tree)
+{
+    double s = (double) tree->config.hang_max_ms / 1000.0 / PINGS;
+
+    ev_timer_stop(tree->loop, &tree->ping);
+    if (s > 0.0) {
+        ev_timer_set(&tree->ping, s, s);
+        ev_timer_start(tree->loop, &tree->ping);
+    }
+}
+
 /* ---- worker hosts ---- */
 
 static void
@@ -382,6 +410,8 @@ ff_tree_new(struct ev_loop *loop, const struct ff_tree_options *options, struct 
     tree->options = *options;
     tree->started_at = ff_tree_wall_ms();
     TAILQ_INIT(&tree->children);
+    ev_timer_init(&tree->ping, on_ping, 0.0, 0.0);
+    tree->ping.data = tree;
     ev_timer_init(&tree->stop_soon, on_stop_soon, 0.0, 0.0);
     tree->stop_soon.data = tree;
     snprintf(tree->copy_path, sizeof(tree->copy_path), "%s/flowfabric.conf.running",
@@ -396,6 +426,7 @@ ff_tree_new(struct ev_loop *loop, const struct ff_tree_options *options, struct 
     FF_ASSERT(tree->state_dir != NULL && tree->runtime_dir != NULL);
     tree->config = *config;
     *config = (struct ff_config){ 0 };
+    ff_tree_set_ping(tree);
     add_processes(tree);
     start_all(tree);
     *tree_out = tree;
@@ -405,6 +436,7 @@ ff_tree_new(struct ev_loop *loop, const struct ff_tree_options *options, struct 
 void
 ff_tree_free(struct ff_tree *tree)
 {
+    ev_timer_stop(tree->loop, &tree->ping);
     while (!TAILQ_EMPTY(&tree->children)) {
         ff_child_remove(TAILQ_FIRST(&tree->children));
     }

@@ -17,6 +17,8 @@
 #define READY_MAX_MS 600000
 /* Ended workers that the broker is told of when it is back; of further ones the leases run out. */
 #define UNTOLD_MAX 64
+/* Pings within hang_max_ms. */
+#define PINGS 3
 /* Beyond the grace, until SIGKILL; a child's own alarm rings before. */
 #define STOP_MARGIN_MS 6000
 
@@ -42,6 +44,7 @@ struct ff_child_proc {
     int64_t started_at; /* Unix ms; 0: never */
     int64_t ready_mono_ms;
     uint32_t restarts;
+    uint32_t silent; /* pings that it has not answered */
     struct ff_restarts history;
     bool has_level;
     enum ff_log_level level; /* told to each process in it */
@@ -69,6 +72,7 @@ struct ff_tree {
     int64_t started_at; /* Unix ms */
     int stop_order;     /* while stopping: what is being ended */
     uint64_t stop_grace_ms;
+    struct ev_timer ping;      /* all children, PINGS times in hang_max_ms */
     struct ev_timer stop_soon; /* zero seconds: the answer to `shutdown` goes first */
     int exit_status;
 };
@@ -89,6 +93,8 @@ void ff_child_stop(struct ff_child_proc *child, uint64_t grace_ms);
 uint64_t ff_child_grace_ms(const struct ff_child_proc *child);
 /* Starts what was waiting for the broker. */
 void ff_children_settle(struct ff_tree *tree);
+/* Asks whether its loop turns; kills it if it did not say so lately. */
+void ff_child_ping(struct ff_child_proc *child);
 void ff_child_send_level(struct ff_child_proc *child);
 
 /* ---- the tree (tree.c) ---- */
@@ -105,6 +111,8 @@ void ff_tree_worker_gone(struct ff_tree *tree, const char *instance);
 void ff_tree_child_ready(struct ff_child_proc *child);
 /* A child cannot be brought up: at the first start of the broker that is the end of the daemon. */
 void ff_tree_child_failed(struct ff_child_proc *child, int status);
+/* Sets the ping timer by the configuration. */
+void ff_tree_set_ping(struct ff_tree *tree);
 /* Nothing is claimed any more. */
 void ff_tree_drain(struct ff_tree *tree);
 /* As ff_tree_stop, but after the answer has left. */

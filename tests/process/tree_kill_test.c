@@ -88,6 +88,7 @@ end_one(struct ff_daemon *daemon, struct ff_client *control, const struct row *r
         pid = ff_tree_kill(control, row->victim);
     }
     ff_tree_await(control, row->victim, FF_CHILD_READY, pid);
+    assert_int_equal(kill(pid, 0), -1); /* no zombie of it is left */
 }
 
 static void

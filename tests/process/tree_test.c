@@ -497,6 +497,26 @@ test_a_child_that_cannot_start_is_given_up_and_the_rest_runs_on(void **state)
 }
 
 static void
+test_a_child_that_hangs_while_it_works_is_started_again(void **state)
+{
+    struct ff_daemon *daemon = *state;
+    struct ff_client *control = NULL, *client = NULL;
+    pid_t pid = 0;
+
+    ff_daemon_start(daemon, "hang_max_ms = 600");
+    control = ff_test_control(daemon);
+    client = ff_test_client(daemon->worker, NULL);
+    pid = ff_tree_entry(control, "broker").pid;
+    assert_int_equal(kill(pid, SIGSTOP), 0);
+    ff_tree_await(control, "broker", FF_CHILD_READY, pid);
+    ff_test_create(client);
+    assert_non_null(strstr(ff_daemon_log(daemon), "reason=\"it does not answer\""));
+    ff_client_close(client);
+    ff_client_close(control);
+    ff_daemon_stop(daemon);
+}
+
+static void
 test_a_child_that_hangs_is_killed_in_the_end(void **state)
 {
     struct ff_daemon *daemon = *state;
@@ -540,6 +560,7 @@ main(void)
         FF_TREE_TEST(test_a_scanner_runs_when_an_operator_says_so),
         FF_TREE_TEST(test_what_needs_the_broker_waits_for_it),
         FF_TREE_TEST(test_a_child_that_cannot_start_is_given_up_and_the_rest_runs_on),
+        FF_TREE_TEST(test_a_child_that_hangs_while_it_works_is_started_again),
         FF_TREE_TEST(test_a_child_that_hangs_is_killed_in_the_end),
     };
 
