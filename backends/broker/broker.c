@@ -420,7 +420,7 @@ ff_broker_stop(struct ff_broker *broker, uint64_t grace_ms)
     }
     broker->stopping = true;
     ff_server_stop(broker->server);
-    ff_engine_stop_claims(broker->engine);
+    ff_engine_stop_waits(broker->engine);
     run(broker);
     ev_timer_init(&broker->grace, on_grace_over, (double) grace_ms / 1000.0, 0.0);
     ev_timer_start(broker->loop, &broker->grace);

@@ -241,8 +241,15 @@ void
 ff_engine_stop_claims(struct ff_engine *engine)
 {
     engine->facts.claims_stopped = true;
-    engine->facts.streams_closed = true;
     ff_parking_wake(engine, NULL);
+}
+
+void
+ff_engine_stop_waits(struct ff_engine *engine)
+{
+    engine->waits_stopped = true;
+    engine->facts.streams_closed = true;
+    ff_engine_stop_claims(engine);
 }
 
 const struct ff_engine_facts *

@@ -78,9 +78,11 @@ void ff_engine_run(struct ff_engine *engine);
 int64_t ff_engine_wait_ms(const struct ff_engine *engine);
 /* Something is queued, loading or committing (parked calls do not count). */
 bool ff_engine_busy(const struct ff_engine *engine);
-/* From now on nothing is claimed, and no call waits: parked ones are answered with what there is.
- * Closes the gate of the stream operations, too (01 §10.6). */
+/* From now on nothing is claimed: parked claims are answered with what there is. */
 void ff_engine_stop_claims(struct ff_engine *engine);
+/* Nor does any other call wait any more, and the gate of the stream operations closes (01 §10.6).
+ */
+void ff_engine_stop_waits(struct ff_engine *engine);
 
 const struct ff_engine_facts *ff_engine_facts(const struct ff_engine *engine);
 /* The engine clock now (01 §1.6). */

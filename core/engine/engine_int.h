@@ -165,7 +165,7 @@ struct ff_engine {
 
     int64_t last_now_ms;
     struct ff_opt_i64 test_now_ms;
-    bool running, closing;
+    bool running, closing, waits_stopped;
     uint64_t next_task;
 };
 

@@ -208,6 +208,16 @@ mono_now(const struct ff_engine *engine)
     return engine->config.mono_ms(engine->config.clock_ctx);
 }
 
+/* While nothing is claimed scanners go on, and wait as ever. */
+static bool
+may_wait(const struct ff_engine *engine, const struct ff_frame *frame)
+{
+    bool claims = ff_ops[frame->calls[0].op].class == FF_CLASS_OF_WORKER;
+
+    return !engine->closing && !engine->waits_stopped && !frame->cancelled &&
+           !(claims && engine->facts.claims_stopped);
+}
+
 ff_err
 ff_park(struct ff_txn *txn, const struct ff_scope *scope, uint64_t block_ms, int64_t wake_at_ms)
 {
@@ -216,8 +226,7 @@ ff_park(struct ff_txn *txn, const struct ff_scope *scope, uint64_t block_ms, int
     struct topic *topic = NULL;
     int64_t now_ms = 0;
 
-    if (block_ms == 0 || engine->closing || engine->facts.claims_stopped ||
-        task->frame->cancelled) {
+    if (block_ms == 0 || !may_wait(engine, task->frame)) {
         return FF_E_OK;
     }
     now_ms = mono_now(engine);

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/id.h"
@@ -303,6 +304,24 @@ drain(struct ff_client *control, uint64_t grace_ms)
     return ff_client_drain(control, &args, &result, &answer);
 }
 
+/* Else they would come back at once, again and again, for as long as nothing is claimed. */
+static void
+check_that_scanners_wait(const struct ff_daemon *daemon)
+{
+    const struct ff_scan_due_args args = { .scanner = FF_SCANNER_LEASE_EXPIRY, .block_ms = 300 };
+    struct ff_scan_due_result result = { 0 };
+    FF_SCOPED(ff_answer) answer = { 0 };
+    struct ff_client *client = ff_test_client(daemon->operator, NULL);
+    struct timespec begin, end;
+
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    assert_int_equal(ff_client_scan_due(client, &args, &result, &answer), FF_E_OK);
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    assert_true((end.tv_sec - begin.tv_sec) * 1000 + (end.tv_nsec - begin.tv_nsec) / 1000000 >=
+                299);
+    ff_client_close(client);
+}
+
 static void
 test_drain_stops_claims_and_waits_for_running_work(void **state)
 {
@@ -332,6 +351,7 @@ test_drain_stops_claims_and_waits_for_running_work(void **state)
     assert_int_equal(ff_client_complete(client, &complete, &completed, &third), FF_E_OK);
     assert_int_equal(ff_pending_await(&draining), FF_E_OK);
     ff_pending_done(&draining);
+    check_that_scanners_wait(daemon);
     ff_client_close(client);
     ff_client_close(control);
     ff_daemon_stop(daemon);
