@@ -18,10 +18,11 @@ struct ff_bench_options {
     uint32_t connections; /* that the workers share */
     uint32_t window;      /* frames under way on one; 0: the library's default */
     double seconds;       /* of one variant, after a warm-up of a fifth of it */
+    bool supervised;      /* the whole daemon, not the broker alone */
     bool json;
 };
 
-/* ---- daemon.c: a broker in a directory of its own ---- */
+/* ---- daemon.c: a broker, or a whole daemon, in a directory of its own ---- */
 struct ff_bench_daemon {
     char dir[256];
     char address[300]; /* of the worker socket */
@@ -34,9 +35,9 @@ void ff_bench_daemon_start(struct ff_bench_daemon *daemon, const struct ff_bench
 void ff_bench_daemon_pause(struct ff_bench_daemon *daemon);
 /* Stops it in order, and removes the directory. */
 void ff_bench_daemon_stop(struct ff_bench_daemon *daemon);
-/* Processor time it has used, all threads. */
+/* Processor time it has used, all threads and processes. */
 double ff_bench_daemon_cpu_us(const struct ff_bench_daemon *daemon);
-/* Kibibytes of memory it holds (VmRSS). */
+/* Kibibytes of memory it holds (VmRSS, added up over its processes). */
 uint64_t ff_bench_daemon_rss_kib(const struct ff_bench_daemon *daemon);
 
 /* ---- samples.c: durations in microseconds ---- */

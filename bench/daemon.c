@@ -1,6 +1,6 @@
-/* daemon.c: starts, watches and stops the broker that a scenario measures. It is the executable
- * that stands beside ffbench, run with a configuration in a directory of its own, so that nothing
- * else on the machine is touched. */
+/* daemon.c: starts, watches and stops the broker, or the whole daemon, that a scenario measures. It
+ * is the executable that stands beside ffbench, run with a configuration in a directory of its own,
+ * so that nothing else on the machine is touched. */
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -65,6 +66,7 @@ exec_daemon(const struct ff_bench_daemon *daemon, const char *config, int ready_
     unsetenv("FF_STATE_DIR");
     unsetenv("FF_STORE");
     if (daemon->tree) {
+        prctl(PR_SET_PDEATHSIG, SIGTERM);
         execl(program, "flowfabricd", "--config", config, "--ready-fd", fd, (char *) NULL);
     } else {
         execl(program, "flowfabricd", "broker", "--config", config, "--ready-fd", fd, "--life-fd",
@@ -87,6 +89,7 @@ ff_bench_daemon_start(struct ff_bench_daemon *daemon, const struct ff_bench_opti
             ff_bench_die("cannot make %s: %s", daemon->dir, strerror(errno));
         }
     }
+    daemon->tree = daemon->tree || options->supervised;
     write_config(daemon, options, config, sizeof(config));
     if (pipe(fds) != 0 || pipe2(life, O_CLOEXEC) != 0 || fcntl(life[0], F_SETFD, 0) != 0) {
         ff_bench_die("no pipe: %s", strerror(errno));
@@ -134,15 +137,15 @@ ff_bench_daemon_pause(struct ff_bench_daemon *daemon)
     }
 }
 
-double
-ff_bench_daemon_cpu_us(const struct ff_bench_daemon *daemon)
+static double
+cpu_us(pid_t pid)
 {
     char path[64], text[1024] = { 0 };
     unsigned long user = 0, system = 0;
     FILE *file = NULL;
     const char *at = NULL;
 
-    snprintf(path, sizeof(path), "/proc/%d/stat", (int) daemon->pid);
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int) pid);
     file = fopen(path, "r");
     if (file != NULL) {
         text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
@@ -156,14 +159,14 @@ ff_bench_daemon_cpu_us(const struct ff_bench_daemon *daemon)
     return (double) (user + system) * 1e6 / (double) sysconf(_SC_CLK_TCK);
 }
 
-uint64_t
-ff_bench_daemon_rss_kib(const struct ff_bench_daemon *daemon)
+static double
+rss_kib(pid_t pid)
 {
     char path[64], line[256];
     unsigned long long kib = 0;
     FILE *file = NULL;
 
-    snprintf(path, sizeof(path), "/proc/%d/status", (int) daemon->pid);
+    snprintf(path, sizeof(path), "/proc/%d/status", (int) pid);
     file = fopen(path, "r");
     while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
         if (sscanf(line, "VmRSS: %llu kB", &kib) == 1) {
@@ -173,5 +176,37 @@ ff_bench_daemon_rss_kib(const struct ff_bench_daemon *daemon)
     if (file != NULL) {
         fclose(file);
     }
-    return kib;
+    return (double) kib;
+}
+
+/* Of the process and its children, which are all that a daemon has. */
+static double
+sum(pid_t pid, double (*of)(pid_t pid))
+{
+    char path[64];
+    double total = of(pid);
+    FILE *file = NULL;
+    int child = 0;
+
+    snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int) pid, (int) pid);
+    file = fopen(path, "r");
+    while (file != NULL && fscanf(file, "%d", &child) == 1) {
+        total += of(child);
+    }
+    if (file != NULL) {
+        fclose(file);
+    }
+    return total;
+}
+
+double
+ff_bench_daemon_cpu_us(const struct ff_bench_daemon *daemon)
+{
+    return sum(daemon->pid, cpu_us);
+}
+
+uint64_t
+ff_bench_daemon_rss_kib(const struct ff_bench_daemon *daemon)
+{
+    return (uint64_t) sum(daemon->pid, rss_kib);
 }

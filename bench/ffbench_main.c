@@ -27,6 +27,7 @@ static const struct argp_option argp_options[] = {
     { "json", 'j', NULL, 0, "print JSON", 0 },
     { "store", 's', "URL", 0, "store (default: sqlite, durability commit)", 0 },
     { "dir", 'd', "DIR", 0, "where the temporary directory is made (default /tmp)", 0 },
+    { "supervised", 'S', NULL, 0, "the whole daemon with its supervisor, not the broker alone", 0 },
     { "workers", 'w', "N", 0, "workers (16)", 0 },
     { "batch", 'b', "N", 0, "executions of one claim_many (32)", 0 },
     { "payload", 'p', "BYTES", 0, "input of an execution (300)", 0 },
@@ -63,6 +64,9 @@ parse_option(int key, char *arg, struct argp_state *state)
     switch (key) {
     case 'j':
         options->json = true;
+        return 0;
+    case 'S':
+        options->supervised = true;
         return 0;
     case 's':
         options->store = arg;
