@@ -51,6 +51,8 @@ struct ff_want {
     struct ff_scope_list scopes; /* SCOPES: those with at least one entry */
     struct ff_str *bodies;       /* EVENTS: stored events, ascending */
     uint64_t *seqs;              /* EVENTS: their sequence numbers */
+    uint64_t newest;             /* EVENTS: of the family, ever; 0: there was none */
+    uint64_t oldest;             /* EVENTS: that is still there; newest + 1: none is */
 };
 
 /* A batched load. No wants: a ping. Committed state only, all wants of one load from one instant.

@@ -136,6 +136,8 @@ answer_events(struct memory *memory, struct ff_want *want, struct ff_arena *aren
     uint64_t from = after < feed->n ? after : feed->n;
     uint64_t n = feed->n - from < want->limit ? feed->n - from : want->limit;
 
+    want->newest = feed->gone + feed->n;
+    want->oldest = feed->gone + 1;
     want->n = (uint32_t) n;
     want->bodies = ff_arena_alloc(arena, (n + 1) * sizeof(*want->bodies));
     want->seqs = ff_arena_alloc(arena, (n + 1) * sizeof(*want->seqs));

@@ -118,24 +118,49 @@ load_record(struct sqlite *sqlite, struct ff_want *want, struct ff_arena *arena)
 
 /* ---- events ---- */
 
+/* What the owner has not been told of yet is not there. */
+static uint64_t
+newest_event(const struct sqlite *sqlite, enum ff_event_family family)
+{
+    const struct counters *told = sqlite->commit == NULL ? &sqlite->now : &sqlite->before;
+
+    return told->next_seq[family] - 1;
+}
+
+static bool
+oldest_event(struct sqlite *sqlite, struct ff_want *want)
+{
+    sqlite3_stmt *stmt = sqlite->queries[Q_EVENT_FIRST + want->family];
+    int rc = sqlite3_step(stmt);
+
+    want->oldest = rc == SQLITE_ROW ? (uint64_t) sqlite3_column_int64(stmt, 0) : 0;
+    if (want->oldest == 0 || want->oldest > want->newest) {
+        want->oldest = want->newest + 1;
+    }
+    sqlite3_reset(stmt);
+    return rc == SQLITE_ROW;
+}
+
 static bool
 load_events(struct sqlite *sqlite, struct ff_want *want, struct ff_arena *arena)
 {
     sqlite3_stmt *stmt = sqlite->queries[Q_EVENTS + want->family];
-    uint64_t newest = sqlite->now.next_seq[want->family] - 1;
+    uint64_t newest = newest_event(sqlite, want->family);
     uint64_t behind = newest > want->after_seq ? newest - want->after_seq : 0;
     uint32_t most = behind < want->limit ? (uint32_t) behind : want->limit;
     int rc = SQLITE_OK;
 
     want->n = 0;
+    want->newest = newest;
     want->bodies = FF_ARENA_NEW(arena, struct ff_str, most);
     want->seqs = FF_ARENA_NEW(arena, uint64_t, most);
-    if (most == 0) {
-        return true;
+    if (!oldest_event(sqlite, want) || most == 0) {
+        return most == 0;
     }
     sqlite3_bind_int64(stmt, 1, (sqlite3_int64) want->after_seq);
     sqlite3_bind_int64(stmt, 2, most);
-    while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+    while ((rc = sqlite3_step(stmt)) == SQLITE_ROW &&
+           (uint64_t) sqlite3_column_int64(stmt, 0) <= newest) {
         const void *body = sqlite3_column_blob(stmt, 1);
         size_t n = (size_t) sqlite3_column_bytes(stmt, 1);
 
@@ -143,7 +168,7 @@ load_events(struct sqlite *sqlite, struct ff_want *want, struct ff_arena *arena)
         want->bodies[want->n++] = ff_arena_copy(arena, ff_str(body == NULL ? "" : body, n));
     }
     sqlite3_reset(stmt);
-    return rc == SQLITE_DONE;
+    return rc == SQLITE_DONE || rc == SQLITE_ROW;
 }
 
 /* ---- the port ---- */

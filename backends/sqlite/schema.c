@@ -284,6 +284,9 @@ prepare_feed(struct sqlite *sqlite, int family, struct ff_fault *fault)
              "SELECT seq, body FROM event_%d WHERE seq > ?1 ORDER BY seq LIMIT ?2", family);
     FF_TRY(prepare_one(sqlite->reader, sql, &sqlite->queries[Q_EVENTS + family],
                        sqlite->reader_words, fault));
+    snprintf(sql, sizeof(sql), "SELECT min(seq) FROM event_%d", family);
+    FF_TRY(prepare_one(sqlite->reader, sql, &sqlite->queries[Q_EVENT_FIRST + family],
+                       sqlite->reader_words, fault));
     snprintf(sql, sizeof(sql), "SELECT max(seq) FROM event_%d", family);
     FF_TRY(number(sqlite, sql, &newest, fault));
     sqlite->now.next_seq[family] = (uint64_t) newest + 1;

@@ -62,8 +62,9 @@ enum query {
     Q_DONE_LAST,
     Q_STAND_PAGE,
     Q_STAND_SCOPE,
-    Q_EVENTS,                         /* one per family */
-    Q_PLAIN = Q_EVENTS + FF_FAMILIES, /* ff_sqlite_plain */
+    Q_EVENTS,                               /* one per family */
+    Q_EVENT_FIRST = Q_EVENTS + FF_FAMILIES, /* one per family */
+    Q_PLAIN = Q_EVENT_FIRST + FF_FAMILIES,  /* ff_sqlite_plain */
     Q_READER_N = Q_PLAIN + 2 * FF_R_N
 };
 

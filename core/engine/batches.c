@@ -197,6 +197,7 @@ commit_ok(struct ff_engine *engine, struct batch *batch)
         }
     }
     engine->stats.commits++;
+    ff_feeds_committed(engine, batch);
     finish(engine, batch);
 }
 

@@ -99,12 +99,17 @@ RB_HEAD(deadline_tree, ff_task);
 
 #include "core/engine/parked_int.h"
 
-/* The oldest events of a family as the store has them. */
-struct feed_head {
-    bool valid, wanted, corrupt;
-    struct ff_old_event *v;
-    uint32_t n;
+/* Events of a feed behind one sequence number, as the store has them. */
+struct feed_page {
+    LIST_ENTRY(feed_page) link;
+    enum ff_event_family family;
+    uint64_t after;
     uint32_t limit; /* that were asked for; fewer: there are no more */
+    bool valid, wanted;
+    uint64_t epoch; /* last batch that the store had when it answered */
+    struct ff_stored_event *v;
+    uint32_t n;
+    uint64_t newest, oldest; /* of the feed */
 };
 
 struct ff_engine {
@@ -117,9 +122,10 @@ struct ff_engine {
     TAILQ_HEAD(, cell) lru; /* least recently used first */
     struct span_tree spans;
     struct scopes_tree scopes;
-    struct feed_head feeds[FF_FAMILIES];
-    uint64_t trims[FF_FAMILIES]; /* of the running call */
-    bool trimming;               /* there are any */
+    LIST_HEAD(, feed_page) feed_pages;
+    uint64_t feed_committed[FF_FAMILIES]; /* number of the last batch with such events */
+    uint64_t trims[FF_FAMILIES];          /* of the running call */
+    bool trimming;                        /* there are any */
 
     struct task_list queue, lonely, wanting, walking, alive;
     struct topic_tree topics;

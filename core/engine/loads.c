@@ -127,16 +127,17 @@ ff_want_cell(struct ff_engine *engine, struct cell *cell, struct ff_fault *fault
 }
 
 ff_err
-ff_want_feed(struct ff_engine *engine, enum ff_event_family family, uint32_t limit,
-             struct ff_fault *fault)
+ff_want_feed(struct ff_engine *engine, struct feed_page *page, struct ff_fault *fault)
 {
-    struct ff_want want = { .what = FF_WANT_EVENTS, .family = family, .limit = limit };
-    struct feed_head *feed = &engine->feeds[family];
+    struct ff_want want = { .what = FF_WANT_EVENTS,
+                            .family = page->family,
+                            .after_seq = page->after,
+                            .limit = page->limit };
 
-    if (feed->wanted) {
+    if (page->wanted) {
         return FF_E_PENDING;
     }
-    feed->wanted = true;
+    page->wanted = true;
     return engine->store->ops->immediate ? load_now(engine, &want, fault)
                                          : want_later(engine, &want);
 }

@@ -75,7 +75,7 @@ void ff_unwant(struct ff_engine *engine, const struct ff_want *want);
 /* Sends the gathered wants off, if no load is under way. */
 bool ff_loads_start(struct ff_engine *engine);
 
-/* ---- feeds.c: the oldest events ---- */
+/* ---- feeds.c: pages of events ---- */
 void ff_feed_load(struct ff_engine *engine, const struct ff_want *want);
 void ff_feed_unwant(struct ff_engine *engine, const struct ff_want *want);
 /* The running call is over; done: what it takes away goes with the open batch. */
@@ -83,8 +83,9 @@ void ff_feeds_settle(struct ff_engine *engine, bool done);
 /* They live for one batch. */
 void ff_feeds_stale(struct ff_engine *engine);
 /* Notes that they are to be loaded. As ff_want_cell. */
-ff_err ff_want_feed(struct ff_engine *engine, enum ff_event_family family, uint32_t limit,
-                    struct ff_fault *fault);
+ff_err ff_want_feed(struct ff_engine *engine, struct feed_page *page, struct ff_fault *fault);
+/* A batch is in the store: those that wait for its events are woken. */
+void ff_feeds_committed(struct ff_engine *engine, const struct batch *batch);
 
 /* ---- walks.c ---- */
 /* After FF_E_STEP: the task waits until the step is committed. wrote: it has written something. */

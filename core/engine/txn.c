@@ -371,13 +371,10 @@ ff_txn_waited_ms(const struct ff_txn *txn)
     return ff_parking_waited_ms(txn->engine, txn->task);
 }
 
-uint64_t
-ff_txn_kept_number(struct ff_txn *txn, uint64_t first)
+struct ff_opt_u64
+ff_txn_kept_number(const struct ff_txn *txn)
 {
-    if (!txn->task->kept.is) {
-        txn->task->kept = FF_SOME(ff_opt_u64, first);
-    }
-    return txn->task->kept.v;
+    return txn->task->kept;
 }
 
 void

@@ -148,9 +148,24 @@ void ff_txn_wake(struct ff_txn *txn, const struct ff_scope *what, uint32_t how_m
 void ff_txn_wake_parked(struct ff_txn *txn, const struct ff_scope *topic);
 /* Milliseconds of real time since this call first asked to be parked; 0 before. */
 uint64_t ff_txn_waited_ms(const struct ff_txn *txn);
-/* A number that this call keeps while it waits: what was kept last, else `first`. */
-uint64_t ff_txn_kept_number(struct ff_txn *txn, uint64_t first);
+/* A number that this call keeps while it waits and is run again; absent at first. */
+struct ff_opt_u64 ff_txn_kept_number(const struct ff_txn *txn);
 void ff_txn_keep_number(struct ff_txn *txn, uint64_t number);
+
+/* ---- event feeds: feeds.c ---- */
+
+struct ff_stored_event {
+    uint64_t seq;
+    struct ff_str body; /* FF_R_EVENT in its stored form */
+};
+struct ff_feed_page {
+    const struct ff_stored_event *v; /* ascending; until the next call on feeds */
+    uint32_t n;
+    uint64_t newest, oldest; /* of the feed: newest 0 = there was never one; oldest retained */
+};
+/* Up to `limit` committed events behind a sequence number. FF_E_PENDING. */
+FF_MUST_USE ff_err ff_txn_feed(struct ff_txn *txn, enum ff_event_family family, uint64_t after_seq,
+                               uint32_t limit, struct ff_feed_page *out);
 
 /* ---- the stream pool and its gate: permits.c ---- */
 
