@@ -77,6 +77,8 @@ _ffctl() {
             words=$(ffctl ops --names 2>/dev/null)
         elif [[ $command == @(restart|stop|start|scale) && $prev == "$command" ]]; then
             words=$(_ffctl_processes)
+        elif [[ $command == events && $prev == "$command" ]]; then
+            words="lease_history completion signal_delivery instance_tags operator worker_registry"
         elif [[ $command == log-level && $prev == "$command" ]]; then
             words="error warn info debug trace"
         elif [[ $command == log-level ]]; then
@@ -95,7 +97,7 @@ _ffctl() {
             words="create show usage spend reset"
         elif [[ $command == quota && $prev == "$command" ]]; then
             words="create show check release"
-        elif [[ $command == @(get|result|wait|why|history|cancel|replay|retry|priority|revoke) ]]; then
+        elif [[ $command == @(get|result|wait|logs|why|history|cancel|replay|retry|priority|revoke) ]]; then
             words=$(_ffctl_executions)
         elif [[ $command == scan && $prev == "$command" ]]; then
             words=$(_ffctl_scanners)

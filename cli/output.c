@@ -107,10 +107,9 @@ ff_cli_ago(int64_t time_ms, int64_t now_ms, struct ff_arena *arena)
 }
 
 const char *
-ff_cli_when(int64_t time_ms, int64_t now_ms, struct ff_arena *arena)
+ff_cli_time(int64_t time_ms, struct ff_arena *arena)
 {
     time_t seconds = (time_t) (time_ms / 1000);
-    const char *ago = ff_cli_ago(time_ms, now_ms, arena);
     char date[32], zone[8];
     struct tm tm;
 
@@ -119,7 +118,15 @@ ff_cli_when(int64_t time_ms, int64_t now_ms, struct ff_arena *arena)
         strftime(zone, sizeof(zone), "%z", &tm) != 5) { /* a year of more than nine digits */
         return ff_arena_printf(arena, "%" PRId64 " ms", time_ms).p;
     }
-    return ff_arena_printf(arena, "%s%.3s:%s (%s)", date, zone, zone + 3, ago).p;
+    return ff_arena_printf(arena, "%s%.3s:%s", date, zone, zone + 3).p;
+}
+
+const char *
+ff_cli_when(int64_t time_ms, int64_t now_ms, struct ff_arena *arena)
+{
+    return ff_arena_printf(arena, "%s (%s)", ff_cli_time(time_ms, arena),
+                           ff_cli_ago(time_ms, now_ms, arena))
+        .p;
 }
 
 void

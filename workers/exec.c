@@ -85,6 +85,7 @@ end_line(struct run *run)
     snprintf(run->last_line, sizeof(run->last_line), "%.*s", (int) line.n, line.p);
     if (run->lines < LINES_MAX) {
         run->exec->options.line(run->exec->options.ctx, run->job, line);
+        ff_job_output(run->job, "stderr", line);
     } else if (run->lines == LINES_MAX) {
         ff_job_log(run->job, FF_LEVEL_WARN, "lines_dropped", "it says too much");
     }

@@ -2,8 +2,9 @@
  *
  * Input on standard input, which is a file; the environment of exec_env.h; a directory of its own,
  * removed afterwards; standard output, up to the handler's limit, is the result; each line of
- * standard error goes to `line`. exec_exit.h says what its end means. The command leads a process
- * group, which is over when the command is: what it has left running is killed then.
+ * standard error goes to `line`, and is a frame of the attempt's output stream. exec_exit.h says
+ * what its end means. The command leads a process group, which is over when the command is: what it
+ * has left running is killed then.
  */
 #ifndef FF_WORKERS_EXEC_H
 #define FF_WORKERS_EXEC_H

@@ -143,6 +143,9 @@ void ff_job_done(struct ff_job *job);
 void ff_job_stop_for(struct ff_job *job, enum ff_stop why);
 struct ev_loop *ff_job_loop(const struct ff_job *job);
 /* A handler's own pointer; NULL at first. */
+/* A durable frame of the attempt's output stream (06 §1.2), behind those that were given before;
+ * not waited for. kind: stdout, stderr, event or blob. What is refused is told in the log, once. */
+void ff_job_output(struct ff_job *job, const char *kind, struct ff_str bytes);
 void ff_job_set_state(struct ff_job *job, void *state);
 void *ff_job_state(const struct ff_job *job);
 void ff_job_log(const struct ff_job *job, enum ff_log_level level, const char *event,

@@ -70,6 +70,7 @@ struct ff_job {
     struct ev_timer renew, lapse, limit, grace, again;
     uint32_t failed_renewals;
     bool renewing;    /* a renewal is under way */
+    bool output_lost; /* a frame of it was refused, and that was told */
     bool lost;        /* no call about it is made any more */
     bool running;     /* the handler has it */
     bool abandoned;   /* the handler has it, and nobody waits for that */

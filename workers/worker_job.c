@@ -300,6 +300,36 @@ on_told(struct ff_letter *letter)
     ff_letter_free(letter);
 }
 
+/* ---- output ---- */
+
+static void
+on_output(struct ff_letter *letter)
+{
+    struct ff_job *job = letter->job;
+
+    job->letters--;
+    if (letter->answer.fault.code != FF_E_OK && !job->output_lost) {
+        job->output_lost = true;
+        ff_job_log(job, FF_LEVEL_WARN, "output_lost", ff_answer_text(&letter->answer));
+    }
+    free_if_over(job);
+    ff_letter_free(letter);
+}
+
+void
+ff_job_output(struct ff_job *job, const char *kind, struct ff_str bytes)
+{
+    const struct ff_append_frame_args args = {
+        .handle = job->claim->handle,
+        .frame = { .bytes = bytes, .kind = ff_cstr(kind), .frame_type = ff_cstr("") },
+    };
+
+    if (!job->lost) {
+        ff_client_append_frame_async(job->worker->client, &args, ff_letter_answered,
+                                     write_letter(job, on_output));
+    }
+}
+
 /* The handler is through with it, or nobody waits for that any more. */
 static void
 conclude(struct ff_job *job)
