@@ -1,5 +1,5 @@
 /* What the retention trimmer has to do: partitions with ended executions past their retention, and,
- * as an item without partition, lapsed keys and old events (07 §4). */
+ * as an item without partition, lapsed keys, expired frames and old events (07 §4). */
 #include "core/engine/scan.h"
 
 enum { PARTITIONS, EXPIRED };
@@ -91,6 +91,17 @@ keys_due(struct ff_scan *scan, bool *due)
 }
 
 static ff_err
+streams_due(struct ff_scan *scan, bool *due)
+{
+    struct ff_scope all = ff_scope_none();
+    int64_t due_at = INT64_MAX;
+
+    FF_TRY(first_due(scan, FF_IX_STREAM_DUE, &all, &due_at));
+    *due = *due || due_at <= scan->txn->now_ms;
+    return FF_E_OK;
+}
+
+static ff_err
 events_due(struct ff_scan *scan, bool *due)
 {
     struct ff_txn *txn = scan->txn;
@@ -126,6 +137,7 @@ ff_scan_retention_trimmer(struct ff_scan *scan)
         return FF_E_OK;
     }
     FF_TRY(keys_due(scan, &due));
+    FF_TRY(streams_due(scan, &due));
     FF_TRY(events_due(scan, &due));
     if (due && ff_scan_room(scan, &place)) {
         ff_scan_give(scan); /* an item without arguments */

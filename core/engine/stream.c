@@ -26,8 +26,8 @@ ff_stream_sweep(struct ff_txn *txn, struct ff_stream *stream, uint64_t most, uin
     gone = gone < most ? gone : most;
     *removed = 0;
     for (; *removed < gone; (*removed)++) { /* what is not resident is asked for together */
-        FF_TRY(ff_txn_next(txn, FF_IX_FRAMES, &scope, &at, (uint32_t) (gone - *removed), &at,
-                           &found));
+        FF_TRY(
+            ff_txn_next(txn, FF_IX_FRAMES, &scope, &at, (uint32_t) (gone - *removed), &at, &found));
         if (!found) {
             return ff_fail(&txn->fault, FF_E_CORRUPTION, ff_d_text("reason", "missing_record"),
                            ff_d_text("context", "frame"));
@@ -49,6 +49,24 @@ ff_stream_plan_sweep(struct ff_stream *stream, int64_t now_ms)
     } else if (!stream->sweep_at.is) {
         stream->sweep_at = FF_SOME(ff_opt_i64, at_ms);
     }
+}
+
+ff_err
+ff_stream_tend(struct ff_txn *txn, const struct ff_key *key, uint64_t most, uint64_t *removed)
+{
+    struct ff_stream stream = { 0 };
+    bool found = false;
+
+    *removed = 0;
+    FF_TRY(ff_txn_find(txn, FF_R_STREAM, key, &stream, &found));
+    if (!found) {
+        return FF_E_OK;
+    }
+    ff_stream_expire(&stream, txn->now_ms);
+    FF_TRY(ff_stream_sweep(txn, &stream, most, removed));
+    stream.sweep_at = FF_NONE(ff_opt_i64);
+    ff_stream_plan_sweep(&stream, txn->now_ms);
+    return ff_txn_put_stream(txn, &stream);
 }
 
 void

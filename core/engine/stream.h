@@ -33,6 +33,9 @@ void ff_stream_expire(struct ff_stream *stream, int64_t now_ms);
  * stream. */
 FF_MUST_USE ff_err ff_stream_sweep(struct ff_txn *txn, struct ff_stream *stream, uint64_t most,
                                    uint64_t *removed);
+/* The same by its key, for trim_expired: what has expired goes, and the stream is saved. */
+FF_MUST_USE ff_err ff_stream_tend(struct ff_txn *txn, const struct ff_key *key, uint64_t most,
+                                  uint64_t *removed);
 /* sweep_at as its frames are now. It may stay early: the sweep then sets it anew. */
 void ff_stream_plan_sweep(struct ff_stream *stream, int64_t now_ms);
 

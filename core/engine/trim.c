@@ -1,6 +1,7 @@
 /* trim_retention, trim_expired: what has outlived its use goes (07 §4, §4.1). Both are walks. */
 #include "core/engine/purge.h"
 #include "core/engine/scan.h"
+#include "core/engine/stream.h"
 #include "core/engine/walk.h"
 #include "core/partition.h"
 
@@ -238,6 +239,38 @@ trim_scope(struct ff_txn *txn, const struct ff_scope *scope, const struct ff_par
     return pending ? FF_E_PENDING : FF_E_OK;
 }
 
+/* ---- trim_expired: best-effort frames ---- */
+
+/* A stream that has more than a step takes comes again in the next one. */
+static ff_err
+trim_streams(struct ff_txn *txn, const struct ff_partition *only, uint32_t most, bool *over)
+{
+    struct ff_walk *walk = ff_txn_walk(txn);
+    const struct ff_scope all = ff_scope_none();
+    bool pending = false, found = true;
+    uint64_t gone = 0;
+
+    for (uint32_t n = 0; n < STEP_MAX && gone < most && gone < STEP_MAX; n++) {
+        struct ff_entry next = { 0 };
+        uint64_t removed = 0;
+
+        FF_TRY(ff_txn_next(txn, FF_IX_STREAM_DUE, &all, &walk->at, STEP_MAX, &next, &found));
+        found = found && next.sort <= txn->now_ms;
+        if (!found) {
+            break;
+        }
+        walk->at = next;
+        if (only == NULL || (only->family == FF_PARTITION_FLOW &&
+                             only->index == ff_key_to_eid(&next.id).partition)) {
+            FF_TRY(ff_gather(ff_stream_tend(txn, &next.id, most - gone, &removed), &pending));
+        }
+        gone += removed;
+    }
+    walk->counts[0] += gone;
+    *over = !found;
+    return pending ? FF_E_PENDING : FF_E_OK;
+}
+
 /* ---- trim_expired: events ---- */
 
 static ff_err
@@ -262,13 +295,17 @@ trim_feed(struct ff_txn *txn, enum ff_event_family family, uint32_t most, bool *
 
 /* ---- trim_expired ---- */
 
-/* The kinds of keys one after the other, then the feeds; stage: how many of them are done. */
+/* The kinds of keys and the streams one after the other, then the feeds; stage: how many of them
+ * are done. */
 static ff_err
 trim_stage(struct ff_txn *txn, const struct ff_scope_list *kinds, const struct ff_partition *only,
            uint32_t most, bool *over)
 {
     uint32_t stage = ff_txn_walk(txn)->stage;
 
+    if (stage == FF_R_STREAM) { /* no kind of key, so that its number is free */
+        return trim_streams(txn, only, most, over);
+    }
     if (stage < FF_R_N) {
         for (uint32_t i = 0; i < kinds->n; i++) {
             if (kinds->v[i].b[0] == stage) {

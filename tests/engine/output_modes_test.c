@@ -307,6 +307,63 @@ test_live_expiry(void **state)
     assert_ids(rig, read_all(rig, 1, 0), "30001-0");
 }
 
+/* What has expired is removed by the trimmer, which scan_due tells. */
+static void
+test_expired_frames_are_trimmed(void **state)
+{
+    struct ff_rig *rig = *state;
+    struct ff_claim_result claim = output_begin(rig);
+    const struct ff_scan_due_args scan = { .scanner = FF_SCANNER_RETENTION_TRIMMER };
+    const struct ff_trim_expired_args trim = { .batch_size = 1000 }, one = { .batch_size = 1 };
+    struct ff_scan_due_result due;
+    struct ff_trim_expired_result result;
+
+    live(rig, &claim, live_mode(5000));
+    rig->now_ms = 15000;
+    live(rig, &claim, live_mode(5000));
+    live(rig, &claim, live_mode(5000));
+    rig->now_ms = 20000; /* when the first would have: looked at, and put off */
+    assert_ok(ff_rig_trim_expired(rig, &trim, &result));
+    assert_int_equal(result.purged, 0);
+    assert_int_equal(stream_of(rig).sweep_at.v, 25000);
+    assert_ok(ff_rig_scan_due(rig, &scan, &due));
+    assert_int_equal(due.items.n, 0);
+    assert_int_equal(due.next_due_at.v, 25000);
+    rig->now_ms = 25000;
+    assert_ok(ff_rig_scan_due(rig, &scan, &due));
+    assert_int_equal(due.items.n, 1);
+    assert_ok(ff_rig_trim_expired(rig, &one, &result));
+    assert_int_equal(result.purged, 1);
+    assert_int_equal(stream_of(rig).live_stored, 2);
+    assert_ok(ff_rig_trim_expired(rig, &trim, &result));
+    assert_int_equal(result.purged, 2);
+    assert_int_equal(stream_of(rig).live_stored, 0);
+    assert_false(stream_of(rig).sweep_at.is);
+    assert_int_equal(stream_of(rig).frame_count, 3);
+}
+
+static void
+test_purge_takes_output(void **state)
+{
+    struct ff_rig *rig = *state;
+    struct ff_claim_result claim = output_begin(rig);
+    struct ff_trim_retention_args trim = { .partition = ff_cstr("{fp:6}"), .batch_size = 20 };
+    struct ff_trim_retention_result trimmed;
+    struct ff_append_frame_result result;
+
+    append_text(rig, &claim, "d");
+    assert_ok(append_mode(rig, &claim, "b", live_mode(0), &result));
+    patch(rig, &claim, "{}");
+    assert_ok(complete(rig, &claim, "done"));
+    rig->now_ms += 1000;
+    trim.retention_ms = 1000;
+    assert_ok(ff_rig_trim_retention(rig, &trim, &trimmed));
+    assert_int_equal(trimmed.purged, 1);
+    assert_int_equal(read_all(rig, 1, 0).frames.n, 0);
+    assert_string_equal(close_of(rig, 1, 0), "open");
+    assert_null(summary(rig));
+}
+
 static void
 test_durable_ends_expiry(void **state)
 {
@@ -366,6 +423,8 @@ main(void)
         RIG_TEST("06 ex 22: ceiling", test_live_ceiling),
         RIG_TEST("06 ex 23: the rate falls in a pause", test_live_rate_falls),
         RIG_TEST("06 ex 24: best-effort frames expire", test_live_expiry),
+        RIG_TEST("expired frames are trimmed", test_expired_frames_are_trimmed),
+        RIG_TEST("a purge takes all output with it", test_purge_takes_output),
         RIG_TEST("06 ex 25: not beside durable ones", test_durable_ends_expiry),
         RIG_TEST("06 ex 26: knobs that are not given", test_live_knobs),
     };
