@@ -98,6 +98,7 @@ static ff_err
 fill(struct ff_txn *txn, const struct ff_observing *want, struct walk *walk,
      struct ff_observed *out)
 {
+    const struct ff_place place = { FF_IX_SATISFIERS, &walk->scope, &walk->entry };
     bool found = true;
 
     out->signals.v = FF_ARENA_NEW(txn->arena, struct ff_observed_signal, want->limit);
@@ -114,7 +115,7 @@ fill(struct ff_txn *txn, const struct ff_observing *want, struct walk *walk,
             out->more = true;
             return FF_E_OK;
         }
-        err = ff_txn_find(txn, FF_R_SIGNAL, &walk->entry.id, &signal, &found);
+        err = ff_txn_follow(txn, FF_R_SIGNAL, &place, &signal);
         FF_TRY(err == FF_E_PENDING ? want_page(txn, before, want->limit - out->signals.n) : err);
         if (out->signals.n > 0 && out->bytes + bytes_of(&signal) > want->bytes_max) {
             out->more = true;

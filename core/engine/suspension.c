@@ -52,8 +52,7 @@ add_loaded(struct ff_txn *txn, struct waitpoints *list, const struct ff_key *key
     bool found = false;
 
     FF_TRY(ff_txn_find(txn, FF_R_WAITPOINT, key, &waitpoint, &found));
-    /* On a shared store the index may be older than the record; the commit then conflicts. */
-    if (found && list->n < list->room && waitpoint.state != FF_WAITPOINT_CLOSED) {
+    if (found && list->n < list->room) {
         list->v[list->n++] = waitpoint;
     }
     return FF_E_OK;
