@@ -103,6 +103,9 @@ window_count(struct ff_txn *txn, const struct ff_quota_ask *ask, struct ff_quota
         return FF_E_OK;
     }
     FF_TRY(entries_between(txn, &scope, window->horizon, horizon, &between));
+    if (between > 0) { /* a page of before the record would have them taken off twice */
+        FF_TRY(ff_txn_doubt(txn, FF_IX_WINDOW, &scope));
+    }
     window->counted -= between < window->counted ? between : window->counted;
     window->horizon = horizon;
     *n_out = window->counted;
