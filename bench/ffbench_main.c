@@ -14,6 +14,8 @@ static const char doc[] =
     "  wake        from the enqueueing to a parked worker that has it: one, and all of them "
     "parked\n"
     "  routed      ten kinds of workers on one lane: 40 workers, 40 000 executions\n"
+    "  flow        linear flows of ten members; goal: 1 000 flows/s with 16 workers\n"
+    "  quorum      any_of with cancel_remaining over 10, 100 and 1 000 siblings\n"
     "  blocked     a claim with 100 000 blocked executions before the one it gets\n"
     "  suspend     from suspending, and from the signal, to the resumed claim\n"
     "  timers      how late a delayed execution is with a parked worker: delays spread out, and "
@@ -111,6 +113,7 @@ static const struct scenario {
     { "backlog", ff_bench_backlog }, { "wake", ff_bench_wake },
     { "suspend", ff_bench_suspend }, { "timers", ff_bench_timers },
     { "routed", ff_bench_routed },   { "blocked", ff_bench_blocked },
+    { "flow", ff_bench_flow }, { "quorum", ff_bench_quorum },
 };
 
 int

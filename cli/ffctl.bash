@@ -89,6 +89,8 @@ _ffctl() {
             words=$(_ffctl_suspended)
         elif [[ $command == @(signal|approve) && $prev == *{fp:*}:* ]]; then
             words=$(_ffctl_waitpoints "$prev")
+        elif [[ $command == flow && $prev == "$command" ]]; then
+            words="submit show watch cancel ls graph"
         elif [[ $command == lane && $prev == "$command" ]]; then
             words="ls pause resume drain disable"
         elif [[ $command == lane ]]; then

@@ -409,6 +409,16 @@ first_fault(struct ff_dec *dec, const struct ff_dec_at *up, const struct ff_desc
     return err;
 }
 
+/* Where a graph is wrong is told as `path`, too (04 §2.9). */
+static ff_err
+name_path(const struct ff_op_info *op, struct ff_fault *fault)
+{
+    if (op == &ff_ops[FF_OP_submit_flow] && fault->n > 0 && fault->detail[0].type == FF_D_STR) {
+        ff_fault_add(fault, ff_d_str("path", fault->detail[0].v.str));
+    }
+    return fault->code;
+}
+
 ff_err
 ff_decode_args(const struct ff_op_info *op, const msgpack_object *map, struct ff_arena *arena,
                void *args_out, struct ff_common_args *common_out, struct ff_fault *fault)
@@ -427,7 +437,8 @@ ff_decode_args(const struct ff_op_info *op, const msgpack_object *map, struct ff
     }
     if (ff_dec_members(&dec, NULL, op->args, map, args_out) != FF_E_OK ||
         common_values(&dec, common_out) != FF_E_OK) {
-        return first_fault(&dec, NULL, op->args, map);
+        first_fault(&dec, NULL, op->args, map);
+        return name_path(op, fault);
     }
     return FF_E_OK;
 }

@@ -85,6 +85,12 @@ ff_record_key(enum ff_record kind, const void *record)
     case FF_R_OUT_FRAME:
     case FF_R_SUMMARY_DOC:
         return ff_stream_record_key(kind, record);
+    case FF_R_FLOW:
+    case FF_R_MEMBER:
+    case FF_R_EDGE:
+    case FF_R_GROUP:
+    case FF_R_SUMMARY:
+        return ff_flow_record_key(kind, record);
     default:
         return ff_admission_record_key(kind, record);
     }
@@ -275,7 +281,7 @@ may_be_claimed(const struct ff_exec *exec)
     case FF_ELIGIBLE_BUDGET:
     case FF_ELIGIBLE_QUOTA:
     case FF_ELIGIBLE_ROUTE:
-        return exec->grant == NULL;
+        return exec->grant == NULL && !exec->cancel_owed_at.is;
     default:
         return false;
     }
@@ -305,7 +311,7 @@ stand_active(struct ff_standing *keys, const struct ff_exec *exec)
 
     if (exec->grant != NULL) {
         ff_stand(keys, FF_IX_GRANTED, ff_scope_lane(exec->lane_id), exec->grant->grant_expires_at);
-    } else if (lost) {
+    } else if (lost && !exec->cancel_owed_at.is) {
         int64_t rank = ff_rank(exec->created_at, exec->priority);
         uint32_t cap =
             exec->max_reclaim_count.is ? exec->max_reclaim_count.v : FF_RECLAIM_COUNT_DEFAULT;
@@ -364,6 +370,7 @@ stand_exec(struct ff_standing *keys, const struct ff_exec *exec)
         ff_stand(keys, FF_IX_SUSPENDED, ff_scope_partition(exec->execution_id.partition),
                  exec->last_transition_at);
     }
+    ff_stand_member(keys, exec);
 }
 
 uint32_t
@@ -382,6 +389,8 @@ ff_index_keys(enum ff_record kind, const void *record, struct ff_index_key *out)
     } else if (kind == FF_R_CREATE_KEY) {
         ff_stand(&keys, FF_IX_EXPIRING, ff_scope_kind(kind),
                  ((const struct ff_create_key *) record)->expires_at);
+    } else if (ff_is_flow_record(kind)) {
+        ff_stand_flow_record(&keys, kind, record);
     } else if (ff_is_wait_record(kind)) {
         ff_stand_wait_record(&keys, kind, record);
     } else if (ff_is_stream_record(kind)) {

@@ -81,6 +81,21 @@ enum ff_index {
     FF_IX_SATISFIERS,     /* execution, suspension | acceptance number: the others */
     FF_IX_FRAMES,         /* stream, mode | ms of the frame id */
     FF_IX_STREAM_DUE,     /* - | sweep_at: streams with frames to remove */
+    FF_IX_GATED,          /* partition | last_transition_at: blocked by dependencies */
+    FF_IX_CANCEL_OWED,    /* flow | 0: executions in its cancel backlog; 1: members that failed */
+    FF_IX_CASCADE,        /* partition | completed_at: ended, edges not resolved */
+    FF_IX_MEMBER_STATE,   /* flow, state, sibling cancel or not | 0: executions */
+    FF_IX_FLOWS,          /* partition | 0 */
+    FF_IX_CANCELLING,     /* - | cancel_due_at: flows with a backlog */
+    FF_IX_MEMBERS,        /* flow | 0 */
+    FF_IX_MEMBER_GONE,    /* flow, outcome, sibling cancel or not | completed_at: purged */
+    FF_IX_GROUPS,         /* flow | 0 */
+    FF_IX_GROUPS_OWED,    /* partition | flagged_at: siblings to cancel */
+    FF_IX_EDGES,          /* flow | 0 */
+    FF_IX_EDGES_IN,       /* flow, downstream | 0 */
+    FF_IX_EDGES_OUT,      /* flow, upstream | 0 */
+    FF_IX_SIBLING_OWED,   /* flow, downstream | 0: edges whose upstream is to be cancelled */
+    FF_IX_FLOW_ENDED,     /* partition | end: flows whose members are all gone */
     FF_IX_N
 };
 
@@ -114,9 +129,15 @@ struct ff_key ff_record_key(enum ff_record kind, const void *record);
 
 struct ff_key ff_key_eid(const struct ff_eid *id);
 struct ff_key ff_key_attempt(const struct ff_eid *id, uint32_t attempt_index);
-struct ff_key ff_key_bytes(struct ff_str bytes); /* at most FF_KEY_MAX, asserted */
+struct ff_key ff_key_bytes(struct ff_str bytes);          /* at most FF_KEY_MAX, asserted */
+struct ff_key ff_key_flow(const struct ff_uuid *flow_id); /* of the flow and of its summary */
+/* Of a member, and of the group of its inbound edges. */
+struct ff_key ff_key_member(const struct ff_uuid *flow_id, const struct ff_eid *execution_id);
+struct ff_key ff_key_edge(const struct ff_uuid *flow_id, const struct ff_uuid *edge_id);
 /* The execution id that such a key begins with. */
 struct ff_eid ff_key_to_eid(const struct ff_key *key);
+/* The execution in the key of a member or group. */
+struct ff_eid ff_key_member_eid(const struct ff_key *key);
 int ff_key_cmp(const struct ff_key *a, const struct ff_key *b);
 
 /* Scopes. Components are separated so that a lane's scopes share the prefix ff_scope_lane(lane). */
@@ -129,6 +150,11 @@ struct ff_scope ff_scope_lease_due(struct ff_str lane_id, enum ff_ownership_stat
 struct ff_scope ff_scope_worker(struct ff_str worker_instance_id);
 struct ff_scope ff_scope_held(struct ff_str lane_id, enum ff_eligibility_state eligibility);
 struct ff_scope ff_scope_partition(uint16_t partition);
+struct ff_scope ff_scope_flow(const struct ff_uuid *flow_id);
+/* Edges in or out of a member; begins with its flow's scope. */
+struct ff_scope ff_scope_ends(const struct ff_uuid *flow_id, const struct ff_eid *execution_id);
+/* What stands behind the flow in a scope of member_state; redundant: a sibling's cancel. */
+enum ff_public_state ff_scope_member_state(const struct ff_scope *scope, bool *redundant);
 struct ff_scope ff_scope_kind(enum ff_record kind);
 /* own_ttl: the sort is when its retention ends; else it is when it completed. */
 struct ff_scope ff_scope_retained(uint16_t partition, bool own_ttl);

@@ -30,4 +30,10 @@ bool ff_is_stream_record(enum ff_record kind);
 struct ff_key ff_stream_record_key(enum ff_record kind, const void *record);
 void ff_stand_stream_record(struct ff_standing *keys, enum ff_record kind, const void *record);
 
+/* records_flow.c: the kinds of 04, and an execution as a member. */
+bool ff_is_flow_record(enum ff_record kind);
+struct ff_key ff_flow_record_key(enum ff_record kind, const void *record);
+void ff_stand_member(struct ff_standing *keys, const struct ff_exec *exec);
+void ff_stand_flow_record(struct ff_standing *keys, enum ff_record kind, const void *record);
+
 #endif

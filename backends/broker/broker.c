@@ -340,6 +340,9 @@ open_engine(struct ff_broker *broker, struct ff_fault *fault)
     broker->engine = ff_engine_new(&config, broker->store);
     FF_TRY(ff_broker_install_secret(options, broker->store, broker->engine, fault));
     register_lanes(broker);
+    if (!options->test_mode) { /* there nothing is done unasked (08 §3) */
+        ff_engine_consume(broker->engine);
+    }
     return FF_E_OK;
 }
 

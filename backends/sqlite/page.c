@@ -1,12 +1,32 @@
 /* Indexes that are read from the file: executions (the ended ones; live ones are merged in),
  * expiring, frames, and those of standing.c. The others stand in memory. */
+#include <stdlib.h>
+
 #include "backends/sqlite/sqlite_int.h"
 
 bool
 ff_sqlite_index_in_file(enum ff_index index)
 {
     return index == FF_IX_EXECUTIONS || index == FF_IX_EXPIRING || index == FF_IX_FRAMES ||
-           ff_sqlite_stand_code(index) != 0;
+           ff_sqlite_is_keys(index) || ff_sqlite_stand_code(index) != 0;
+}
+
+static bool
+is_end(enum ff_public_state state)
+{
+    return state == FF_PUBLIC_COMPLETED || state == FF_PUBLIC_FAILED ||
+           state == FF_PUBLIC_CANCELLED || state == FF_PUBLIC_EXPIRED || state == FF_PUBLIC_SKIPPED;
+}
+
+bool
+ff_sqlite_scope_in_file(enum ff_index index, const struct ff_scope *scope)
+{
+    bool redundant = false;
+
+    if (index == FF_IX_MEMBER_STATE) {
+        return is_end(ff_scope_member_state(scope, &redundant));
+    }
+    return ff_sqlite_index_in_file(index);
 }
 
 /* ---- executions ---- */
@@ -172,7 +192,10 @@ ff_sqlite_page(struct sqlite *sqlite, struct ff_want *want, struct ff_arena *are
     if (want->index == FF_IX_FRAMES) {
         return ff_sqlite_frames_page(sqlite, want, arena);
     }
-    if (ff_sqlite_index_in_file(want->index)) {
+    if (ff_sqlite_is_keys(want->index)) {
+        return ff_sqlite_keys_page(sqlite, want, arena);
+    }
+    if (ff_sqlite_scope_in_file(want->index, &want->scope)) {
         return ff_sqlite_stand_page(sqlite, want, arena);
     }
     ff_memory_index_page(&sqlite->index, want, arena);
@@ -274,6 +297,39 @@ expiring_scopes(struct sqlite *sqlite, struct ff_want *want, struct ff_arena *ar
     return true;
 }
 
+static int
+scope_cmp(const void *a, const void *b)
+{
+    return ff_scope_cmp(a, b);
+}
+
+/* Scopes in memory and scopes in the file: none is in both. */
+static bool
+mixed_scopes(struct sqlite *sqlite, struct ff_want *want, struct ff_arena *arena)
+{
+    struct ff_scope_list live;
+    struct ff_scope *all = NULL;
+
+    ff_memory_index_scopes(&sqlite->index, want, arena);
+    live = want->scopes;
+    want->scopes = (struct ff_scope_list){ 0 };
+    if (!ff_sqlite_stand_scopes(sqlite, want, arena)) {
+        return false;
+    }
+    all = ff_arena_alloc(arena, (live.n + want->scopes.n + 1u) * sizeof(*all));
+    if (live.n > 0) {
+        memcpy(all, live.v, live.n * sizeof(*all));
+    }
+    if (want->scopes.n > 0) {
+        memcpy(all + live.n, want->scopes.v, want->scopes.n * sizeof(*all));
+    }
+    want->scopes = (struct ff_scope_list){ .v = all, .n = live.n + want->scopes.n };
+    if (want->scopes.n > 1) {
+        qsort(all, want->scopes.n, sizeof(*all), scope_cmp);
+    }
+    return true;
+}
+
 bool
 ff_sqlite_scopes(struct sqlite *sqlite, struct ff_want *want, struct ff_arena *arena)
 {
@@ -286,6 +342,12 @@ ff_sqlite_scopes(struct sqlite *sqlite, struct ff_want *want, struct ff_arena *a
     }
     if (want->index == FF_IX_FRAMES) {
         return ff_sqlite_frames_scopes(sqlite, want, arena);
+    }
+    if (ff_sqlite_is_keys(want->index)) {
+        return ff_sqlite_keys_scopes(sqlite, want, arena);
+    }
+    if (want->index == FF_IX_MEMBER_STATE) {
+        return mixed_scopes(sqlite, want, arena);
     }
     if (ff_sqlite_index_in_file(want->index)) {
         return ff_sqlite_stand_scopes(sqlite, want, arena);

@@ -146,7 +146,7 @@ ff_sqlite_apply(struct sqlite *sqlite, struct ff_commit *commit)
     for (uint32_t i = 0; i < commit->n_changes; i++) {
         const struct ff_index_change *change = &commit->changes[i];
 
-        if (!ff_sqlite_index_in_file((enum ff_index) change->key.index)) {
+        if (!ff_sqlite_scope_in_file((enum ff_index) change->key.index, &change->key.scope)) {
             ff_memory_index_change(&sqlite->index, &change->key, change->add);
         }
     }

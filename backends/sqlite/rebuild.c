@@ -44,7 +44,7 @@ stand(struct rebuild *rebuild, enum ff_record kind, struct ff_str body, struct f
     }
     n = ff_index_keys(kind, record, keys);
     for (uint32_t i = 0; i < n; i++) {
-        if (!ff_sqlite_index_in_file((enum ff_index) keys[i].index)) {
+        if (!ff_sqlite_scope_in_file((enum ff_index) keys[i].index, &keys[i].scope)) {
             ff_memory_index_change(&rebuild->sqlite->index, &keys[i], true);
         }
     }

@@ -73,10 +73,14 @@ static const char schema_5[] =
     " seq INTEGER NOT NULL, version INTEGER NOT NULL, body BLOB NOT NULL,"
     " PRIMARY KEY (row, n, ms, seq)) WITHOUT ROWID;";
 
+/* Version 6: flows (04). Keys begin with the flow's id, and the tables are read by it (keys.c). */
+static const char schema_6[] = PLAIN_TABLE("flow") PLAIN_TABLE("member") PLAIN_TABLE("edge")
+    PLAIN_TABLE("edge_group") PLAIN_TABLE("flow_summary");
+
 /* migrations[v] leads from version v to v + 1; a change of the schema appends one, and never
  * touches those before it. */
-static const char *const migrations[FF_SQLITE_SCHEMA] = { schema_1, schema_2, schema_3, schema_4,
-                                                          schema_5 };
+static const char *const migrations[FF_SQLITE_SCHEMA] = { schema_1, schema_2, schema_3,
+                                                          schema_4, schema_5, schema_6 };
 
 /* ?1 row, ?2 key or number, ?3 version, ?4 body, ?5 and ?6 a frame id, as far as there are such. */
 static const char *const statement_texts[ST_EVENT] = {
@@ -158,6 +162,11 @@ const struct plain ff_sqlite_plains[FF_R_N] = {
     [FF_R_SIGNAL_KEY] = { .table = "signal_key", .due = true },
     [FF_R_SUSPEND_REPLY] = { .table = "suspend_reply", .due = true },
     [FF_R_KEYRING] = { .table = "keyring" },
+    [FF_R_FLOW] = { .table = "flow", .in_file = true },
+    [FF_R_MEMBER] = { .table = "member", .in_file = true },
+    [FF_R_EDGE] = { .table = "edge", .in_file = true },
+    [FF_R_GROUP] = { .table = "edge_group", .in_file = true },
+    [FF_R_SUMMARY] = { .table = "flow_summary", .in_file = true },
 };
 
 /* ?1 due, ?2 key, ?3 version, ?4 body. */
@@ -168,8 +177,10 @@ static const char *const plain_steps[2][3] = {
       [PLAIN_UPDATE] = "UPDATE %s SET version = ?3, body = ?4 WHERE key = ?2",
       [PLAIN_DELETE] = "DELETE FROM %s WHERE key = ?2" },
 };
-static const char *const plain_queries[2][2] = {
-    { [PLAIN_GET] = "SELECT version, body FROM %s WHERE key = ?1" },
+static const char *const plain_queries[2][3] = {
+    { [PLAIN_GET] = "SELECT version, body FROM %s WHERE key = ?1",
+      [PLAIN_KEYS_PAGE] = ("SELECT key FROM %s WHERE key > ?1 AND key < ?2"
+                           " ORDER BY key LIMIT ?3") },
     { [PLAIN_GET] = "SELECT version, body FROM %s WHERE key = ?1",
       [PLAIN_DUE_PAGE] = ("SELECT due, key FROM %s WHERE (due, key) > (?1, ?2)"
                           " ORDER BY due, key LIMIT ?3") },
@@ -318,7 +329,7 @@ prepare_plain(struct sqlite *sqlite, enum ff_record kind, struct ff_fault *fault
                                &sqlite->statements[which], sqlite->writer_words, fault));
         }
     }
-    for (int i = PLAIN_GET; i <= PLAIN_DUE_PAGE; i++) {
+    for (int i = PLAIN_GET; i <= PLAIN_KEYS_PAGE; i++) {
         enum query which = ff_sqlite_plain_query(kind, (enum plain_query) i);
 
         if (queries[i] != NULL) {

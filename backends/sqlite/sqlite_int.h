@@ -16,7 +16,7 @@
 #include "backends/sqlite/statements.h"
 #include "core/tree.h"
 
-#define FF_SQLITE_SCHEMA 5
+#define FF_SQLITE_SCHEMA 6
 #define FF_SQLITE_PARTITIONS 65536
 /* Size of an execution's key: partition and uuid. */
 #define ID_BYTES 18
@@ -165,6 +165,8 @@ bool ff_sqlite_page(struct sqlite *sqlite, struct ff_want *want, struct ff_arena
 bool ff_sqlite_scopes(struct sqlite *sqlite, struct ff_want *want, struct ff_arena *arena);
 /* Whether an index is read from the file; the others stand in memory. */
 bool ff_sqlite_index_in_file(enum ff_index index);
+/* The same of one scope: of member_state, those of members that have ended are in the file. */
+bool ff_sqlite_scope_in_file(enum ff_index index, const struct ff_scope *scope);
 
 /* Adds to a list that grows in the arena. */
 void ff_sqlite_scope_add(struct ff_scope_list *list, uint32_t *room, const struct ff_scope *scope,
@@ -187,6 +189,11 @@ bool ff_sqlite_frames_page(struct sqlite *sqlite, struct ff_want *want, struct f
 bool ff_sqlite_frames_scopes(struct sqlite *sqlite, struct ff_want *want, struct ff_arena *arena);
 /* The arrival row of an execution, live or ended; 0: there is none. */
 bool ff_sqlite_row_of(struct sqlite *sqlite, const struct ff_key *key, int64_t *row);
+
+/* keys.c: indexes that are the keys of a table, which begin with the scope. */
+bool ff_sqlite_is_keys(enum ff_index index);
+bool ff_sqlite_keys_page(struct sqlite *sqlite, struct ff_want *want, struct ff_arena *arena);
+bool ff_sqlite_keys_scopes(struct sqlite *sqlite, struct ff_want *want, struct ff_arena *arena);
 
 /* plan.c: on the loop thread, before and after a commit. */
 void ff_sqlite_plan(struct sqlite *sqlite, struct ff_commit *commit);

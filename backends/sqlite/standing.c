@@ -21,6 +21,28 @@ ff_sqlite_stand_code(enum ff_index index)
         return 6;
     case FF_IX_STREAM_DUE:
         return 7;
+    case FF_IX_CANCEL_OWED:
+        return 8;
+    case FF_IX_CASCADE:
+        return 9;
+    case FF_IX_FLOWS:
+        return 10;
+    case FF_IX_CANCELLING:
+        return 11;
+    case FF_IX_MEMBER_GONE:
+        return 12;
+    case FF_IX_GROUPS_OWED:
+        return 13;
+    case FF_IX_EDGES_IN:
+        return 14;
+    case FF_IX_EDGES_OUT:
+        return 15;
+    case FF_IX_SIBLING_OWED:
+        return 16;
+    case FF_IX_MEMBER_STATE:
+        return 17;
+    case FF_IX_FLOW_ENDED:
+        return 18;
     default:
         return 0;
     }
@@ -41,7 +63,7 @@ ff_sqlite_stand_change(struct sqlite *sqlite, const struct ff_index_change *chan
     sqlite3_stmt *stmt = sqlite->statements[change->add ? ST_STAND_ADD : ST_STAND_DROP];
     int rc = SQLITE_DONE;
 
-    if (code == 0) {
+    if (code == 0 || !ff_sqlite_scope_in_file((enum ff_index) key->index, &key->scope)) {
         return SQLITE_DONE;
     }
     bind_scope(stmt, code, &key->scope);

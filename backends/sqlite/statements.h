@@ -65,7 +65,7 @@ enum query {
     Q_EVENTS,                               /* one per family */
     Q_EVENT_FIRST = Q_EVENTS + FF_FAMILIES, /* one per family */
     Q_PLAIN = Q_EVENT_FIRST + FF_FAMILIES,  /* ff_sqlite_plain */
-    Q_READER_N = Q_PLAIN + 2 * FF_R_N
+    Q_READER_N = Q_PLAIN + 3 * FF_R_N
 };
 
 /* Records that stand under their own key in a table of their own; statements by kind. */
@@ -77,7 +77,7 @@ struct plain {
 extern const struct plain ff_sqlite_plains[FF_R_N];
 
 enum plain_step { PLAIN_PUT, PLAIN_UPDATE /* its due stays */, PLAIN_DELETE };
-enum plain_query { PLAIN_GET, PLAIN_DUE_PAGE };
+enum plain_query { PLAIN_GET, PLAIN_DUE_PAGE, PLAIN_KEYS_PAGE };
 
 static inline enum statement
 ff_sqlite_plain_step(enum ff_record kind, enum plain_step step)
@@ -87,7 +87,7 @@ ff_sqlite_plain_step(enum ff_record kind, enum plain_step step)
 static inline enum query
 ff_sqlite_plain_query(enum ff_record kind, enum plain_query query)
 {
-    return (enum query)(Q_PLAIN + 2 * (int) kind + (int) query);
+    return (enum query)(Q_PLAIN + 3 * (int) kind + (int) query);
 }
 
 #endif

@@ -1,7 +1,7 @@
 /* block_execution_for_admission, block_route, unblock_execution: keeping an eligible execution
  * back, and letting it go again (05 §3). */
 
-#include "core/engine/exec.h"
+#include "core/engine/gate.h"
 #include "core/state.h"
 
 struct block {
@@ -153,5 +153,5 @@ ff_op_unblock_execution(struct ff_txn *txn, const struct ff_unblock_execution_ar
     }
     result->outcome = "unblocked";
     ff_exec_make_eligible(&exec);
-    return ff_exec_save(txn, &exec, FF_EXEC_MOVED);
+    return ff_gate_save(txn, &exec);
 }

@@ -1,5 +1,7 @@
 /* cancel, cancel_execution: ending work that is not wanted any more (02 §6.7). */
 
+#include "core/engine/cancel.h"
+
 #include "core/engine/lease.h"
 
 static const char by_operator[] = "operator_override";
@@ -49,6 +51,15 @@ end_cancelled(struct ff_txn *txn, struct ff_exec *exec, const struct cancelling 
     exec->cancellation_reason = with->reason;
     exec->cancelled_by = with->source;
     return ff_exec_end(txn, exec, FF_OUTCOME_CANCELLED);
+}
+
+ff_err
+ff_cancel_by_operator(struct ff_txn *txn, struct ff_exec *exec, struct ff_str reason)
+{
+    struct cancelling with = { .reason = reason, .source = ff_cstr(by_operator) };
+
+    name_revoker(&with);
+    return end_cancelled(txn, exec, &with);
 }
 
 ff_err

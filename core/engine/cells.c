@@ -213,9 +213,9 @@ ff_cell_drop(struct ff_engine *engine, struct cell *cell)
 }
 
 void
-ff_cells_undo(struct ff_engine *engine)
+ff_cells_undo(struct ff_engine *engine, uint32_t mark)
 {
-    while (engine->n_undo > 0) {
+    while (engine->n_undo > mark) {
         struct undo undo = engine->undo[--engine->n_undo];
         struct row *written = undo.cell->open;
         struct row *before = undo.open;

@@ -1,5 +1,7 @@
 /* create_execution: submitting work (02 §4). */
 
+#include "core/engine/create.h"
+
 #include <sodium.h>
 
 #include "core/caps.h"
@@ -171,10 +173,29 @@ set_times(struct ff_txn *txn, const struct ff_create_execution_args *args,
     }
 }
 
-static ff_err
-put_exec(struct ff_txn *txn, const struct ff_create_execution_args *args,
-         const struct ff_policy *policy, struct ff_exec *exec)
+/* A member of a flow waits for its upstreams; its delay is remembered (04 §3.3). */
+static void
+hold_back(struct ff_txn *txn, const struct ff_creation *creation, struct ff_exec *exec)
 {
+    struct ff_opt_i64 delay_until = exec->delay_until;
+
+    if (creation->flow_id != NULL) {
+        exec->flow_id = FF_SOME(ff_opt_uuid, *creation->flow_id);
+    }
+    if (creation->waits_for > 0) {
+        ff_exec_make_blocked(exec, FF_ELIGIBLE_DEPENDENCIES, FF_BLOCK_WAITING_FOR_CHILDREN,
+                             ff_arena_printf(txn->arena, "waits for %u upstream%s",
+                                             (unsigned) creation->waits_for,
+                                             creation->waits_for == 1 ? "" : "s"));
+        exec->delay_until = delay_until;
+    }
+}
+
+static ff_err
+put_exec(struct ff_txn *txn, const struct ff_creation *creation, struct ff_exec *exec)
+{
+    const struct ff_create_execution_args *args = creation->args;
+    const struct ff_policy *policy = creation->policy;
     int32_t priority = policy == NULL ? 0 : policy->priority;
 
     exec->execution_id = args->execution_id;
@@ -189,6 +210,7 @@ put_exec(struct ff_txn *txn, const struct ff_create_execution_args *args,
     exec->class_digest = class_digest(txn, exec);
     FF_TRY(ff_slots_inherit(txn, exec));
     set_times(txn, args, policy, exec);
+    hold_back(txn, creation, exec);
     return ff_exec_save(txn, exec, FF_EXEC_MOVED);
 }
 
@@ -255,16 +277,36 @@ put_key(struct ff_txn *txn, const struct ff_create_execution_args *args,
     return ff_txn_put_create_key(txn, &key);
 }
 
+ff_err
+ff_create_write(struct ff_txn *txn, const struct ff_creation *creation, struct ff_exec *exec_out)
+{
+    FF_TRY(put_exec(txn, creation, exec_out));
+    FF_TRY(put_input(txn, creation->args, creation->policy));
+    return put_tags(txn, creation->args, exec_out);
+}
+
+ff_err
+ff_create_open_lane(struct ff_txn *txn, struct ff_str lane_id)
+{
+    struct ff_lane lane = { 0 };
+    bool registered = false;
+
+    FF_TRY(ff_lane_get(txn, lane_id, &lane, &registered));
+    if (!ff_lane_takes_in(lane.state)) {
+        return ff_fail_input(&txn->fault, "lane_id", "lane_not_accepting");
+    }
+    return registered ? FF_E_OK : ff_lane_register(txn, &lane);
+}
+
 static ff_err
 write_all(struct ff_txn *txn, const struct ff_create_execution_args *args,
           const struct ff_policy *policy, const uint8_t digest[32],
           struct ff_create_execution_result *result)
 {
+    const struct ff_creation creation = { .args = args, .policy = policy };
     struct ff_exec exec = { 0 };
 
-    FF_TRY(put_exec(txn, args, policy, &exec));
-    FF_TRY(put_input(txn, args, policy));
-    FF_TRY(put_tags(txn, args, &exec));
+    FF_TRY(ff_create_write(txn, &creation, &exec));
     FF_TRY(put_key(txn, args, policy, digest));
     result->outcome = "created";
     result->execution_id = exec.execution_id;

@@ -1,6 +1,7 @@
 /* delay, wait_children: the owner gives the lease up and the attempt goes on later (02 §6.8, §6.9).
  */
 
+#include "core/engine/gate.h"
 #include "core/engine/lease.h"
 
 /* ---- delay ---- */
@@ -32,7 +33,7 @@ delay(struct ff_txn *txn, const struct ff_eid *id, const struct ff_gate *gate, i
     FF_TRY(ff_lease_release(txn, exec, &note));
     exec->attempt_state = FF_ATTEMPT_INTERRUPTED;
     ff_exec_make_delayed(exec, FF_BLOCK_WAITING_FOR_DELAY, *until_ms);
-    return ff_exec_save(txn, exec, FF_EXEC_MOVED);
+    return ff_gate_save(txn, exec);
 }
 
 ff_err
@@ -93,9 +94,7 @@ wait_children(struct ff_txn *txn, const struct ff_eid *id, const struct ff_gate 
     FF_TRY(ff_attempt_suspend(txn, exec, ff_cstr("waiting_children")));
     FF_TRY(ff_lease_release(txn, exec, &note));
     exec->attempt_state = FF_ATTEMPT_INTERRUPTED;
-    ff_exec_make_blocked(exec, FF_ELIGIBLE_DEPENDENCIES, FF_BLOCK_WAITING_FOR_CHILDREN,
-                         FF_NONE(ff_str));
-    return ff_exec_save(txn, exec, FF_EXEC_MOVED);
+    return ff_gate_wait_children(txn, exec);
 }
 
 ff_err

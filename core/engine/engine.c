@@ -134,6 +134,7 @@ ff_engine_free(struct ff_engine *engine)
     ff_arena_done(&engine->load_arena);
     free(engine->watching.v);
     free(engine->undo);
+    free(engine->follow.notes);
     free(engine->trash);
     free(engine->wants);
     free(engine);
@@ -202,6 +203,9 @@ step(struct ff_engine *engine)
         ff_store_poll(engine->store, false);
     }
     ff_engine_run_queue(engine);
+    while (!ff_batch_full(engine) && ff_follow_start(engine)) {
+        ff_engine_run_queue(engine); /* in the same commit as what it follows */
+    }
     if (!engine->solo) {
         any |= ff_parking_judge(engine);
     }
@@ -218,6 +222,7 @@ ff_engine_run(struct ff_engine *engine)
     }
     engine->running = true;
     ff_walks_resume(engine);
+    ff_follow_look(engine);
     while (step(engine)) {
     }
     engine->running = false;
@@ -226,7 +231,10 @@ ff_engine_run(struct ff_engine *engine)
 int64_t
 ff_engine_wait_ms(const struct ff_engine *engine)
 {
-    return ff_walks_ready(engine) ? 0 : ff_parking_wait_ms(engine);
+    int64_t parked_ms = ff_walks_ready(engine) ? 0 : ff_parking_wait_ms(engine);
+    int64_t look_ms = ff_follow_wait_ms((struct ff_engine *) engine); /* reads the clock */
+
+    return look_ms == INT64_MAX || (parked_ms >= 0 && parked_ms < look_ms) ? parked_ms : look_ms;
 }
 
 bool
@@ -235,6 +243,13 @@ ff_engine_busy(const struct ff_engine *engine)
     return engine->sealed != NULL || engine->loading || engine->open->n_entries > 0 ||
            engine->open->kept || !TAILQ_EMPTY(&engine->queue) || !TAILQ_EMPTY(&engine->lonely) ||
            !TAILQ_EMPTY(&engine->wanting) || !TAILQ_EMPTY(&engine->walking);
+}
+
+void
+ff_engine_consume(struct ff_engine *engine)
+{
+    engine->follow.on = true;
+    engine->follow.look_at = 0; /* what the last broker has left */
 }
 
 void

@@ -49,6 +49,8 @@ struct ff_call {
     struct ff_common_args common; /* what every operation accepts */
     struct ff_str reply;          /* msgpack: the result map, or the error map when fault is set */
     bool judged;                  /* the engine's: fault was set before the call was run */
+    /* The engine's own calls: what runs in place of the operation. */
+    ff_err (*run)(struct ff_txn *txn, const void *args, void *result);
 };
 
 /* Calls that run in order; each is atomic by itself. */
@@ -78,6 +80,10 @@ void ff_engine_run(struct ff_engine *engine);
 int64_t ff_engine_wait_ms(const struct ff_engine *engine);
 /* Something is queued, loading or committing (parked calls do not count). */
 bool ff_engine_busy(const struct ff_engine *engine);
+/* From now on the engine does itself, in the same commit as far as that has room and in steps after
+ * it, what changes leave to be done: cascades, sibling cancels, cancel backlogs (06 §2.7). Without
+ * it only calls and scanners do. */
+void ff_engine_consume(struct ff_engine *engine);
 /* From now on nothing is claimed: parked claims are answered with what there is. */
 void ff_engine_stop_claims(struct ff_engine *engine);
 /* Nor does any other call wait any more, and the gate of the stream operations closes (01 §10.6).

@@ -56,6 +56,22 @@ struct batch {
     struct cell **written; /* by position in commit.writes */
 };
 
+/* Something that a change has left to be done (follow.c). */
+struct note {
+    uint8_t index; /* where the entry stands that says so */
+    struct ff_key id;
+    int64_t sort;
+};
+
+struct following {
+    struct note *notes; /* in order */
+    uint32_t n_notes, notes_room;
+    uint32_t n_calls; /* of the engine's own, under way */
+    bool on;          /* ff_engine_consume was called */
+    bool looking;     /* a call that looks for marks is under way */
+    int64_t look_at;  /* engine clock: when marks are looked for; INT64_MAX: not by time */
+};
+
 enum task_state {
     TASK_QUEUED,
     TASK_LONELY,
@@ -128,6 +144,7 @@ struct ff_engine {
     bool trimming;                        /* there are any */
 
     struct task_list queue, lonely, wanting, walking, alive;
+    struct following follow;
     struct topic_tree topics;
     struct topic_list hot_topics, timed_topics, watching_topics;
     struct topic *scanner_topics[FF_SCANNERS]; /* those of them that there are */

@@ -1,3 +1,6 @@
+/* What the feeds tell (06 §2.6). The order of events in a feed is that of these calls; an event
+ * of a call that fails, or of a step that is taken back, is never seen.
+ */
 #include "core/engine/events.h"
 
 static struct ff_tags
@@ -124,6 +127,24 @@ ff_event_replayed(struct ff_txn *txn, const struct ff_exec *exec, const char *br
     event.groups_reset = FF_SOME(ff_opt_u32, groups_reset);
     event.replay_count = FF_SOME(ff_opt_u32, exec->replay_count);
     return emit(txn, exec, &event);
+}
+
+/* Of the flow: there is no execution to take tags from, so that filters by tag pass it over. */
+void
+ff_event_flow_cancel(struct ff_txn *txn, const struct ff_flow *flow, uint32_t member_count)
+{
+    const struct ff_event event = {
+        .family = FF_FAMILY_OPERATOR,
+        .event = ff_cstr("flow_cancel_requested"),
+        .namespace = flow->namespace,
+        .at = txn->now_ms,
+        .flow_id = FF_SOME(ff_opt_uuid, flow->flow_id),
+        .cancellation_policy = flow->cancellation_policy,
+        .reason = flow->cancel_reason,
+        .member_count = FF_SOME(ff_opt_u32, member_count),
+    };
+
+    ff_txn_event(txn, &event);
 }
 
 void

@@ -32,6 +32,8 @@ FF_MUST_USE ff_err ff_event_priority_changed(struct ff_txn *txn, const struct ff
 FF_MUST_USE ff_err ff_event_replayed(struct ff_txn *txn, const struct ff_exec *exec,
                                      const char *branch, uint32_t groups_reset);
 
+void ff_event_flow_cancel(struct ff_txn *txn, const struct ff_flow *flow, uint32_t member_count);
+
 /* A tag of the execution came or went; tags: all of them after an attach, before a clear. */
 void ff_event_tag(struct ff_txn *txn, const struct ff_exec *exec, const char *event,
                   const struct ff_tag *tag, struct ff_tags tags);

@@ -150,6 +150,8 @@ ff_exec_end(struct ff_txn *txn, struct ff_exec *exec, enum ff_terminal_outcome o
     exec->current_suspension_id = FF_NONE(ff_opt_uuid);
     exec->current_waitpoint_id = FF_NONE(ff_opt_uuid);
     exec->grant = NULL;
+    exec->terminal_count++;
+    exec->cascade_owed = exec->flow_id.is; /* in this step, so that no crash loses it (04 §4.4) */
     FF_TRY(ff_exec_save(txn, exec, FF_EXEC_MOVED));
     return ff_event_completion(txn, exec);
 }

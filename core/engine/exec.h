@@ -46,6 +46,13 @@ FF_MUST_USE ff_err ff_exec_end(struct ff_txn *txn, struct ff_exec *exec,
 
 /* ---- questions ---- */
 
+/* May be handed out; a member of its flow's cancel backlog may not (04 §8.2). */
+static inline bool
+ff_exec_is_eligible(const struct ff_exec *exec)
+{
+    return exec->eligibility_state == FF_ELIGIBLE_NOW && !exec->cancel_owed_at.is;
+}
+
 static inline bool
 ff_grant_is_live(const struct ff_exec *exec, int64_t now_ms)
 {

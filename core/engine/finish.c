@@ -2,6 +2,7 @@
 
 #include "core/engine/finish.h"
 
+#include "core/engine/gate.h"
 #include "core/engine/take.h"
 #include "core/policy.h"
 
@@ -117,7 +118,7 @@ ff_retry_schedule(struct ff_txn *txn, struct ff_exec *exec, const struct ff_fail
     exec->current_attempt_id = FF_NONE(ff_opt_uuid);
     exec->attempt_state = FF_ATTEMPT_PENDING_RETRY;
     ff_exec_make_delayed(exec, FF_BLOCK_WAITING_FOR_RETRY_BACKOFF, until_ms);
-    return ff_exec_save(txn, exec, FF_EXEC_MOVED);
+    return ff_gate_save(txn, exec);
 }
 
 struct failure {

@@ -88,7 +88,7 @@ open_grantable(struct ff_txn *txn, const struct ff_issue_claim_grant_args *args,
     if (!found) {
         return ff_fail(&txn->fault, FF_E_EXECUTION_NOT_FOUND, ff_d_text("entity", "execution"));
     }
-    if (exec->lifecycle_phase != FF_PHASE_RUNNABLE || exec->eligibility_state != FF_ELIGIBLE_NOW) {
+    if (exec->lifecycle_phase != FF_PHASE_RUNNABLE || !ff_exec_is_eligible(exec)) {
         return ff_fail(&txn->fault, FF_E_EXECUTION_NOT_ELIGIBLE);
     }
     if (ff_grant_is_live(exec, txn->now_ms)) {
@@ -155,7 +155,7 @@ static ff_err
 check_fresh(struct ff_txn *txn, const struct ff_exec *exec, struct ff_str worker_id)
 {
     FF_TRY(check_runnable(txn, exec));
-    if (exec->eligibility_state != FF_ELIGIBLE_NOW || exec->terminal_outcome != FF_OUTCOME_NONE) {
+    if (!ff_exec_is_eligible(exec) || exec->terminal_outcome != FF_OUTCOME_NONE) {
         return ff_fail(&txn->fault, FF_E_EXECUTION_NOT_LEASEABLE);
     }
     if (exec->attempt_state == FF_ATTEMPT_RUNNING) {
@@ -175,7 +175,7 @@ check_resumed(struct ff_txn *txn, const struct ff_exec *exec)
     if (exec->attempt_state != FF_ATTEMPT_INTERRUPTED) {
         return ff_fail(&txn->fault, FF_E_NOT_A_RESUMED_EXECUTION);
     }
-    if (exec->eligibility_state != FF_ELIGIBLE_NOW) {
+    if (!ff_exec_is_eligible(exec)) {
         return ff_fail(&txn->fault, FF_E_EXECUTION_NOT_LEASEABLE);
     }
     return FF_E_OK;
@@ -331,7 +331,7 @@ check_takeable(struct ff_txn *txn, const struct ff_exec *exec)
     if (ff_grant_is_live(exec, txn->now_ms)) {
         return ff_fail(&txn->fault, FF_E_GRANT_ALREADY_EXISTS);
     }
-    if (exec->eligibility_state != FF_ELIGIBLE_NOW) {
+    if (!ff_exec_is_eligible(exec)) {
         return ff_fail(&txn->fault, FF_E_EXECUTION_NOT_ELIGIBLE);
     }
     return FF_E_OK;

@@ -218,23 +218,29 @@ may_wait(const struct ff_engine *engine, const struct ff_frame *frame)
            !(claims && engine->facts.claims_stopped);
 }
 
+bool
+ff_parking_time_over(struct ff_engine *engine, struct ff_task *task, uint64_t block_ms)
+{
+    int64_t now_ms = mono_now(engine);
+
+    if (task->arrived_mono_ms < 0) {
+        task->arrived_mono_ms = now_ms;
+        task->park_deadline_ms = ff_time_add(now_ms, block_ms);
+    }
+    return now_ms >= task->park_deadline_ms;
+}
+
 ff_err
 ff_park(struct ff_txn *txn, const struct ff_scope *scope, uint64_t block_ms, int64_t wake_at_ms)
 {
     struct ff_engine *engine = txn->engine;
     struct ff_task *task = txn->task;
     struct topic *topic = NULL;
-    int64_t now_ms = 0;
 
     if (block_ms == 0 || !may_wait(engine, task->frame)) {
         return FF_E_OK;
     }
-    now_ms = mono_now(engine);
-    if (task->arrived_mono_ms < 0) {
-        task->arrived_mono_ms = now_ms;
-        task->park_deadline_ms = ff_time_add(now_ms, block_ms);
-    }
-    if (now_ms >= task->park_deadline_ms) {
+    if (ff_parking_time_over(engine, task, block_ms)) {
         return FF_E_OK;
     }
     if (engine->n_parked >= engine->config.parked_max) {

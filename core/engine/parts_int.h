@@ -22,7 +22,7 @@ void ff_cell_write(struct ff_engine *engine, struct cell *cell, struct row *row)
 /* The open batch removes it, whatever it is: it stands in no index and has not been looked at. */
 void ff_cell_drop(struct ff_engine *engine, struct cell *cell);
 /* Takes back what the running call wrote since `mark`. */
-void ff_cells_undo(struct ff_engine *engine);
+void ff_cells_undo(struct ff_engine *engine, uint32_t mark);
 /* The running call is over: what it replaced is freed. */
 void ff_cells_settle(struct ff_engine *engine);
 /* Frees what no batch uses beyond the cache's bound; on a shared store all that is older than the
@@ -146,6 +146,19 @@ bool ff_parking_judge(struct ff_engine *engine);
 uint64_t ff_parking_waited_ms(const struct ff_engine *engine, const struct ff_task *task);
 int64_t ff_parking_wait_ms(const struct ff_engine *engine);
 void ff_parking_clear(struct ff_engine *engine);
+/* Whether block_ms have passed since the call was first run. */
+bool ff_parking_time_over(struct ff_engine *engine, struct ff_task *task, uint64_t block_ms);
+
+/* ---- follow.c: what a change leaves to be done ---- */
+/* An index entry came to be. */
+void ff_follow_note(struct ff_engine *engine, const struct ff_index_key *key);
+/* Takes back what the running call has noted; kind: of one index only, FF_IX_N: all. */
+void ff_follow_forget(struct ff_engine *engine, uint32_t from, enum ff_index kind);
+/* Looks for marks, if it is time; and how long until then, INT64_MAX: not by time. */
+void ff_follow_look(struct ff_engine *engine);
+int64_t ff_follow_wait_ms(struct ff_engine *engine);
+/* Queues calls for what is noted. True if any. */
+bool ff_follow_start(struct ff_engine *engine);
 
 /* ---- permits.c ---- */
 /* The present call of the task is over: what it held goes back, and what waits for that is woken.

@@ -142,6 +142,9 @@ extra_cmp(const void *a, const void *b)
 static bool
 may_be_candidate(const struct ff_exec *exec, bool include_reclaimable)
 {
+    if (exec->cancel_owed_at.is) {
+        return false;
+    }
     if (exec->lifecycle_phase == FF_PHASE_ACTIVE) {
         return include_reclaimable;
     }

@@ -1,5 +1,6 @@
 #include "core/engine/purge.h"
 
+#include "core/engine/flow.h"
 #include "core/engine/stream.h"
 #include "core/engine/walk.h"
 #include "core/records_wait.h"
@@ -114,6 +115,7 @@ ff_purge_exec(struct ff_txn *txn, const struct ff_exec *exec)
     for (uint32_t i = 0; exec->has_output && i < exec->total_attempt_count; i++) {
         FF_TRY(remove_output(txn, id, i, &pending));
     }
+    FF_TRY(ff_gather(ff_member_keep_end(txn, exec), &pending));
     if (pending) {
         return FF_E_PENDING;
     }

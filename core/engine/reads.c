@@ -244,7 +244,7 @@ collect_granted(struct scan *scan)
             FF_TRY(err);
         }
         if (err != FF_E_OK || exec.lifecycle_phase != FF_PHASE_RUNNABLE ||
-            exec.eligibility_state != FF_ELIGIBLE_NOW) {
+            !ff_exec_is_eligible(&exec)) {
             continue;
         }
         if (scan->n_granted == room) {

@@ -8,7 +8,7 @@
 static inline bool
 ff_is_reclaimable(const struct ff_exec *exec)
 {
-    return exec->lifecycle_phase == FF_PHASE_ACTIVE &&
+    return exec->lifecycle_phase == FF_PHASE_ACTIVE && !exec->cancel_owed_at.is &&
            (exec->ownership_state == FF_OWNER_EXPIRED || exec->ownership_state == FF_OWNER_REVOKED);
 }
 

@@ -3,6 +3,8 @@
 
 #include "core/engine/events.h"
 #include "core/engine/exec.h"
+#include "core/engine/flow_replay.h"
+#include "core/engine/gate.h"
 #include "core/policy.h"
 
 ff_err
@@ -27,7 +29,7 @@ ff_op_promote_delayed(struct ff_txn *txn, const struct ff_promote_delayed_args *
     } else {
         result->outcome = "promoted";
         ff_exec_make_eligible(&exec);
-        return ff_exec_save(txn, &exec, FF_EXEC_MOVED);
+        return ff_gate_save(txn, &exec);
     }
     return FF_E_OK;
 }
@@ -85,6 +87,8 @@ ff_op_replay_execution(struct ff_txn *txn, const struct ff_replay_execution_args
 {
     struct ff_exec exec = { 0 };
     struct ff_key key = ff_key_eid(&args->execution_id);
+    bool skipped = false;
+    uint32_t groups_reset = 0;
 
     FF_TRY(ff_exec_open(txn, &args->execution_id, &exec));
     if (exec.lifecycle_phase != FF_PHASE_TERMINAL) {
@@ -94,6 +98,7 @@ ff_op_replay_execution(struct ff_txn *txn, const struct ff_replay_execution_args
         return ff_fail(&txn->fault, FF_E_MAX_REPLAYS_EXHAUSTED,
                        ff_d_u64("max", exec.max_replay_count));
     }
+    skipped = exec.flow_id.is && exec.terminal_outcome == FF_OUTCOME_SKIPPED;
     FF_TRY(ff_txn_remove(txn, FF_R_EXEC_RESULT, &key));
     wipe(txn, &exec);
     exec.replay_count++;
@@ -102,8 +107,8 @@ ff_op_replay_execution(struct ff_txn *txn, const struct ff_replay_execution_args
     exec.pending_previous_attempt_index = exec.current_attempt_index;
     exec.attempt_state = FF_ATTEMPT_PENDING_REPLAY;
     ff_exec_make_eligible(&exec);
-    FF_TRY(ff_exec_save(txn, &exec, FF_EXEC_MOVED));
+    FF_TRY(ff_flow_replay(txn, &exec, &groups_reset));
     result->outcome = "replayed";
     result->public_state = exec.public_state;
-    return ff_event_replayed(txn, &exec, "normal", 0);
+    return ff_event_replayed(txn, &exec, skipped ? "skipped_flow_member" : "normal", groups_reset);
 }

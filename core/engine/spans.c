@@ -186,6 +186,7 @@ ff_span_change(struct ff_engine *engine, const struct ff_index_key *key, bool ad
     if (add) {
         mark->open = mark->open < 0 ? 0 : 1;
         ff_parking_note_add(engine, key);
+        ff_follow_note(engine, key);
     } else {
         mark->open = mark->open > 0 ? 0 : -1;
     }

@@ -1,4 +1,5 @@
 #include "core/engine/suspension.h"
+#include "core/engine/gate.h"
 
 static const char never_committed[] = "never_committed";
 
@@ -198,7 +199,7 @@ ff_suspension_resume(struct ff_txn *txn, struct ff_exec *exec, struct ff_suspens
             ff_arena_printf(txn->arena, "resumed; waits for the resume delay of %llu ms",
                             (unsigned long long) end->delay_ms);
     }
-    return ff_exec_save(txn, exec, FF_EXEC_MOVED);
+    return ff_gate_save(txn, exec);
 }
 
 ff_err

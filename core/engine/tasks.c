@@ -164,22 +164,23 @@ run_op(struct ff_engine *engine, struct ff_task *task, struct ff_txn *txn, void 
         txn->fault = call->fault;
         return call->fault.code;
     }
-    if (ff_op_runs[call->op] == NULL) {
+    if (ff_op_runs[call->op] == NULL && call->run == NULL) {
         return ff_fail(&txn->fault, FF_E_UNAVAILABLE, ff_d_text("reason", "not_implemented"),
                        ff_d_text("operation", op->name));
     }
     *result_out = ff_arena_zalloc(&engine->scratch, op->result->size);
-    return ff_op_runs[call->op](txn, call->args, *result_out);
+    return (call->run != NULL ? call->run : ff_op_runs[call->op])(txn, call->args, *result_out);
 }
 
 /* Takes the call's changes back, unless it asked to keep them. */
 static void
-take_back(struct ff_engine *engine, uint32_t n_events, size_t bytes)
+take_back(struct ff_engine *engine, const struct ff_savepoint *to)
 {
     if (!engine->keep) {
-        ff_cells_undo(engine);
-        engine->open->n_events = n_events;
-        engine->open->bytes = bytes; /* else calls run again and again would fill the batch */
+        ff_cells_undo(engine, 0);
+        engine->open->n_events = to->events;
+        engine->open->bytes = to->bytes; /* else calls run again and again would fill the batch */
+        ff_follow_forget(engine, to->notes, FF_IX_N);
     }
 }
 
@@ -248,8 +249,7 @@ run_call(struct ff_engine *engine, struct ff_task *task)
                           .common = &call->common,
                           .engine = engine,
                           .task = task };
-    uint32_t n_events = engine->open->n_events;
-    size_t bytes = engine->open->bytes;
+    struct ff_savepoint start = ff_txn_savepoint(&txn);
     void *result = NULL;
     ff_err err = FF_E_OK;
 
@@ -274,11 +274,12 @@ run_call(struct ff_engine *engine, struct ff_task *task)
     }
     if (err == FF_E_STEP) {
         ff_walk_pause(engine, &txn,
-                      engine->n_undo > 0 || engine->open->n_events > n_events || engine->trimming);
+                      engine->n_undo > 0 || engine->open->n_events > start.events ||
+                          engine->trimming);
     } else if (err == FF_E_OK) {
         answer_result(engine, task, result);
     } else {
-        take_back(engine, n_events, bytes);
+        take_back(engine, &start);
         if (engine->doubt && try_again(engine, task, err)) {
             err = FF_E_PENDING;
         }

@@ -27,6 +27,12 @@ ff_topic_quota(const struct ff_uuid *id)
 {
     return ff_topic_uuid('q', id);
 }
+/* A flow's cancel backlog has become smaller. */
+static inline struct ff_scope
+ff_topic_flow(const struct ff_uuid *id)
+{
+    return ff_topic_uuid('f', id);
+}
 /* A change may have cleared what blocks executions (05 U-4). */
 static inline struct ff_scope
 ff_topic_unblock(void)

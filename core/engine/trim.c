@@ -1,4 +1,5 @@
 /* trim_retention, trim_expired: what has outlived its use goes (07 §4, §4.1). Both are walks. */
+#include "core/engine/flow.h"
 #include "core/engine/purge.h"
 #include "core/engine/scan.h"
 #include "core/engine/stream.h"
@@ -95,6 +96,12 @@ purge_one(struct ff_txn *txn, const struct ff_trim_retention_args *args, const s
     if (err == FF_E_OK && found && is_over(txn, &exec, args->retention_ms) &&
         (args->lane_id.n == 0 || ff_str_eq(args->lane_id, exec.lane_id))) {
         err = ff_filter_admits(txn, args->filter, &exec, purged);
+    }
+    if (err == FF_E_OK && *purged) {
+        bool waited_for = false;
+
+        err = ff_member_is_waited_for(txn, &exec, &waited_for);
+        *purged = !waited_for;
     }
     if (err == FF_E_OK && *purged) {
         err = ff_purge_exec(txn, &exec);

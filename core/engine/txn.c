@@ -383,6 +383,41 @@ ff_txn_keep_number(struct ff_txn *txn, uint64_t number)
     txn->task->kept = FF_SOME(ff_opt_u64, number);
 }
 
+bool
+ff_txn_time_over(struct ff_txn *txn, uint64_t block_ms)
+{
+    return ff_parking_time_over(txn->engine, txn->task, block_ms);
+}
+
+struct ff_savepoint
+ff_txn_savepoint(struct ff_txn *txn)
+{
+    const struct ff_engine *engine = txn->engine;
+
+    return (struct ff_savepoint){ .undo = engine->n_undo,
+                                  .events = engine->open->n_events,
+                                  .notes = engine->follow.n_notes,
+                                  .bytes = engine->open->bytes };
+}
+
+void
+ff_txn_rollback(struct ff_txn *txn, const struct ff_savepoint *to)
+{
+    struct ff_engine *engine = txn->engine;
+
+    ff_cells_undo(engine, to->undo);
+    engine->open->n_events = to->events;
+    engine->open->bytes = to->bytes;
+    ff_follow_forget(engine, to->notes, FF_IX_N);
+    txn->fault = (struct ff_fault){ 0 };
+}
+
+void
+ff_txn_own_cascades(struct ff_txn *txn, const struct ff_savepoint *since)
+{
+    ff_follow_forget(txn->engine, since->notes, FF_IX_CASCADE);
+}
+
 ff_err
 ff_txn_get_exec(struct ff_txn *txn, const struct ff_eid *id, struct ff_exec *out)
 {

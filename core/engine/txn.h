@@ -118,8 +118,16 @@ struct ff_walk {
     struct ff_entry at;
     uint32_t stage;
     uint32_t counts[2];
+    /* Of walks that follow references: what there is to visit, and how far that is done. */
+    struct ff_eid *todo; /* grows by ff_walk_add only */
+    uint32_t n, next, room;
+    bool inside; /* `at` says how far the one at `next` has been handled */
+    bool failed; /* ... and that something of it could not be */
 };
+/* Entities that a step of such a walk handles. */
+#define FF_WALK_STEP 256
 struct ff_walk *ff_txn_walk(struct ff_txn *txn);
+void ff_walk_add(struct ff_txn *txn, const struct ff_eid *id);
 /* The walk has done a step: what it has written is committed, others have their turn, and it is run
  * again with what it keeps. A step that is not committed is done again. Returns FF_E_STEP, which is
  * returned as it is. */
@@ -175,6 +183,19 @@ FF_MUST_USE ff_err ff_txn_feed(struct ff_txn *txn, enum ff_event_family family, 
 FF_MUST_USE ff_err ff_txn_stream_permit(struct ff_txn *txn);
 /* Closes the gate for good; those that wait are judged again. How many permits are still out. */
 uint32_t ff_txn_close_streams(struct ff_txn *txn);
+
+/* Within walks: whether block_ms are over since the call's arrival, in real time. */
+bool ff_txn_time_over(struct ff_txn *txn, uint64_t block_ms);
+
+/* A point that a call can go back to, so that one failing entity does not undo the others. */
+struct ff_savepoint {
+    uint32_t undo, events, notes;
+    size_t bytes;
+};
+struct ff_savepoint ff_txn_savepoint(struct ff_txn *txn);
+void ff_txn_rollback(struct ff_txn *txn, const struct ff_savepoint *to);
+/* Cascades that became owed since then are this call's own: it sees to them itself. */
+void ff_txn_own_cascades(struct ff_txn *txn, const struct ff_savepoint *since);
 
 /* Typed forms. */
 #define FF_RECORD(record, upper, help)                                                             \

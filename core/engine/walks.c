@@ -14,6 +14,25 @@ ff_txn_walk(struct ff_txn *txn)
     return txn->walk;
 }
 
+/* What a step that is taken back has added behind `n` is overwritten by the next. */
+void
+ff_walk_add(struct ff_txn *txn, const struct ff_eid *id)
+{
+    struct ff_walk *walk = ff_txn_walk(txn);
+
+    if (walk->n == walk->room) {
+        struct ff_eid *grown = NULL;
+
+        walk->room = walk->room == 0 ? 64 : walk->room * 2;
+        grown = ff_arena_alloc(&txn->task->frame->arena, walk->room * sizeof(*grown));
+        if (walk->n > 0) {
+            memcpy(grown, walk->todo, walk->n * sizeof(*grown));
+        }
+        walk->todo = grown;
+    }
+    walk->todo[walk->n++] = *id;
+}
+
 ff_err
 ff_txn_step(struct ff_txn *txn)
 {

@@ -378,8 +378,10 @@ ff_rig_count(struct ff_rig *rig, enum ff_event_family family, const char *event,
     uint32_t n = 0;
 
     for (uint32_t i = 0; i < events.n; i++) {
-        n += ff_str_is(events.v[i].event, event) && events.v[i].execution_id.is &&
-             ff_eid_eq(events.v[i].execution_id.v, *id);
+        bool of_it = id == NULL ||
+                     (events.v[i].execution_id.is && ff_eid_eq(events.v[i].execution_id.v, *id));
+
+        n += ff_str_is(events.v[i].event, event) && of_it;
     }
     return n;
 }

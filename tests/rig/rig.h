@@ -67,7 +67,7 @@ struct ff_events {
 };
 /* All events of a feed so far. */
 struct ff_events ff_rig_events(struct ff_rig *rig, enum ff_event_family family);
-/* How many of them have this name and belong to this execution. */
+/* How many of them have this name and belong to this execution (NULL: any). */
 uint32_t ff_rig_count(struct ff_rig *rig, enum ff_event_family family, const char *event,
                       const struct ff_eid *id);
 /* The last event of the feed; fails the test if there is none. */

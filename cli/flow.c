@@ -1,0 +1,340 @@
+/* ffctl flow: submit a graph, cancel a flow, list flows (04). What it looks like: flow_show.c. */
+#include <errno.h>
+#include <jansson.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cli/flow.h"
+#include "cli/input.h"
+#include "cli/output.h"
+#include "core/codec.h"
+#include "core/id.h"
+#include "core/partition.h"
+
+/* A graph of 10 000 members with inputs. */
+#define FILE_BYTES_MAX (64u << 20)
+
+static const struct argp_option own_options[] = {
+    { "wait", 'w', NULL, 0, "submit, cancel: wait until the flow has ended", 0 },
+    { "policy", 'p', "POLICY", 0, "cancel: flow_only, cancel_pending or cancel_all (default)", 0 },
+    { "reason", 'r', "TEXT", 0, "cancel: kept with every cancelled member", 0 },
+    { "partition", 'P', "N", 0, "ls: only this partition", 0 },
+    { "dot", 'd', NULL, 0, "graph: for Graphviz (it is the only form, and the default)", 0 },
+    { 0 },
+};
+
+static error_t
+parse(int key, char *arg, struct argp_state *state)
+{
+    struct ff_cli_flow *options = state->input;
+
+    switch (key) {
+    case 'w':
+        options->wait = true;
+        return 0;
+    case 'p':
+        options->policy = arg;
+        return 0;
+    case 'r':
+        options->reason = arg;
+        return 0;
+    case 'P':
+        if (!ff_cli_parse_number(arg, 0, UINT16_MAX, &options->partition)) {
+            argp_error(state, "--partition: '%s' is no number from 0 to 65535", arg);
+        }
+        return 0;
+    case 'd':
+        return 0;
+    default:
+        return ff_cli_take_word(key, arg, state);
+    }
+}
+
+static const struct ff_cli_command command = {
+    own_options, parse, "submit FILE\nshow ID\nwatch ID\ncancel ID\nls\ngraph ID",
+    "Work with flows: executions that wait for each other.\n\n"
+    "submit reads a graph as JSON (- reads standard input) and prints the flow's id; show lists "
+    "its members with their states and what each waits for; watch does so until it has ended; "
+    "graph writes it for Graphviz.\v"
+    "A graph is {\"flow\": {\"flow_kind\": K}, \"members\": [{\"key\": K, \"execution_kind\": K, "
+    "\"input\": ANY}...], \"edges\": [{\"from\": K, \"to\": K}...], \"groups\": [...]}: the "
+    "arguments of submit_flow (`ffctl ops submit_flow'). What is left out: flow_id is made, "
+    "namespace and lane_id are `default'; \"input\" is any JSON, handed on as its text.\n\n"
+    "Exit status: 0 done, or with watch and --wait: completed; 1 the operation answered an error, "
+    "or the flow failed or was cancelled; 2 wrong usage, nothing was done; 3 no daemon answers; "
+    "4 --timeout was over first."
+};
+
+/* ---- submit ---- */
+
+static void
+set_default(json_t *map, const char *name, const char *value)
+{
+    if (json_object_get(map, name) == NULL) {
+        json_object_set_new(map, name, json_string(value));
+    }
+}
+
+/* "input": any JSON, in place of input_payload in base64. */
+static void
+spell_input(json_t *member)
+{
+    json_t *input = json_object_get(member, "input");
+    char *text = NULL, *base64 = NULL;
+    size_t room = 0;
+
+    if (input == NULL) {
+        return;
+    }
+    text = json_dumps(input, JSON_ENCODE_ANY | JSON_COMPACT);
+    room = sodium_base64_ENCODED_LEN(strlen(text), sodium_base64_VARIANT_ORIGINAL);
+    base64 = calloc(room, 1);
+    sodium_bin2base64(base64, room, (const unsigned char *) text, strlen(text),
+                      sodium_base64_VARIANT_ORIGINAL);
+    json_object_set_new(member, "input_payload", json_string(base64));
+    set_default(member, "payload_encoding", "json");
+    json_object_del(member, "input");
+    free(base64);
+    free(text);
+}
+
+/* What a graph by hand may leave out. */
+static void
+complete_graph(struct ff_cli *cli, json_t *graph)
+{
+    json_t *flow = json_object_get(graph, "flow"), *member = NULL;
+    struct ff_uuid id = ff_cli_new_uuid();
+    size_t i = 0;
+
+    if (flow == NULL) {
+        flow = json_object();
+        json_object_set_new(graph, "flow", flow);
+    }
+    set_default(flow, "flow_id", ff_cli_uuid_text(&id, &cli->arena));
+    set_default(flow, "flow_kind", "flow");
+    set_default(flow, "namespace", "default");
+    json_array_foreach(json_object_get(graph, "members"), i, member)
+    {
+        if (json_is_object(member)) {
+            set_default(member, "lane_id", "default");
+            spell_input(member);
+        }
+    }
+}
+
+static json_t *
+read_graph(const char *path)
+{
+    struct ff_str text = { .p = NULL };
+    json_error_t error;
+    json_t *graph = NULL;
+
+    if (!ff_cli_read_file(path, FILE_BYTES_MAX, &text)) {
+        fprintf(stderr, "ffctl: %s: %s\n", path,
+                errno == EFBIG ? "larger than 64 MiB" : strerror(errno));
+        return NULL;
+    }
+    graph = json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES, &error);
+    free((char *) (uintptr_t) text.p);
+    if (graph == NULL) {
+        fprintf(stderr, "ffctl: %s: line %d, column %d: %s\n", path, error.line, error.column,
+                error.text);
+    } else if (!json_is_object(graph)) {
+        fprintf(stderr, "ffctl: %s: a graph is a map with flow, members and edges\n", path);
+        json_decref(graph);
+        graph = NULL;
+    }
+    return graph;
+}
+
+/* The fault's path leads to a position: people know the member by its key. */
+static void
+tell_member(const json_t *graph, struct ff_answer *answer)
+{
+    const char *at = strstr(ff_answer_text(answer), "members[");
+    const json_t *member = NULL;
+
+    if (at != NULL) {
+        member = json_array_get(json_object_get(graph, "members"),
+                                strtoul(at + strlen("members["), NULL, 10));
+    }
+    if (member != NULL && json_is_string(json_object_get(member, "key"))) {
+        fprintf(stderr, "ffctl: that is member '%s'\n",
+                json_string_value(json_object_get(member, "key")));
+    }
+}
+
+static int
+send_graph(struct ff_cli *cli, const json_t *graph, struct ff_submit_flow_result *result,
+           struct ff_answer *answer)
+{
+    FF_SCOPED(ff_packer) packer = { 0 };
+    struct ff_fault fault = { 0 };
+    char *text = json_dumps(graph, JSON_COMPACT);
+    ff_err err = FF_E_OK;
+
+    ff_packer_init(&packer);
+    err = ff_json_to_msgpack(ff_ops[FF_OP_submit_flow].args, ff_cstr(text), &packer.pk, &fault);
+    free(text);
+    FF_ASSERT(err == FF_E_OK); /* jansson has written it */
+    err = ff_cli_call_named(cli, ff_cstr("submit_flow"), ff_packer_str(&packer), answer);
+    if (err == FF_E_OK) {
+        err = ff_answer_result(answer, FF_OP_submit_flow, result);
+    }
+    if (err != FF_E_OK) {
+        int status = ff_cli_report(cli, "submit_flow", answer);
+
+        tell_member(graph, answer);
+        return status;
+    }
+    return FF_CLI_OK;
+}
+
+static int
+submit(struct ff_cli *cli, void *data)
+{
+    struct ff_cli_flow *options = data;
+    struct ff_submit_flow_result result = { 0 };
+    FF_SCOPED(ff_answer) answer = { 0 };
+    json_t *graph = read_graph(options->words.v[0]);
+    int status = FF_CLI_USAGE;
+
+    if (graph == NULL) {
+        return status;
+    }
+    complete_graph(cli, graph);
+    status = send_graph(cli, graph, &result, &answer);
+    json_decref(graph);
+    if (status == FF_CLI_OK && cli->json) {
+        ff_cli_print_json(answer.map);
+    } else if (status == FF_CLI_OK) {
+        puts(ff_cli_uuid_text(&result.flow_id, &cli->arena));
+    }
+    fflush(stdout);
+    return status == FF_CLI_OK && options->wait ? ff_cli_flow_watch(cli, &result.flow_id) : status;
+}
+
+/* ---- cancel ---- */
+
+static int
+cancel(struct ff_cli *cli, void *data)
+{
+    const struct ff_cli_flow *options = data;
+    struct ff_flow_wait wait = { .kind = FF_FLOW_WAIT_INDEFINITE };
+    struct ff_cancel_flow_args args = {
+        .flow_id = ff_cli_uuid(options->words.v[0], "a flow's id"),
+        .policy = ff_cstr(options->policy == NULL ? "cancel_all" : options->policy),
+        .reason = ff_cstr(options->reason == NULL ? "flow_cancelled" : options->reason),
+    };
+    struct ff_cancel_flow_result result = { 0 };
+    FF_SCOPED(ff_answer) answer = { 0 };
+    int status = FF_CLI_OK;
+
+    if (options->wait && cli->timeout_ms > 0) {
+        wait.kind = FF_FLOW_WAIT_TIMEOUT;
+        wait.timeout_ms = FF_SOME(ff_opt_u64, cli->timeout_ms);
+    }
+    args.wait = options->wait ? &wait : NULL;
+    status = ff_cli_do(cli, FF_OP_cancel_flow, &args, &result, &answer);
+    if (status == FF_CLI_OK && cli->json) {
+        ff_cli_print_json(answer.map);
+    } else if (status == FF_CLI_OK) {
+        printf("%s (%s), %u members\n", result.outcome,
+               ff_word(&ff_vocab_cancel_flow_policy, result.cancellation_policy),
+               (unsigned) result.member_execution_ids.n);
+    }
+    return status;
+}
+
+/* ---- ls ---- */
+
+/* How many partitions there are, or the one that is asked for. */
+static int
+ask_partitions(struct ff_cli *cli, const struct ff_cli_flow *options, uint32_t *from, uint32_t *n)
+{
+    const struct ff_hello_args args = { .client_name = ff_cstr("ffctl") };
+    struct ff_hello_result hello = { 0 };
+    FF_SCOPED(ff_answer) answer = { 0 };
+    int status = FF_CLI_OK;
+
+    *from = options->partition < 0 ? 0 : (uint32_t) options->partition;
+    *n = 1;
+    if (options->partition >= 0) {
+        return FF_CLI_OK;
+    }
+    status = ff_cli_do(cli, FF_OP_hello, &args, &hello, &answer);
+    for (uint32_t i = 0; status == FF_CLI_OK && i < hello.limits.n; i++) {
+        if (ff_str_is(hello.limits.v[i].key, "flow_partitions")) {
+            *n = (uint32_t) hello.limits.v[i].value;
+        }
+    }
+    return status;
+}
+
+static int
+list_partition(struct ff_cli *cli, uint16_t index, struct ff_cli_table *table)
+{
+    const struct ff_partition partition = { FF_PARTITION_FLOW, index };
+    struct ff_list_flows_args args = { .limit = 1000 };
+    char key[FF_PARTITION_KEY_MAX];
+    bool more = true;
+    int status = FF_CLI_OK;
+
+    args.partition = ff_str(key, ff_partition_key_text(partition, key));
+    while (more && status == FF_CLI_OK) {
+        struct ff_list_flows_result page = { 0 };
+        FF_SCOPED(ff_answer) answer = { 0 };
+
+        status = ff_cli_do(cli, FF_OP_list_flows, &args, &page, &answer);
+        if (status == FF_CLI_OK && cli->json && page.flows.n > 0) {
+            ff_cli_print_json(answer.map);
+        }
+        for (uint32_t i = 0; i < page.flows.n && !cli->json; i++) {
+            const char *cells[] = { ff_cli_uuid_text(&page.flows.v[i].flow_id, &table->arena),
+                                    ff_word(&ff_vocab_flow_status, page.flows.v[i].status),
+                                    ff_cli_when(page.flows.v[i].created_at, ff_cli_now_ms(),
+                                                &table->arena) };
+
+            ff_cli_table_add(table, cells);
+        }
+        ff_cli_table_print(table);
+        args.cursor = page.next_cursor;
+        more = page.next_cursor.is;
+    }
+    return status;
+}
+
+static int
+list(struct ff_cli *cli, void *data)
+{
+    static const char *const titles[] = { "FLOW", "STATUS", "CREATED" };
+    struct ff_cli_table table = { .titles = titles, .columns = 3 };
+    uint32_t from = 0, n = 0;
+    int status = ask_partitions(cli, data, &from, &n);
+
+    for (uint32_t i = 0; i < n && status == FF_CLI_OK; i++) {
+        status = list_partition(cli, (uint16_t) (from + i), &table);
+    }
+    ff_cli_table_done(&table);
+    return status;
+}
+
+/* ---- the command ---- */
+
+int
+ff_cli_flow_command(struct ff_cli *cli, int argc, char **argv)
+{
+    static const struct ff_cli_verb verbs[] = {
+        { "submit", 1, 1, "FILE", submit },
+        { "show", 1, 1, "ID", ff_cli_flow_show_verb },
+        { "watch", 1, 1, "ID", ff_cli_flow_watch_verb },
+        { "cancel", 1, 1, "ID", cancel },
+        { "ls", 0, 0, "", list },
+        { "graph", 1, 1, "ID", ff_cli_flow_graph_verb },
+    };
+    struct ff_cli_flow options = { .partition = -1 };
+
+    ff_cli_parse(cli, &command, argc, argv, &options);
+    return ff_cli_run_verb(cli, verbs, FF_COUNT(verbs), &options.words);
+}

@@ -1,0 +1,29 @@
+/* backlog.h: the members of a cancelled flow that are still owed a cancel (04 §8.2, §8.7).
+ *
+ * A member in the backlog bears a mark (exec.cancel_owed_at) that keeps every claim away. One whose
+ * cancel failed, because its record cannot be read, is marked in its member entry instead. The flow
+ * counts both (cancel_left); callers write the flow.
+ */
+#ifndef FF_CORE_ENGINE_BACKLOG_H
+#define FF_CORE_ENGINE_BACKLOG_H
+
+#include "core/engine/flow.h"
+
+/* Cancels of one step (04 §8.3). */
+#define FF_CANCEL_STEP 1000
+
+/* Members that the policy of the flow covers and that are not in the backlog become its; up to
+ * cancel_now of them are cancelled at once, in the order of their ids. */
+FF_MUST_USE ff_err ff_backlog_fill(struct ff_txn *txn, struct ff_flow *flow, uint32_t cancel_now);
+/* Cancels up to FF_CANCEL_STEP of those in it. */
+FF_MUST_USE ff_err ff_backlog_drain(struct ff_txn *txn, struct ff_flow *flow);
+/* Whether any are left but those whose cancel failed. */
+FF_MUST_USE ff_err ff_backlog_rest(struct ff_txn *txn, const struct ff_flow *flow, bool *out);
+/* The ids of those whose cancel failed, ascending. */
+FF_MUST_USE ff_err ff_backlog_failed(struct ff_txn *txn, const struct ff_flow *flow,
+                                     struct ff_strs *out);
+/* Takes one member out, cancelled or not (04 §8.6). */
+FF_MUST_USE ff_err ff_backlog_leave(struct ff_txn *txn, struct ff_flow *flow,
+                                    const struct ff_eid *execution_id);
+
+#endif

@@ -1,0 +1,258 @@
+#include "core/engine/group.h"
+
+#include "core/engine/gate.h"
+
+/* ---- pure ---- */
+
+static enum ff_edge_group_state
+evaluate_all(const struct ff_group *group, uint32_t lost)
+{
+    if (group->total > 0 && group->succeeded == group->total) {
+        return FF_GROUP_SATISFIED;
+    }
+    return lost > 0 ? FF_GROUP_IMPOSSIBLE : FF_GROUP_PENDING;
+}
+
+enum ff_edge_group_state
+ff_group_evaluate(const struct ff_group *group)
+{
+    uint32_t lost = group->failed + group->skipped;
+    uint32_t k = group->kind == FF_EDGE_POLICY_ANY_OF ? 1 : group->k;
+
+    if (group->kind == FF_EDGE_POLICY_ALL_OF) {
+        return evaluate_all(group, lost);
+    }
+    if (group->succeeded >= k) {
+        return FF_GROUP_SATISFIED;
+    }
+    return k <= group->total && lost > group->total - k ? FF_GROUP_IMPOSSIBLE : FF_GROUP_PENDING;
+}
+
+enum ff_verdict
+ff_group_verdict(const struct ff_group *group)
+{
+    if (group->applied == 0) {
+        return FF_VERDICT_NONE;
+    }
+    switch (group->state) {
+    case FF_GROUP_SATISFIED:
+        return FF_VERDICT_SATISFIED;
+    case FF_GROUP_IMPOSSIBLE:
+        return FF_VERDICT_IMPOSSIBLE;
+    default:
+        return FF_VERDICT_BLOCKED;
+    }
+}
+
+/* ---- upstreams ---- */
+
+ff_err
+ff_edge_outcome(struct ff_txn *txn, const struct ff_edge *edge, enum ff_terminal_outcome *outcome,
+                bool *ended)
+{
+    struct ff_exec upstream = { 0 };
+    struct ff_member member = { 0 };
+    bool found = false;
+
+    FF_TRY(ff_txn_find_exec(txn, &edge->upstream, &upstream, &found));
+    if (found) {
+        *outcome = upstream.terminal_outcome;
+        *ended =
+            upstream.lifecycle_phase == FF_PHASE_TERMINAL &&
+            (upstream.terminal_outcome == FF_OUTCOME_SUCCESS || !edge->ignore_terminal_count.is ||
+             upstream.terminal_count > edge->ignore_terminal_count.v);
+        return FF_E_OK;
+    }
+    FF_TRY(ff_member_find(txn, &edge->flow_id, &edge->upstream, &member, &found));
+    *outcome = member.outcome.v;
+    *ended = found && member.purged && member.outcome.is &&
+             (member.outcome.v == FF_OUTCOME_SUCCESS || !edge->ignore_terminal_count.is);
+    return FF_E_OK;
+}
+
+/* ---- siblings (04 §5.1) ---- */
+
+/* Marks an edge whose upstream nobody needs any more; *any if it was marked. */
+static ff_err
+mark_sibling(struct ff_txn *txn, const struct ff_resolving *resolving, struct ff_edge *edge,
+             bool *any)
+{
+    struct ff_exec upstream = { 0 };
+    bool found = false;
+
+    if (edge->edge_state == FF_EDGE_SATISFIED || edge->edge_state == FF_EDGE_IMPOSSIBLE ||
+        ff_eid_eq(edge->upstream, resolving->edge.upstream)) {
+        return FF_E_OK;
+    }
+    FF_TRY(ff_txn_find_exec(txn, &edge->upstream, &upstream, &found));
+    if (!found || upstream.lifecycle_phase == FF_PHASE_TERMINAL) {
+        return FF_E_OK;
+    }
+    edge->sibling_cancel_owed = true;
+    *any = true;
+    return ff_txn_put_edge(txn, edge);
+}
+
+static ff_err
+flag_siblings(struct ff_txn *txn, struct ff_resolving *resolving)
+{
+    struct ff_group *group = &resolving->group;
+    struct ff_scope scope = ff_scope_ends(&group->flow_id, &group->downstream);
+    struct ff_entry entry = { 0 }, next = { 0 };
+    bool found = true, any = false, pending = false;
+
+    for (uint32_t n = 0; found; n++) {
+        struct ff_edge edge = { 0 };
+        ff_err err = FF_E_OK;
+
+        FF_TRY(ff_txn_next(txn, FF_IX_EDGES_IN, &scope, n == 0 ? NULL : &entry, group->total, &next,
+                           &found));
+        entry = next;
+        err = found ? ff_edge_at(txn, &entry, &edge) : FF_E_OK;
+        if (err == FF_E_OK && found) {
+            err = mark_sibling(txn, resolving, &edge, &any);
+        }
+        FF_TRY(ff_gather(err, &pending));
+    }
+    if (pending) {
+        return FF_E_PENDING;
+    }
+    if (any) {
+        group->cancel_siblings_pending = true;
+        group->cancel_siblings_reason =
+            ff_cstr(group->state == FF_GROUP_SATISFIED ? "sibling_quorum_satisfied"
+                                                       : "sibling_quorum_impossible");
+        group->flagged_at = txn->now_ms;
+    }
+    return FF_E_OK;
+}
+
+ff_err
+ff_group_unflag(struct ff_txn *txn, struct ff_group *group)
+{
+    struct ff_scope scope = ff_scope_ends(&group->flow_id, &group->downstream);
+    bool found = true;
+
+    group->cancel_siblings_pending = false;
+    for (;;) {
+        struct ff_entry entry = { 0 };
+        struct ff_edge edge = { 0 };
+
+        FF_TRY(
+            ff_txn_next(txn, FF_IX_SIBLING_OWED, &scope, NULL, group->total + 1, &entry, &found));
+        if (!found) {
+            return FF_E_OK;
+        }
+        FF_TRY(ff_edge_at(txn, &entry, &edge));
+        edge.sibling_cancel_owed = false;
+        FF_TRY(ff_txn_put_edge(txn, &edge));
+    }
+}
+
+/* ---- data passing (04 §4.2 step 5) ---- */
+
+static ff_err
+pass_data(struct ff_txn *txn, struct ff_resolving *resolving)
+{
+    const struct ff_edge *edge = &resolving->edge;
+    struct ff_str ref = edge->applied_ref.n > 0 ? edge->applied_ref : edge->data_passing_ref;
+    struct ff_key from = ff_key_eid(&edge->upstream), to = ff_key_eid(&edge->downstream);
+    struct ff_exec_result given = { 0 };
+    struct ff_exec_input input = { 0 };
+    bool found = false;
+
+    if (ref.n == 0 || !resolving->child_found ||
+        (resolving->child.lifecycle_phase != FF_PHASE_RUNNABLE &&
+         resolving->child.lifecycle_phase != FF_PHASE_SUBMITTED)) {
+        return FF_E_OK;
+    }
+    FF_TRY(ff_txn_find(txn, FF_R_EXEC_RESULT, &from, &given, &found));
+    if (!found) {
+        return FF_E_OK;
+    }
+    FF_TRY(ff_txn_find(txn, FF_R_EXEC_INPUT, &to, &input, &found));
+    input.execution_id = edge->downstream;
+    input.payload = given.result;
+    input.payload_encoding = given.result_encoding;
+    resolving->data_injected = true;
+    return ff_txn_put_exec_input(txn, &input);
+}
+
+/* ---- resolving (04 §4.2) ---- */
+
+ff_err
+ff_resolving_read(struct ff_txn *txn, struct ff_resolving *resolving)
+{
+    const struct ff_edge *edge = &resolving->edge;
+    bool found = false, pending = false;
+
+    FF_TRY(
+        ff_gather(ff_group_find(txn, &edge->flow_id, &edge->downstream, &resolving->group, &found),
+                  &pending));
+    FF_TRY(ff_gather(
+        ff_txn_find_exec(txn, &edge->downstream, &resolving->child, &resolving->child_found),
+        &pending));
+    return pending ? FF_E_PENDING : FF_E_OK;
+}
+
+/* Steps 6 to 8: the group has just been decided. */
+static ff_err
+decided(struct ff_txn *txn, struct ff_resolving *resolving)
+{
+    struct ff_group *group = &resolving->group;
+    struct ff_exec *child = &resolving->child;
+
+    if (group->on_satisfied.is && group->on_satisfied.v == FF_ON_SATISFIED_CANCEL_REMAINING) {
+        FF_TRY(flag_siblings(txn, resolving));
+    }
+    FF_TRY(ff_txn_put_group(txn, group));
+    if (!resolving->child_found || child->lifecycle_phase == FF_PHASE_TERMINAL ||
+        child->cancel_owed_at.is) {
+        return FF_E_OK; /* a member of the backlog ends cancelled (04 §8.3) */
+    }
+    if (group->state == FF_GROUP_IMPOSSIBLE) {
+        resolving->skipped = true;
+        return ff_gate_skip(txn, child);
+    }
+    resolving->released = child->lifecycle_phase == FF_PHASE_RUNNABLE &&
+                          child->eligibility_state == FF_ELIGIBLE_DEPENDENCIES;
+    return resolving->released ? ff_gate_release(txn, child) : FF_E_OK;
+}
+
+/* Steps 1 and 2: *fired if the group was decided before. */
+static void
+count(struct ff_txn *txn, struct ff_resolving *resolving, bool *fired)
+{
+    struct ff_group *group = &resolving->group;
+    bool success = resolving->outcome == FF_OUTCOME_SUCCESS;
+
+    *fired = group->state != FF_GROUP_PENDING;
+    resolving->edge.edge_state = success ? FF_EDGE_SATISFIED : FF_EDGE_IMPOSSIBLE;
+    resolving->edge.resolved_at = FF_SOME(ff_opt_i64, txn->now_ms);
+    group->succeeded += success;
+    group->skipped += resolving->outcome == FF_OUTCOME_SKIPPED;
+    group->failed += !success && resolving->outcome != FF_OUTCOME_SKIPPED;
+    group->waiting -= group->waiting > 0;
+}
+
+ff_err
+ff_edge_resolve(struct ff_txn *txn, struct ff_resolving *resolving)
+{
+    struct ff_group *group = &resolving->group;
+    bool success = resolving->outcome == FF_OUTCOME_SUCCESS, fired = false;
+
+    count(txn, resolving, &fired);
+    FF_TRY(ff_txn_put_edge(txn, &resolving->edge));
+    if (fired) {
+        return ff_txn_put_group(txn, group);
+    }
+    group->state = ff_group_evaluate(group);
+    if (group->state == FF_GROUP_SATISFIED && !group->satisfied_at.is) {
+        group->satisfied_at = FF_SOME(ff_opt_i64, txn->now_ms);
+    }
+    if (success && (group->kind == FF_EDGE_POLICY_ALL_OF || group->state == FF_GROUP_SATISFIED)) {
+        FF_TRY(pass_data(txn, resolving));
+    }
+    return group->state == FF_GROUP_PENDING ? ff_txn_put_group(txn, group)
+                                            : decided(txn, resolving);
+}

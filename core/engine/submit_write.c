@@ -1,0 +1,192 @@
+/* submit_flow: writing a graph that has been checked, and answering (04 §2.9).
+ */
+
+#include "core/engine/create.h"
+#include "core/engine/submit_int.h"
+#include "core/id.h"
+
+/* ---- what is stored already ---- */
+
+/* No member's id may be taken. They are looked for together. */
+static ff_err
+check_free(struct ff_txn *txn, const struct ff_graph *graph)
+{
+    bool pending = false;
+
+    for (uint32_t i = 0; i < graph->members.n; i++) {
+        struct ff_exec exec = { 0 };
+        bool found = false;
+
+        FF_TRY(ff_gather(ff_txn_find_exec(txn, &graph->ids[i], &exec, &found), &pending));
+        if (found) {
+            return ff_graph_fail(
+                txn, FF_E_INVALID_INPUT,
+                ff_arena_printf(txn->arena, "members[%u].execution_id", (unsigned) i),
+                "already_exists");
+        }
+    }
+    return pending ? FF_E_PENDING : FF_E_OK;
+}
+
+static ff_err
+open_lanes(struct ff_txn *txn, const struct ff_graph *graph)
+{
+    bool pending = false;
+
+    for (uint32_t i = 0; i < graph->members.n; i++) {
+        struct ff_str lane_id = graph->members.v[i].lane_id;
+        ff_err err = FF_E_OK;
+
+        if (i > 0 && ff_str_eq(lane_id, graph->members.v[i - 1].lane_id)) {
+            continue;
+        }
+        err = ff_create_open_lane(txn, lane_id);
+        if (err == FF_E_INVALID_INPUT) {
+            return ff_graph_fail(txn, err,
+                                 ff_arena_printf(txn->arena, "members[%u].lane_id", (unsigned) i),
+                                 "lane_not_accepting");
+        }
+        FF_TRY(ff_gather(err, &pending));
+    }
+    return pending ? FF_E_PENDING : FF_E_OK;
+}
+
+/* ---- writing ---- */
+
+static ff_err
+write_member(struct ff_txn *txn, const struct ff_graph *graph, uint32_t at)
+{
+    const struct ff_submit_member *member = &graph->members.v[at];
+    const struct ff_create_execution_args args = {
+        .execution_id = graph->ids[at],
+        .namespace = member->namespace.n > 0 ? member->namespace : graph->head.namespace,
+        .lane_id = member->lane_id,
+        .execution_kind = member->execution_kind,
+        .input_payload = member->input_payload,
+        .payload_encoding = member->payload_encoding,
+        .priority = member->priority,
+        .creator_identity = member->creator_identity,
+        .tags = member->tags,
+        .delay_until = member->delay_until,
+        .execution_deadline_at = member->execution_deadline_at,
+    };
+    const struct ff_creation creation = { .args = &args,
+                                          .policy = graph->policies[at],
+                                          .flow_id = &graph->head.flow_id,
+                                          .waits_for = graph->inbound[at] };
+    const struct ff_member stored = { .flow_id = graph->head.flow_id,
+                                      .execution_id = graph->ids[at],
+                                      .key = member->key };
+    struct ff_exec exec = { 0 };
+
+    FF_TRY(ff_create_write(txn, &creation, &exec));
+    return ff_txn_put_new(txn, FF_R_MEMBER, &stored);
+}
+
+static ff_err
+write_group(struct ff_txn *txn, const struct ff_graph *graph, uint32_t at)
+{
+    struct ff_group group = graph->gates[at]; /* its policy */
+
+    if (graph->inbound[at] == 0 && !graph->has_gate[at]) {
+        return FF_E_OK;
+    }
+    group.flow_id = graph->head.flow_id;
+    group.downstream = graph->ids[at];
+    group.total = group.applied = group.waiting = graph->inbound[at];
+    return ff_txn_put_new(txn, FF_R_GROUP, &group);
+}
+
+static ff_err
+write_edge(struct ff_txn *txn, const struct ff_graph *graph, uint32_t at)
+{
+    const struct ff_submit_edge *given = &graph->edges.v[at];
+    const struct ff_edge edge = {
+        .flow_id = graph->head.flow_id,
+        .edge_id = graph->edge_ids[at],
+        .upstream = graph->ids[graph->from[at]],
+        .downstream = graph->ids[graph->to[at]],
+        .dependency_kind = given->dependency_kind,
+        .data_passing_ref =
+            given->data_passing_ref.n > 0 ? given->data_passing_ref : FF_NONE(ff_str),
+        .edge_state = FF_EDGE_APPLIED,
+        .created_at = txn->now_ms,
+        .applied_at = FF_SOME(ff_opt_i64, txn->now_ms),
+    };
+
+    return ff_txn_put_new(txn, FF_R_EDGE, &edge);
+}
+
+static ff_err
+write_flow(struct ff_txn *txn, const struct ff_graph *graph)
+{
+    struct ff_flow flow = {
+        .flow_id = graph->head.flow_id,
+        .partition = graph->partition,
+        .flow_kind = graph->head.flow_kind,
+        .namespace = graph->head.namespace,
+        .node_count = graph->members.n,
+        .edge_count = graph->edges.n,
+        .graph_revision = (uint64_t) graph->members.n + graph->edges.n,
+        .submit_digest = ff_str(graph->digest.b, sizeof(graph->digest.b)),
+        .submit_revision = graph->members.n + graph->edges.n,
+    };
+
+    return ff_flow_put_new(txn, &flow);
+}
+
+ff_err
+ff_graph_write(struct ff_txn *txn, const struct ff_graph *graph)
+{
+    FF_TRY(check_free(txn, graph));
+    FF_TRY(open_lanes(txn, graph));
+    for (uint32_t i = 0; i < graph->members.n; i++) {
+        FF_TRY(write_member(txn, graph, i));
+        FF_TRY(write_group(txn, graph, i));
+    }
+    for (uint32_t i = 0; i < graph->edges.n; i++) {
+        FF_TRY(write_edge(txn, graph, i));
+    }
+    return write_flow(txn, graph);
+}
+
+/* ---- the operation ---- */
+
+static void
+answer(struct ff_txn *txn, const struct ff_graph *graph, struct ff_submit_flow_result *result)
+{
+    result->flow_id = graph->head.flow_id;
+    result->edges = (struct ff_uuids){ .v = graph->edge_ids, .n = graph->edges.n };
+    result->members.v = FF_ARENA_NEW(txn->arena, struct ff_tag, graph->members.n);
+    result->members.n = graph->members.n;
+    for (uint32_t i = 0; i < graph->members.n; i++) {
+        char *text = ff_arena_alloc(txn->arena, FF_EID_TEXT_MAX);
+
+        result->members.v[i].key = graph->members.v[i].key;
+        result->members.v[i].value = ff_str(text, ff_eid_text(&graph->ids[i], text));
+    }
+}
+
+ff_err
+ff_op_submit_flow(struct ff_txn *txn, const struct ff_submit_flow_args *args,
+                  struct ff_submit_flow_result *result)
+{
+    struct ff_graph *graph = FF_ARENA_NEW(txn->arena, struct ff_graph, 1);
+    struct ff_flow flow = { 0 };
+    bool found = false;
+
+    FF_TRY(ff_graph_read(txn, args, graph));
+    FF_TRY(ff_flow_find(txn, &graph->head.flow_id, &flow, &found));
+    if (found && !ff_str_eq(flow.submit_digest, ff_str(graph->digest.b, sizeof(graph->digest.b)))) {
+        return ff_graph_fail(txn, FF_E_INVALID_INPUT, ff_cstr("flow.flow_id"),
+                             "flow_exists_with_other_graph");
+    }
+    FF_TRY(ff_graph_name(txn, graph, found ? flow.created_at : txn->now_ms));
+    if (!found) {
+        FF_TRY(ff_graph_write(txn, graph));
+    }
+    result->outcome = found ? "already_submitted" : "submitted";
+    result->graph_revision = found ? flow.submit_revision : graph->members.n + graph->edges.n;
+    answer(txn, graph, result);
+    return FF_E_OK;
+}

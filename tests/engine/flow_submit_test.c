@@ -1,0 +1,298 @@
+/* submit_flow: a whole graph in one step (04 §2.9). */
+
+#include "tests/engine/flow_acts.h"
+
+/* The flow's id, as text, is F's. */
+static const char *
+flow_text(void)
+{
+    static char text[FF_UUID_TEXT_MAX];
+    struct ff_uuid id = F;
+
+    ff_uuid_text(&id, text);
+    return text;
+}
+
+static ff_err
+submit(struct ff_rig *rig, const char *rest_json, struct ff_submit_flow_result *result)
+{
+    memset(result, 0, sizeof(*result));
+    return ff_rig_call_json(rig, FF_OP_submit_flow,
+                            ff_arena_printf(&rig->arena,
+                                            "{\"flow\":{\"flow_id\":\"%s\",\"flow_kind\":\"dag\","
+                                            "\"namespace\":\"N\"},"
+                                            "%s}",
+                                            flow_text(), rest_json)
+                                .p,
+                            result);
+}
+
+#define MEMBER(key) "{\"key\":\"" key "\",\"lane_id\":\"L\",\"execution_kind\":\"job\"}"
+#define MEMBER_AS(key, more)                                                                       \
+    "{\"key\":\"" key "\",\"lane_id\":\"L\",\"execution_kind\":\"job\"," more "}"
+#define EDGE(from, to) "{\"from\":\"" from "\",\"to\":\"" to "\"}"
+#define DIAMOND                                                                                    \
+    "\"members\":[" MEMBER("a") "," MEMBER("b") "," MEMBER("c") "," MEMBER(                        \
+        "d") "],\"edges\":[" EDGE("a", "b") "," EDGE("a", "c") "," EDGE("b",                       \
+                                                                        "d") "," EDGE("c",         \
+                                                                                      "d") "]"
+
+static const char *
+id_of(const struct ff_submit_flow_result *result, const char *key)
+{
+    for (uint32_t i = 0; i < result->members.n; i++) {
+        if (ff_str_is(result->members.v[i].key, key)) {
+            return result->members.v[i].value.p;
+        }
+    }
+    fail_msg("no member %s", key);
+    return NULL;
+}
+
+static const char *
+state_of(struct ff_rig *rig, const struct ff_submit_flow_result *result, const char *key)
+{
+    struct ff_fault fault = { 0 };
+    struct ff_eid id;
+    struct ff_str text = ff_cstr(id_of(result, key));
+
+    text.n = text.n < 43 ? text.n : 43; /* {fp:6}: and a uuid */
+    assert_int_equal(ff_eid_parse(text, "id", &id, &fault), FF_E_OK);
+    return ff_rig_field(rig, &id, "public_state");
+}
+
+static void
+test_submit(void **state)
+{
+    struct ff_rig *rig = *state;
+    struct ff_submit_flow_result result, again;
+    struct ff_flow_snapshot flow;
+
+    assert_ok(submit(rig, DIAMOND, &result));
+    if (!rig->contrary) { /* there a refused commit makes a second call of it */
+        assert_string_equal(result.outcome, "submitted");
+    }
+    assert_int_equal(result.members.n, 4);
+    assert_int_equal(result.edges.n, 4);
+    assert_int_equal(result.graph_revision, 8);
+    assert_string_equal(state_of(rig, &result, "a"), "waiting");
+    assert_string_equal(state_of(rig, &result, "b"), "waiting_children");
+    assert_string_equal(state_of(rig, &result, "d"), "waiting_children");
+    flow = describe_flow(rig);
+    assert_int_equal(flow.node_count, 4);
+    assert_int_equal(flow.edge_count, 4);
+    assert_int_equal(flow.edge_groups.n, 3);
+    rig->now_ms += 1000;
+    assert_ok(submit(rig, DIAMOND, &again));
+    assert_string_equal(again.outcome, "already_submitted");
+    assert_string_equal(id_of(&again, "c"), id_of(&result, "c"));
+    assert_true(ff_uuid_eq(again.edges.v[3], result.edges.v[3]));
+    assert_int_equal(again.graph_revision, 8);
+}
+
+/* One worker, one member after the other, each behind its upstreams. */
+static void
+test_it_runs(void **state)
+{
+    struct ff_rig *rig = *state;
+    struct ff_submit_flow_result result;
+
+    if (rig->contrary) {
+        return; /* a refused commit leaves a cascade to the scanner */
+    }
+    consume(rig);
+    assert_ok(submit(rig, DIAMOND, &result));
+    for (int i = 0; i < 4; i++) {
+        struct ff_claim_result claim = claim_next(rig);
+
+        assert_string_equal(claim.outcome, "claimed");
+        assert_ok(complete(rig, &claim, "done"));
+    }
+    assert_claims_nothing(rig);
+    assert_string_equal(flow_state(rig), "completed");
+}
+
+static void
+test_arguments_of_members(void **state)
+{
+    struct ff_rig *rig = *state;
+    struct ff_submit_flow_result result;
+
+    assert_ok(
+        submit(rig,
+               "\"members\":[" MEMBER_AS(
+                   "later",
+                   "\"delay_until\":2000000,\"tags\":{\"a.b\":"
+                   "\"c\"}") "," MEMBER("x") "," MEMBER("y") "],"
+                                                             "\"edges\":[" EDGE("x", "y") "," EDGE(
+                                                                 "later", "y") "],"
+                                                                               "\"g"
+                                                                               "rou"
+                                                                               "ps"
+                                                                               "\":"
+                                                                               "[{"
+                                                                               "\"m"
+                                                                               "emb"
+                                                                               "er"
+                                                                               "\":"
+                                                                               "\"y"
+                                                                               "\","
+                                                                               "\"p"
+                                                                               "oli"
+                                                                               "cy"
+                                                                               "\":"
+                                                                               "{\""
+                                                                               "kin"
+                                                                               "d\""
+                                                                               ":\""
+                                                                               "any"
+                                                                               "_of"
+                                                                               "\","
+                                                                               "\"o"
+                                                                               "n_"
+                                                                               "sat"
+                                                                               "isf"
+                                                                               "ied"
+                                                                               "\":"
+                                                                               "\"l"
+                                                                               "et_"
+                                                                               "run"
+                                                                               "\"}"
+                                                                               "}]",
+               &result));
+    assert_string_equal(state_of(rig, &result, "later"), "delayed");
+    assert_int_equal(describe_flow(rig).edge_groups.v[0].policy.kind, FF_EDGE_POLICY_ANY_OF);
+    assert_int_equal(describe_flow(rig).edge_groups.v[0].total_deps, 2);
+}
+
+static void
+test_another_graph(void **state)
+{
+    struct ff_rig *rig = *state;
+    struct ff_submit_flow_result result;
+
+    assert_ok(submit(rig, DIAMOND, &result));
+    assert_err(submit(rig, "\"members\":[" MEMBER("a") "]", &result), FF_E_INVALID_INPUT);
+    assert_detail(rig, "reason", "flow_exists_with_other_graph");
+}
+
+static void
+test_a_flow_that_was_created(void **state)
+{
+    struct ff_rig *rig = *state;
+    struct ff_submit_flow_result result;
+
+    make_flow(rig, 0);
+    assert_err(submit(rig, DIAMOND, &result), FF_E_INVALID_INPUT);
+    assert_detail(rig, "reason", "flow_exists_with_other_graph");
+}
+
+static const struct bad {
+    const char *name;
+    const char *graph;
+    ff_err err;
+    const char *path;
+    const char *reason;
+} bad[] = {
+    { "no members", "\"members\":[]", FF_E_INVALID_INPUT, "members", "empty" },
+    { "members that are no list", "\"members\":1", FF_E_INVALID_INPUT, "members", "wrong_type" },
+    { "a member that is no map", "\"members\":[" MEMBER("a") ",7]", FF_E_INVALID_INPUT,
+      "members[1]", "wrong_type" },
+    { "a key that comes twice", "\"members\":[" MEMBER("a") "," MEMBER("b") "," MEMBER("a") "]",
+      FF_E_INVALID_INPUT, "members[2].key", "already_exists" },
+    { "an empty key", "\"members\":[" MEMBER("") "]", FF_E_INVALID_INPUT, "members[0].key",
+      "empty" },
+    { "a priority of the wrong type",
+      "\"members\":[" MEMBER("a") "," MEMBER_AS("b", "\"priority\":\"high\"") "]",
+      FF_E_INVALID_INPUT, "members[1].priority", "wrong_type" },
+    { "an idempotency key", "\"members\":[" MEMBER_AS("a", "\"idempotency_key\":\"k\"") "]",
+      FF_E_INVALID_INPUT, "members[0].idempotency_key", "unknown_field" },
+    { "a bad policy", "\"members\":[" MEMBER_AS("a", "\"policy\":{\"max_replay_count\":\"x\"}") "]",
+      FF_E_INVALID_POLICY_JSON, "members[0].policy.max_replay_count", NULL },
+    { "an edge from nowhere", "\"members\":[" MEMBER("a") "],\"edges\":[" EDGE("x", "a") "]",
+      FF_E_INVALID_INPUT, "edges[0].from", "unknown_member" },
+    { "an edge to nowhere", "\"members\":[" MEMBER("a") "],\"edges\":[" EDGE("a", "x") "]",
+      FF_E_INVALID_INPUT, "edges[0].to", "unknown_member" },
+    { "an edge to itself", "\"members\":[" MEMBER("a") "],\"edges\":[" EDGE("a", "a") "]",
+      FF_E_SELF_REFERENCING_EDGE, "edges[0]", NULL },
+    { "a policy for nobody",
+      "\"members\":[" MEMBER("a") "],\"groups\":[{\"member\":\"z\",\"policy\":{}}]",
+      FF_E_INVALID_INPUT, "groups[0].member", "unknown_member" },
+    { "a policy that is none",
+      "\"members\":[" MEMBER("a") "],\"groups\":[{\"member\":\"a\",\"policy\":{\"kind\":\"x\"}}]",
+      FF_E_INVALID_INPUT, "groups[0].policy.kind", "unknown_value" },
+    { "another partition",
+      "\"members\":[" MEMBER_AS("a", "\"execution_id\":\"{fp:3}:00000000-0000-"
+                                     "4000-8000-000000000001\"") "]",
+      FF_E_PARTITION_MISMATCH, "members[0].execution_id", NULL },
+    { "an id that comes twice",
+      "\"members\":[" MEMBER_AS(
+          "a", "\"execution_id\":\"{fp:6}:00000000-0000-4000-8000-"
+               "0000000000aa\"") "," MEMBER_AS("b", "\"execution_id\":\"{fp:6}:00000000-"
+                                                    "0000-4000-8000-0000000000aa\"") "]",
+      FF_E_INVALID_INPUT, "members[1].execution_id", "already_exists" },
+    { "an id that is taken",
+      "\"members\":[" MEMBER("a") "," MEMBER_AS("b",
+                                                "\"execution_id\":\"{fp:6}:00000000-0000-4000-8000-"
+                                                "000000000001\"") "]",
+      FF_E_INVALID_INPUT, "members[1].execution_id", "already_exists" },
+};
+
+static void
+test_bad(void **state)
+{
+    const struct bad *row = *state;
+    struct ff_rig *rig = ff_rig_new();
+    const struct ff_describe_flow_args args = { .flow_id = F };
+    struct ff_submit_flow_result result;
+    struct ff_describe_flow_result flow;
+
+    create(rig, 1);
+    assert_err(submit(rig, row->graph, &result), row->err);
+    assert_detail(rig, "path", row->path);
+    if (row->reason != NULL) {
+        assert_detail(rig, "reason", row->reason);
+    }
+    assert_ok(ff_rig_describe_flow(rig, &args, &flow));
+    assert_null(flow.flow); /* nothing of it was written */
+    assert_string_equal(claim_this(rig, 1).outcome, "claimed");
+    assert_claims_nothing(rig);
+    ff_rig_free(rig);
+}
+
+static void
+test_cycle_is_named(void **state)
+{
+    struct ff_rig *rig = *state;
+    struct ff_submit_flow_result result;
+
+    assert_err(
+        submit(
+            rig,
+            "\"members\":[" MEMBER("a") "," MEMBER("b") "," MEMBER("c") "," MEMBER(
+                "d") "],\"edges\":[" EDGE("a", "b") "," EDGE("b",
+                                                             "c") "," EDGE("c",
+                                                                           "b") "," EDGE("c",
+                                                                                         "d") "]",
+            &result),
+        FF_E_CYCLE_DETECTED);
+    assert_true(strcmp(ff_rig_detail(rig, "cycle"), "[\"b\",\"c\"]") == 0 ||
+                strcmp(ff_rig_detail(rig, "cycle"), "[\"c\",\"b\"]") == 0);
+}
+
+static const struct ff_rows tables[] = { FF_ROWS(bad, test_bad) };
+
+static const struct CMUnitTest tests[] = {
+    RIG_TEST("a graph is submitted once", test_submit),
+    RIG_TEST("a graph runs", test_it_runs),
+    RIG_TEST("members take the arguments of create_execution", test_arguments_of_members),
+    RIG_TEST("the same id with another graph", test_another_graph),
+    RIG_TEST("the id of a flow that was created", test_a_flow_that_was_created),
+    RIG_TEST("a cycle is named", test_cycle_is_named),
+};
+
+int
+main(void)
+{
+    return ff_rig_main("flow_submit", tables, FF_COUNT(tables), tests, FF_COUNT(tests));
+}

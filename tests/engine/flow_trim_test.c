@@ -1,0 +1,134 @@
+/* Retention of members and flows: example 76 of 04. */
+
+#include "tests/engine/flow_acts.h"
+
+static void
+purge(struct ff_rig *rig, uint64_t retention_ms)
+{
+    const struct ff_trim_retention_args args = { .partition = ff_cstr("{fp:6}"),
+                                                 .lane_id = ff_cstr(""),
+                                                 .retention_ms = retention_ms,
+                                                 .batch_size = 100 };
+    struct ff_trim_retention_result result;
+
+    assert_ok(ff_rig_trim_retention(rig, &args, &result));
+}
+
+static uint32_t
+trim_at(struct ff_rig *rig, int64_t at_ms)
+{
+    const struct ff_trim_flows_args args = { .partition = ff_cstr("{fp:6}"),
+                                             .retention_ms = 86400000,
+                                             .batch_size = 20 };
+    struct ff_trim_flows_result result;
+
+    rig->now_ms = at_ms;
+    assert_ok(ff_rig_trim_flows(rig, &args, &result));
+    return result.purged;
+}
+
+static bool
+is_there(struct ff_rig *rig)
+{
+    const struct ff_describe_flow_args args = { .flow_id = F };
+    struct ff_describe_flow_result result;
+
+    assert_ok(ff_rig_describe_flow(rig, &args, &result));
+    return result.flow != NULL;
+}
+
+static void
+test_completed(void **state)
+{
+    struct ff_rig *rig = *state;
+    struct ff_list_edges_args edges = { .flow_id = F };
+    struct ff_list_edges_result listed;
+
+    rig->now_ms = 1000;
+    make_flow(rig, 2);
+    build(rig, 1, A, B);
+    succeed(rig, A);
+    rig->now_ms = 5000;
+    succeed(rig, B);
+    assert_int_equal(trim_at(rig, 6000), 0); /* its members are still there */
+    purge(rig, 0);
+    assert_string_equal(flow_state(rig), "completed");
+    trim_at(rig, 86404999);
+    assert_true(is_there(rig));
+    trim_at(rig, 86405000);
+    assert_false(is_there(rig));
+    edges.direction.kind = FF_DIRECTION_OUTGOING;
+    edges.direction.from_node = FF_SOME(ff_opt_eid, ff_rig_id(A));
+    assert_ok(ff_rig_list_edges(rig, &edges, &listed));
+    assert_int_equal(listed.edges.n, 0);
+    make_flow(rig, 1); /* the ids are free again */
+}
+
+static void
+test_failed_and_purged(void **state)
+{
+    struct ff_rig *rig = *state;
+
+    make_flow(rig, 2);
+    break_down(rig, A);
+    purge(rig, 0);
+    succeed(rig, B);
+    assert_string_equal(flow_state(rig), "failed");
+    purge(rig, 0);
+    assert_string_equal(flow_state(rig), "failed");
+}
+
+static void
+test_empty_flows(void **state)
+{
+    struct ff_rig *rig = *state;
+    const struct ff_cancel_flow_args cancel = { .flow_id = F,
+                                                .policy = ff_cstr("cancel_all"),
+                                                .reason = ff_cstr("") };
+    struct ff_cancel_flow_result cancelled;
+
+    rig->now_ms = 1000;
+    make_flow(rig, 0);
+    trim_at(rig, 200000000);
+    assert_true(is_there(rig)); /* open and empty: never */
+    assert_ok(ff_rig_cancel_flow(rig, &cancel, &cancelled));
+    trim_at(rig, 286399999);
+    assert_true(is_there(rig));
+    trim_at(rig, 286400000);
+    assert_false(is_there(rig));
+}
+
+/* An end that somebody still waits for is not forgotten (07 §4). */
+static void
+test_waited_for(void **state)
+{
+    struct ff_rig *rig = *state;
+    const struct ff_describe_execution_args args = { .execution_id = ff_rig_id(A) };
+    struct ff_describe_execution_result result;
+
+    make_flow(rig, 2);
+    stage(rig, 1, A, B);
+    complete_one(rig, A, NULL);
+    rig->now_ms += 1000;
+    purge(rig, 0);
+    assert_ok(ff_rig_describe_execution(rig, &args, &result));
+    assert_non_null(result.execution);
+    apply(rig, 1, A, B);
+    purge(rig, 0);
+    assert_ok(ff_rig_describe_execution(rig, &args, &result));
+    assert_null(result.execution);
+    assert_field(rig, B, "public_state", "waiting");
+}
+
+static const struct CMUnitTest tests[] = {
+    RIG_TEST("04 ex 76 a completed flow", test_completed),
+    RIG_TEST("04 ex 76 a failed and purged member", test_failed_and_purged),
+    RIG_TEST("04 ex 76 flows without members", test_empty_flows),
+    RIG_TEST("an end that is waited for stays", test_waited_for),
+};
+
+int
+main(void)
+{
+    return ff_rig_main("flow_trim", NULL, 0, tests, FF_COUNT(tests));
+}
