@@ -40,11 +40,13 @@ static const struct argp_option argp_options[] = {
     { 0 },
 };
 
+/* What argp fills. */
 struct command {
     struct ff_bench_options options;
     const char *scenario;
 };
 
+/* From 1 to max; ends the process with the reason where it is not. */
 static uint32_t
 number(const char *text, uint32_t max, struct argp_state *state)
 {
@@ -105,6 +107,7 @@ parse_option(int key, char *arg, struct argp_state *state)
     }
 }
 
+/* In the order in which `all` runs them. */
 static const struct scenario {
     const char *name;
     int (*run)(const struct ff_bench_options *options);
@@ -113,7 +116,7 @@ static const struct scenario {
     { "backlog", ff_bench_backlog }, { "wake", ff_bench_wake },
     { "suspend", ff_bench_suspend }, { "timers", ff_bench_timers },
     { "routed", ff_bench_routed },   { "blocked", ff_bench_blocked },
-    { "flow", ff_bench_flow }, { "quorum", ff_bench_quorum },
+    { "flow", ff_bench_flow },       { "quorum", ff_bench_quorum },
 };
 
 int
@@ -134,6 +137,7 @@ main(int argc, char **argv)
 
     argp_err_exit_status = 2;
     argp_parse(&argp, argc, argv, 0, NULL, &command);
+    /* lifecycle prints the raw figures itself: `all` does not want them twice */
     all = command.scenario == NULL || strcmp(command.scenario, "all") == 0;
     for (size_t i = 0; i < FF_COUNT(scenarios); i++) {
         if ((all && scenarios[i].run != ff_bench_raw) ||
