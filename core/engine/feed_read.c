@@ -159,6 +159,8 @@ shown(const struct reading *reading, const struct ff_event *event, uint64_t seq)
         .branch = event->branch,
         .groups_reset = event->groups_reset,
         .replay_count = event->replay_count,
+        .cancellation_policy = event->cancellation_policy,
+        .member_count = event->member_count,
     };
 
     for (uint32_t i = 0; event->outcome.p != NULL && i < ff_vocab_terminal_outcome.n; i++) {

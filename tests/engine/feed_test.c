@@ -403,6 +403,42 @@ test_tag_events(void **state)
                         "attached");
 }
 
+/* ---- the other feeds ---- */
+
+static void
+test_operator_and_workers(void **state)
+{
+    struct ff_rig *rig = *state;
+    const struct ff_change_priority_args change = { .execution_id = ff_rig_id(1),
+                                                    .new_priority = 7,
+                                                    .lane_id = ff_cstr("") };
+    const struct ff_read_events_args from_now = from(FF_FAMILY_WORKER_REGISTRY, FF_NONE(ff_str));
+    struct ff_change_priority_result changed;
+    struct ff_register_worker_result registered;
+    struct ff_read_events_result result;
+    struct ff_str workers;
+
+    assert_ok(ff_rig_read_events(rig, &from_now, &result));
+    workers = result.cursor;
+    create(rig, 1);
+    assert_ok(ff_rig_change_priority(rig, &change, &changed));
+    assert_ok(ff_rig_call_json(rig, FF_OP_register_worker,
+                               "{\"worker_id\":\"w\",\"worker_instance_id\":\"w-1\","
+                               "\"namespace\":\"N\",\"lanes\":[\"L\"],\"capabilities\":[],"
+                               "\"liveness_ttl_ms\":5000}",
+                               &registered));
+    result = poll(rig, FF_FAMILY_OPERATOR, start_cursor(rig, FF_FAMILY_OPERATOR));
+    assert_string_equal(names(rig, result.events), "priority_changed");
+    assert_int_equal(result.events.v[0].new_priority.v, 7);
+    assert_true(is_of(&result.events.v[0], 1));
+    result = poll(rig, FF_FAMILY_WORKER_REGISTRY, workers);
+    assert_string_equal(names(rig, result.events), "registered");
+    assert_true(ff_str_is(result.events.v[0].worker_id, "w"));
+    assert_true(ff_str_is(result.events.v[0].worker_instance_id, "w-1"));
+    assert_true(ff_str_is(result.events.v[0].namespace, "N"));
+    assert_false(result.events.v[0].execution_id.is);
+}
+
 /* ---- what has been trimmed, what cannot be read ---- */
 
 static void
@@ -490,6 +526,7 @@ main(void)
         RIG_TEST("06 ex 44, 49: many", test_many),
         RIG_TEST("06 ex 45: which ends are told", test_completions),
         RIG_TEST("06 ex 47: tags", test_tag_events),
+        RIG_TEST("operator and worker_registry", test_operator_and_workers),
         RIG_TEST("06 ex 48: bad cursors", test_bad_cursors),
         RIG_TEST("waiting for events", test_waiting),
         RIG_TEST("06 ex 50: the engine ends", test_end_of_the_engine),
