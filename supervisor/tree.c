@@ -97,20 +97,25 @@ stop_claims(struct ff_tree *tree)
     }
 }
 
+static void
+tell_gone(struct ff_tree *tree, const char *instance)
+{
+    const struct ff_ctl_worker_gone_args args = { .worker_instance_id = ff_cstr(instance) };
+
+    ff_ctl_call(ff_tree_broker(tree)->ctl, FF_CTL_worker_gone, &args, NULL, NULL);
+}
+
 void
 ff_tree_worker_gone(struct ff_tree *tree, const char *instance)
 {
-    const struct ff_ctl_worker_gone_args args = { .worker_instance_id = ff_cstr(instance) };
-    const struct ff_child_proc *broker = ff_tree_broker(tree);
-
-    if (broker->state == FF_CHILD_READY) {
-        ff_ctl_call(broker->ctl, FF_CTL_worker_gone, &args, NULL, NULL);
-    } else if (tree->untold_n < UNTOLD_MAX) {
-        snprintf(tree->untold[tree->untold_n++], sizeof(tree->untold[0]), "%s", instance);
+    snprintf(tree->gone[tree->gone_n++ % GONE_MAX], sizeof(tree->gone[0]), "%s", instance);
+    if (ff_tree_broker(tree)->state == FF_CHILD_READY) {
+        tell_gone(tree, instance);
     }
 }
 
-/* A broker that came back does not know what has happened meanwhile. */
+/* A broker that came back does not know what has happened meanwhile; twice told is no harm, as no
+ * other process ever has the same instance. */
 void
 ff_tree_child_ready(struct ff_child_proc *child)
 {
@@ -119,10 +124,9 @@ ff_tree_child_ready(struct ff_child_proc *child)
     if (child != ff_tree_broker(tree)) {
         return;
     }
-    for (uint32_t i = 0; i < tree->untold_n; i++) {
-        ff_tree_worker_gone(tree, tree->untold[i]);
+    for (uint32_t i = 0; i < tree->gone_n && i < GONE_MAX; i++) {
+        tell_gone(tree, tree->gone[i]);
     }
-    tree->untold_n = 0;
     if (tree->state >= TREE_DRAINING) {
         stop_claims(tree);
     }

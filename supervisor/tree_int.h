@@ -15,8 +15,9 @@
 #define NAME_BYTES_MAX 288
 /* A child that is not ready by then is killed; the longest recovery of a store takes less. */
 #define READY_MAX_MS 600000
-/* Ended workers that the broker is told of when it is back; of further ones the leases run out. */
-#define UNTOLD_MAX 64
+/* The workers that ended last: a broker that has come back is told of them, as the one before it
+ * may have ended with what it was told. Of earlier ones the leases run out. */
+#define GONE_MAX 64
 /* Pings within hang_max_ms. */
 #define PINGS 3
 /* Beyond the grace, until SIGKILL; a child's own alarm rings before. */
@@ -66,8 +67,8 @@ struct ff_tree {
     char copy_path[128];           /* of the configuration as it is in force, for the children */
     struct ff_child_procs children;
     uint32_t n;
-    char untold[UNTOLD_MAX][NAME_BYTES_MAX + 24]; /* instances */
-    uint32_t untold_n;
+    char gone[GONE_MAX][NAME_BYTES_MAX + 24]; /* a ring of instances */
+    uint32_t gone_n;                          /* ever */
     enum tree_state state;
     int64_t started_at; /* Unix ms */
     int stop_order;     /* while stopping: what is being ended */

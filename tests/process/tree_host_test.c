@@ -243,6 +243,29 @@ test_the_same_while_the_broker_is_away(void **state)
     ff_daemon_stop(daemon);
 }
 
+/* It was told, and ends before it has done anything about it. */
+static void
+test_the_same_when_the_broker_ends_with_it(void **state)
+{
+    struct ff_daemon *daemon = *state;
+    struct ff_client *control = NULL, *client = NULL;
+    struct ff_eid id;
+
+    ff_daemon_start(daemon, once(daemon));
+    control = ff_test_control(daemon);
+    client = ff_test_client(daemon->worker, NULL);
+    id = submit(client, "taken over");
+    await_first(daemon);
+    assert_int_equal(kill(ff_tree_entry(control, "broker").pid, SIGSTOP), 0);
+    ff_tree_await(control, "cats.1", FF_CHILD_STARTING, ff_tree_kill(control, "cats.1"));
+    ff_tree_kill(control, "broker");
+    await_completed(client, id);
+    check_result(client, id, "taken over");
+    ff_client_close(client);
+    ff_client_close(control);
+    ff_daemon_stop(daemon);
+}
+
 #define MANY 200
 
 /* Each of them runs until it has completed, whoever is killed meanwhile. */
@@ -322,6 +345,7 @@ main(void)
         FF_HOST_TEST(test_a_reload_changes_hosts),
         FF_HOST_TEST(test_the_work_of_a_killed_host_is_taken_over_at_once),
         FF_HOST_TEST(test_the_same_while_the_broker_is_away),
+        FF_HOST_TEST(test_the_same_when_the_broker_ends_with_it),
         FF_HOST_TEST(test_hosts_killed_again_and_again),
         FF_HOST_TEST(test_shutdown_lets_handlers_finish),
     };
