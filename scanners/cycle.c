@@ -244,12 +244,36 @@ is_handled(ff_err err)
     return kind == FF_KIND_NOT_FOUND || kind == FF_KIND_STATE || kind == FF_KIND_CONTENTION;
 }
 
+/* A number in a result; 0 where it has none of that name. */
 static uint32_t
 number_of(const struct ff_desc *desc, const char *name, const void *result)
 {
     const struct ff_field *field = ff_field_find(desc, ff_cstr(name));
+    uint64_t wide = 0;
 
-    return field == NULL ? 0 : *(const uint32_t *) ((const char *) result + field->offset);
+    if (field == NULL) {
+        return 0;
+    }
+    if (field->type != FF_TYPE_U64) {
+        return *(const uint32_t *) ((const char *) result + field->offset);
+    }
+    wide = *(const uint64_t *) ((const char *) result + field->offset);
+    return wide > UINT32_MAX ? UINT32_MAX : (uint32_t) wide;
+}
+
+/* Whether its outcome is one of those that count; never, where it tells none. */
+static bool
+has_changed(struct ff_answer *answer, const struct scan_call *call, const void *result)
+{
+    const struct ff_field *field = ff_field_find(ff_ops[call->op].result, ff_cstr("outcome"));
+    struct ff_str outcome;
+
+    if (field == NULL) {
+        return false;
+    }
+    outcome = ff_field_text(field, result, &answer->arena);
+    return ff_str_eq(outcome, ff_cstr(call->changed[0])) ||
+           (call->changed[1] != NULL && ff_str_eq(outcome, ff_cstr(call->changed[1])));
 }
 
 /* How much it has done; what its result tells of errors is added to *errors. */
@@ -258,7 +282,6 @@ amount_of(struct ff_answer *answer, const struct scan_call *call, uint32_t *erro
 {
     const struct ff_desc *desc = ff_ops[call->op].result;
     void *result = ff_arena_zalloc(&answer->arena, desc->size);
-    struct ff_str outcome;
 
     if (ff_answer_result(answer, call->op, result) != FF_E_OK) {
         return 0;
@@ -266,18 +289,16 @@ amount_of(struct ff_answer *answer, const struct scan_call *call, uint32_t *erro
     if (call->changed[0] == NULL) {
         *errors += number_of(desc, "errors", result);
         return number_of(desc, "purged", result) + number_of(desc, "processed", result) +
-               number_of(desc, "removed", result);
+               number_of(desc, "removed", result) + number_of(desc, "resolved", result);
     }
-    outcome = ff_field_text(ff_field_find(desc, ff_cstr("outcome")), result, &answer->arena);
-    return ff_str_eq(outcome, ff_cstr(call->changed[0])) ||
-           (call->changed[1] != NULL && ff_str_eq(outcome, ff_cstr(call->changed[1])));
+    return has_changed(answer, call, result);
 }
 
 /* It has done as much as one call may: there is more, probably. */
 static bool
 is_full(enum ff_op op, uint32_t amount)
 {
-    return (op == FF_OP_trim_retention && amount >= TRIM_BATCH) ||
+    return ((op == FF_OP_trim_retention || op == FF_OP_trim_flows) && amount >= TRIM_BATCH) ||
            (op == FF_OP_trim_expired && amount >= TRIM_EXPIRED_BATCH);
 }
 
@@ -330,7 +351,6 @@ ff_scan_on_acted(struct scanner *scanner, uint32_t n, const struct scan_call *ca
         item->changed =
             call->changed[0] == NULL ? item->changed + amount : (item->changed | amount);
         scanner->cycle.again = scanner->cycle.again || is_full(call->op, amount);
-        scanner->cycle.left = scanner->cycle.left || (call->changed[0] == NULL && amount == 0);
     } else if (!is_handled(answer->fault.code) && !item->failed) {
         item_failed(scanner, item, answer);
     }
@@ -339,7 +359,8 @@ ff_scan_on_acted(struct scanner *scanner, uint32_t n, const struct scan_call *ca
     if (item->calls == 0) {
         scanner->cycle.counts.processed += item->changed;
         scanner->cycle.counts.errors += item->failed + item->errors;
-        scanner->cycle.left = scanner->cycle.left || item->failed;
+        scanner->cycle.left =
+            scanner->cycle.left || item->failed || (call->changed[0] == NULL && item->changed == 0);
         if (!item->failed) {
             ff_failures_succeeded(&scanner->failures, &item->id);
         }

@@ -19,6 +19,7 @@ struct ff_scanners_options {
     const char *address;                 /* ipc://…/operator.sock */
     uint64_t intervals_ms[FF_SCANNERS];  /* longest pauses; below 100 counts as 100 */
     uint64_t retention_ms;               /* of ended executions whose policy has none */
+    uint64_t flow_retention_ms;          /* of ended flows */
     const struct ff_scan_filter *filter; /* NULL: everything; outlives the scanners */
     bool on_demand; /* test mode: no cycle but those that ff_scanners_run asks for */
     void (*log)(void *ctx, enum ff_log_level level, const char *event, struct ff_str detail);

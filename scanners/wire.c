@@ -126,6 +126,17 @@ ff_scan_ask(struct scanner *scanner, uint64_t block_ms)
 
 /* Arguments that come from the configuration, where an operation has such. */
 static void
+pack_trim_flows(const struct scanner *scanner, const struct ff_due_item *due, struct ff_packer *map)
+{
+    const struct ff_trim_flows_args args = { .partition = due->partition,
+                                             .retention_ms =
+                                                 scanner->all->options.flow_retention_ms,
+                                             .batch_size = TRIM_BATCH };
+
+    ff_encode(ff_ops[FF_OP_trim_flows].args, &args, &map->pk);
+}
+
+static void
 pack_trim(const struct scanner *scanner, const struct ff_due_item *due, struct ff_packer *map)
 {
     const struct ff_scanners_options *options = &scanner->all->options;
@@ -144,17 +155,21 @@ pack_args(const struct scanner *scanner, enum ff_op op, const struct ff_due_item
 {
     if (op == FF_OP_trim_retention) {
         pack_trim(scanner, due, map);
+    } else if (op == FF_OP_trim_flows) {
+        pack_trim_flows(scanner, due, map);
     } else {
         ff_encode(&ff_desc_due_item, due, &map->pk);
     }
 }
 
-/* The trimmer's item with a partition is for ended executions, that without one for the rest. */
+/* The trimmer's item with a partition is for ended executions and flows, that without one for the
+ * rest. */
 static bool
 is_for(enum ff_op op, const struct ff_due_item *due)
 {
     switch (op) {
     case FF_OP_trim_retention:
+    case FF_OP_trim_flows:
         return due->partition.p != NULL;
     case FF_OP_trim_expired:
         return due->partition.p == NULL;

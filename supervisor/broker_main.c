@@ -137,6 +137,7 @@ options_of(struct ff_config *config, struct ff_broker_options *options)
         .operator_path = ff_arena_printf(arena, "%.*s/operator.sock", dir_n, dir).p,
         .test_mode = config->test_mode,
         .retention_ms = config->retention_ms,
+        .flow_retention_ms = config->flow_retention_ms,
         .event_retention_ms = config->event_retention_ms,
         .frame_bytes_max = (uint32_t) config->frame_bytes_max,
         .frames_per_channel = (uint32_t) config->frames_per_channel,

@@ -68,6 +68,7 @@ options_of(struct ff_config *config, const char *name, struct ff_scanners_option
                        .p,
         .on_demand = config->test_mode,
         .retention_ms = config->retention_ms,
+        .flow_retention_ms = config->flow_retention_ms,
         .log = on_log,
         .stopped = on_stopped,
     };

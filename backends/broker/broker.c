@@ -334,6 +334,7 @@ open_engine(struct ff_broker *broker, struct ff_fault *fault)
     config.stream_ops_max = options->stream_ops_max;
     config.lanes = options->lanes;
     config.retention_ms = options->retention_ms;
+    config.flow_retention_ms = options->flow_retention_ms;
     config.event_retention_ms = options->event_retention_ms;
     FF_TRY(broker->store->ops->prepare(broker->store, &config.counts, &applied, fault));
     say(broker, FF_LEVEL_INFO, "store_ready", ff_cstr(applied ? "set up" : "as it was left"));

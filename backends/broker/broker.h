@@ -18,7 +18,7 @@ struct ff_broker_options {
     struct ff_partition_counts counts; /* 0: whatever the store has, else the default */
     const char *worker_path;           /* socket files */
     const char *operator_path;
-    uint64_t retention_ms, event_retention_ms; /* 07 §4 */
+    uint64_t retention_ms, flow_retention_ms, event_retention_ms; /* 07 §4 */
     bool test_mode;
     uint32_t frame_bytes_max;
     uint32_t frames_per_channel;

@@ -44,6 +44,7 @@ ff_engine_config_init(struct ff_engine_config *config)
         .stream_ops_max = 64,
         .parked_max = 16384,
         .retention_ms = 86400000,
+        .flow_retention_ms = 86400000,
         .event_retention_ms = 86400000,
         .wall_ms = real_wall_ms,
         .mono_ms = real_mono_ms,
@@ -72,6 +73,7 @@ ff_engine_new(const struct ff_engine_config *config, struct ff_store *store)
         .test_mode = config->test_mode,
         .lanes = config->lanes,
         .retention_ms = config->retention_ms,
+        .flow_retention_ms = config->flow_retention_ms,
         .event_retention_ms = config->event_retention_ms,
     };
     TAILQ_INIT(&engine->lru);

@@ -17,13 +17,14 @@ struct ff_engine;
 
 struct ff_engine_config {
     struct ff_partition_counts counts;
-    struct ff_strs lanes;     /* that prepare registers; outlives the engine */
-    bool test_mode;           /* a call's now is the clock (01 §1.6) */
-    uint32_t frame_bytes_max; /* replies stay under it */
-    uint32_t batch_calls_max; /* calls of one commit */
-    size_t batch_bytes_max;   /* stored bytes of one commit */
-    size_t cache_bytes_max;   /* resident records that no batch uses */
-    uint64_t retention_ms;    /* when scan_due lists ended executions (07 §4) */
+    struct ff_strs lanes;       /* that prepare registers; outlives the engine */
+    bool test_mode;             /* a call's now is the clock (01 §1.6) */
+    uint32_t frame_bytes_max;   /* replies stay under it */
+    uint32_t batch_calls_max;   /* calls of one commit */
+    size_t batch_bytes_max;     /* stored bytes of one commit */
+    size_t cache_bytes_max;     /* resident records that no batch uses */
+    uint64_t retention_ms;      /* when scan_due lists ended executions (07 §4) */
+    uint64_t flow_retention_ms; /* the same for ended flows (04 §7.7) */
     uint64_t event_retention_ms;
     uint32_t stream_ops_max;       /* read_stream, tail_stream at a time (06 §1.7); at least 1 */
     uint32_t parked_max;           /* beyond: resource_exhausted {pool: "parked"} */

@@ -42,5 +42,8 @@ FF_MUST_USE ff_err ff_edge_outcome(struct ff_txn *txn, const struct ff_edge *edg
 /* The group no longer asks for its siblings' cancel: flag and list are cleared, the reason stays
  * (04 §5.3). The caller writes the group. */
 FF_MUST_USE ff_err ff_group_unflag(struct ff_txn *txn, struct ff_group *group);
+/* Whether a sibling that is to be cancelled has not ended. FF_E_PENDING. */
+FF_MUST_USE ff_err ff_group_has_running(struct ff_txn *txn, const struct ff_group *group,
+                                        bool *out);
 
 #endif

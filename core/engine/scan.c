@@ -82,12 +82,15 @@ ff_filter_admits(struct ff_txn *txn, const struct ff_scan_filter *filter,
     return FF_E_OK;
 }
 
-/* Of an execution, or of a budget. */
+/* Of an execution, of an edge group, or of a budget. */
 static uint16_t
 partition_of(const struct ff_scan *scan, const struct ff_key *id)
 {
     struct ff_uuid budget_id;
 
+    if (scan->args->scanner == FF_SCANNER_EDGE_CANCEL_RECONCILER) {
+        return ff_key_member_eid(id).partition;
+    }
     if (scan->args->scanner != FF_SCANNER_BUDGET_RESET) {
         return ff_key_to_eid(id).partition;
     }

@@ -1,14 +1,18 @@
-/* What the retention trimmer has to do: partitions with ended executions past their retention, and,
- * as an item without partition, lapsed keys, expired frames and old events (07 §4). */
+/* What the retention trimmer has to do: partitions with ended executions or flows past their
+ * retention, and, as an item without partition, lapsed keys, expired frames and old events (07 §4).
+ */
 #include "core/engine/scan.h"
 
-enum { PARTITIONS, EXPIRED };
+enum { PARTITIONS, FLOWS, EXPIRED };
 
 int64_t
 ff_scan_due_at(const struct ff_engine_facts *facts, const struct ff_index_key *key)
 {
     bool by_default = key->index == FF_IX_RETAINED && key->scope.b[key->scope.n - 1] == 0;
 
+    if (key->index == FF_IX_FLOW_ENDED) {
+        return ff_time_add(key->sort, facts->flow_retention_ms);
+    }
     return by_default ? ff_time_add(key->sort, facts->retention_ms) : key->sort;
 }
 
@@ -49,15 +53,20 @@ partition_of(const struct ff_scope *scope)
     return (uint16_t) (scope->b[0] << 8 | scope->b[1]);
 }
 
-/* Both scopes of a partition stand side by side. */
+/* Both scopes of a partition stand side by side. A partition may be listed for its executions and
+ * for its flows: what is done for it is the same. */
 static ff_err
-list_partitions(struct ff_scan *scan)
+list_partitions(struct ff_scan *scan, uint8_t source, enum ff_index index)
 {
     struct ff_scope any = ff_scope_none();
     struct ff_scope_list scopes = { 0 };
-    int64_t given = scan->has_after ? scan->after.entry.sort : -1;
+    bool goes_on = scan->has_after && scan->after.source == source;
+    int64_t given = goes_on ? scan->after.entry.sort : -1;
 
-    FF_TRY(ff_txn_scopes(scan->txn, FF_IX_RETAINED, &any, &scopes));
+    if (scan->has_after && scan->after.source > source) {
+        return FF_E_OK;
+    }
+    FF_TRY(ff_txn_scopes(scan->txn, index, &any, &scopes));
     for (uint32_t i = 0; i < scopes.n && !scan->more; i++) {
         struct ff_partition partition = { FF_PARTITION_FLOW, partition_of(&scopes.v[i]) };
         int64_t due_at = INT64_MAX;
@@ -66,8 +75,8 @@ list_partitions(struct ff_scan *scan)
             (scan->partition.is && scan->partition.v != partition.index)) {
             continue;
         }
-        FF_TRY(first_due(scan, FF_IX_RETAINED, &scopes.v[i], &due_at));
-        if (due_at <= scan->txn->now_ms && ff_scan_give_partition(scan, PARTITIONS, &partition)) {
+        FF_TRY(first_due(scan, index, &scopes.v[i], &due_at));
+        if (due_at <= scan->txn->now_ms && ff_scan_give_partition(scan, source, &partition)) {
             given = partition.index; /* once, whichever scope it is for */
         }
     }
@@ -130,8 +139,9 @@ ff_scan_retention_trimmer(struct ff_scan *scan)
     const struct ff_scan_place place = { .source = EXPIRED };
     bool due = false;
 
-    if (!scan->has_after || scan->after.source == PARTITIONS) {
-        FF_TRY(list_partitions(scan));
+    FF_TRY(list_partitions(scan, PARTITIONS, FF_IX_RETAINED));
+    if (!scan->more) {
+        FF_TRY(list_partitions(scan, FLOWS, FF_IX_FLOW_ENDED));
     }
     if (scan->more || scan->partition.is || (scan->has_after && scan->after.source == EXPIRED)) {
         return FF_E_OK;

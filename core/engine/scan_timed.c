@@ -1,15 +1,22 @@
 /* Lists of the timed scanners: what is due by now, due time then id ascending. */
 #include "core/engine/scan.h"
 
+#include "core/engine/engine_int.h"
+#include "core/engine/group.h"
+
+/* How long the engine has to see to its own cascades, while its consumer is on (07 §3.7). */
+#define CASCADE_DELAY_MS 1000
+
 /* Entries that are not due yet and looked at for the first one that the filter admits. */
 #define FUTURE_LOOKS_MAX 256
 
 struct source {
     enum ff_index index;
-    enum { WHOLE, OF_LANES, OF_LEASED } scopes; /* no scope; one a lane; one a lane and ownership */
-    bool at_once;                               /* its sort is no time: all of it is due */
+    /* no scope; one a lane, or a partition; one a lane and ownership */
+    enum { WHOLE, OF_LANES, OF_LEASED } scopes;
+    bool at_once; /* its sort is no time: all of it is due */
     bool with_lane;
-    bool of_waitpoints; /* else of executions */
+    int64_t delay_ms; /* so much later than its sort */
     struct ff_opt_u32 phase;
 };
 
@@ -87,7 +94,8 @@ merge_pass(struct ff_scan *scan, struct merge *merge)
 static void
 due_no_later(struct ff_scan *scan, const struct source *source, int64_t at_ms)
 {
-    int64_t due_at = source->at_once ? scan->txn->now_ms : at_ms;
+    int64_t due_at =
+        source->at_once ? scan->txn->now_ms : ff_time_add(at_ms, (uint64_t) source->delay_ms);
 
     if (due_at < scan->next_due_at) {
         scan->next_due_at = due_at;
@@ -135,8 +143,62 @@ fill_waitpoint(struct ff_scan *scan, const struct ff_entry *entry)
     return err == FF_E_PENDING ? FF_E_OK : err;
 }
 
+/* A candidate whose records are to be loaded, or cannot be read, keeps nobody waiting. */
+static ff_err
+passed_over(struct ff_scan *scan, ff_err err)
+{
+    scan->pending = scan->pending || err == FF_E_PENDING;
+    if (err == FF_E_CORRUPTION) {
+        scan->txn->fault = (struct ff_fault){ 0 };
+    }
+    return err == FF_E_PENDING || err == FF_E_CORRUPTION ? FF_E_OK : err;
+}
+
+/* A cascade's item tells how the execution ended. */
+static ff_err
+fill_cascade(struct ff_scan *scan, const struct ff_entry *entry)
+{
+    struct ff_due_item *item = NULL;
+    struct ff_exec exec = { 0 };
+    bool found = false;
+    ff_err err = ff_txn_find(scan->txn, FF_R_EXEC, &entry->id, &exec, &found);
+
+    if (err != FF_E_OK) {
+        return passed_over(scan, err);
+    }
+    if (found) {
+        item = ff_scan_give(scan);
+        item->execution_id = FF_SOME(ff_opt_eid, exec.execution_id);
+        item->outcome = FF_SOME(ff_opt_u32, exec.terminal_outcome);
+    }
+    return FF_E_OK;
+}
+
+/* A group's item, if all its siblings have ended: else there is nothing to repair. */
+static ff_err
+fill_group(struct ff_scan *scan, const struct ff_entry *entry)
+{
+    struct ff_due_item *item = NULL;
+    struct ff_group group = { 0 };
+    bool found = false, running = false;
+    ff_err err = ff_txn_find(scan->txn, FF_R_GROUP, &entry->id, &group, &found);
+
+    if (err == FF_E_OK && found) {
+        err = ff_group_has_running(scan->txn, &group, &running);
+    }
+    if (err != FF_E_OK) {
+        return passed_over(scan, err);
+    }
+    if (found && !running) {
+        item = ff_scan_give(scan);
+        item->flow_id = FF_SOME(ff_opt_uuid, group.flow_id);
+        item->downstream_execution_id = FF_SOME(ff_opt_eid, group.downstream);
+    }
+    return FF_E_OK;
+}
+
 static void
-fill(struct ff_scan *scan, const struct merge *merge, const struct ff_entry *entry)
+fill_plain(struct ff_scan *scan, const struct merge *merge, const struct ff_entry *entry)
 {
     struct ff_due_item *item = ff_scan_give(scan);
     const struct ff_scope *scope = &merge->scopes.v[merge->at];
@@ -154,6 +216,22 @@ fill(struct ff_scan *scan, const struct merge *merge, const struct ff_entry *ent
 }
 
 static ff_err
+fill(struct ff_scan *scan, const struct merge *merge, const struct ff_entry *entry)
+{
+    switch (merge->source->index) {
+    case FF_IX_WAITPOINT_DUE:
+        return fill_waitpoint(scan, entry);
+    case FF_IX_CASCADE:
+        return fill_cascade(scan, entry);
+    case FF_IX_GROUPS_OWED:
+        return fill_group(scan, entry);
+    default:
+        fill_plain(scan, merge, entry);
+        return FF_E_OK;
+    }
+}
+
+static ff_err
 list_source(struct ff_scan *scan, const struct source *source, uint8_t number)
 {
     bool after = scan->has_after && scan->after.source == number;
@@ -164,7 +242,7 @@ list_source(struct ff_scan *scan, const struct source *source, uint8_t number)
     while (merge_first(&merge, &place.entry)) {
         bool go_on = false, wanted = false;
 
-        if (!source->at_once && place.entry.sort > scan->txn->now_ms) {
+        if (!source->at_once && place.entry.sort > scan->txn->now_ms - source->delay_ms) {
             return find_next_due(scan, &merge);
         }
         FF_TRY(ff_scan_look(scan, &place, &go_on, &wanted));
@@ -172,10 +250,8 @@ list_source(struct ff_scan *scan, const struct source *source, uint8_t number)
             due_no_later(scan, source, place.entry.sort);
             return FF_E_OK;
         }
-        if (wanted && source->of_waitpoints) {
-            FF_TRY(fill_waitpoint(scan, &place.entry));
-        } else if (wanted) {
-            fill(scan, &merge, &place.entry);
+        if (wanted) {
+            FF_TRY(fill(scan, &merge, &place.entry));
         }
         FF_TRY(merge_pass(scan, &merge));
     }
@@ -245,9 +321,27 @@ ff_scan_suspension_timeout(struct ff_scan *scan)
 ff_err
 ff_scan_pending_wp_expiry(struct ff_scan *scan)
 {
-    static const struct source due = { .index = FF_IX_WAITPOINT_DUE, .of_waitpoints = true };
+    static const struct source due = { .index = FF_IX_WAITPOINT_DUE };
 
     return list(scan, &due, 1);
+}
+
+ff_err
+ff_scan_dependency_reconciler(struct ff_scan *scan)
+{
+    const struct source owed = { .index = FF_IX_CASCADE,
+                                 .scopes = OF_LANES,
+                                 .delay_ms = scan->txn->engine->follow.on ? CASCADE_DELAY_MS : 0 };
+
+    return list(scan, &owed, 1);
+}
+
+ff_err
+ff_scan_edge_cancel_reconciler(struct ff_scan *scan)
+{
+    static const struct source flagged = { .index = FF_IX_GROUPS_OWED, .scopes = OF_LANES };
+
+    return list(scan, &flagged, 1);
 }
 
 ff_err

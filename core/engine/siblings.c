@@ -140,9 +140,8 @@ ff_op_drain_sibling_cancel_group(struct ff_txn *txn,
 
 /* ---- reconcile_sibling_cancel_group ---- */
 
-/* Whether a listed sibling has not ended. */
-static ff_err
-any_running(struct ff_txn *txn, const struct ff_group *group, bool *out)
+ff_err
+ff_group_has_running(struct ff_txn *txn, const struct ff_group *group, bool *out)
 {
     struct ff_scope scope = ff_scope_ends(&group->flow_id, &group->downstream);
     struct ff_entry entry = { 0 }, next = { 0 };
@@ -180,7 +179,7 @@ ff_op_reconcile_sibling_cancel_group(struct ff_txn *txn,
     if (!found || !group.cancel_siblings_pending) {
         return FF_E_OK; /* the set is the flag's own index: there is no stale entry */
     }
-    FF_TRY(any_running(txn, &group, &running));
+    FF_TRY(ff_group_has_running(txn, &group, &running));
     if (running) {
         result->detail = "siblings_running";
         return FF_E_OK;

@@ -24,8 +24,9 @@ struct ff_engine_facts {
     uint8_t handle_tag;
     uint32_t frame_bytes_max; /* replies stay under it */
     bool test_mode;
-    struct ff_strs lanes;                      /* configured ones: registered at boot */
-    uint64_t retention_ms, event_retention_ms; /* how long ended executions, and events, stay */
+    struct ff_strs lanes;  /* configured ones: registered at boot */
+    uint64_t retention_ms; /* how long ended executions stay */
+    uint64_t flow_retention_ms, event_retention_ms;
     bool claims_stopped; /* shutting down: claims answer as on a paused lane (08 §4) */
     bool streams_closed; /* shutdown_prepare was called (01 §10.6) */
 };

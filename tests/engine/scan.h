@@ -13,18 +13,27 @@ scan_due(struct ff_rig *rig, const struct ff_scan_due_args *args)
     return result;
 }
 
-/* The item as arguments of an operation; the outcome word. */
-static inline struct ff_str
-act_on(struct ff_rig *rig, enum ff_op op, const struct ff_due_item *item)
+/* The item as arguments of an operation; its result. */
+static inline const void *
+result_on(struct ff_rig *rig, enum ff_op op, const struct ff_due_item *item)
 {
     struct ff_packer packer;
-    struct ff_str outcome;
     void *result = ff_arena_zalloc(&rig->arena, ff_ops[op].result->size);
 
     ff_packer_init(&packer);
     ff_encode(&ff_desc_due_item, item, &packer.pk);
     assert_ok(ff_rig_call_raw(rig, op, ff_packer_str(&packer), result));
     ff_packer_done(&packer);
+    return result;
+}
+
+/* The same; the outcome word. */
+static inline struct ff_str
+act_on(struct ff_rig *rig, enum ff_op op, const struct ff_due_item *item)
+{
+    const void *result = result_on(rig, op, item);
+    struct ff_str outcome;
+
     outcome =
         ff_field_text(ff_field_find(ff_ops[op].result, ff_cstr("outcome")), result, &rig->arena);
     return ff_arena_copy(&rig->arena, outcome);

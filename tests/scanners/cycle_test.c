@@ -160,6 +160,22 @@ answer_item(struct scanner *scanner, uint32_t item, ff_err err, const char *outc
     ff_answer_done(&answer);
 }
 
+/* The first item's answer to a cascade_completion that says what it has resolved. */
+static void
+answer_cascade(struct scanner *scanner, const struct scan_call *call, uint64_t resolved)
+{
+    const struct ff_cascade_completion_result result = { .resolved = resolved };
+    struct ff_answer answer = { 0 };
+    struct ff_packer packer;
+
+    ff_packer_init(&packer);
+    ff_encode(ff_ops[FF_OP_cascade_completion].result, &result, &packer.pk);
+    answer.map = ff_arena_copy(&answer.arena, ff_packer_str(&packer));
+    ff_packer_done(&packer);
+    ff_scan_on_acted(scanner, 0, call, &answer);
+    ff_answer_done(&answer);
+}
+
 static void
 start(struct scanner *scanner)
 {
@@ -403,6 +419,35 @@ test_the_end(void **state)
         .name = (name_), .test_func = (test_), .setup_func = setup, .teardown_func = teardown      \
     }
 
+/* ---- results ---- */
+
+static void
+test_results_without_outcome(void **state)
+{
+    struct scanner *scanner = *state;
+    const struct scan_call *calls[CALLS_MAX];
+    const struct scan_call odd = { FF_OP_cascade_completion, { "resolved", NULL } };
+
+    scanner->info = ff_scan_info(FF_SCANNER_DEPENDENCY_RECONCILER);
+    assert_int_equal(ff_scan_calls(scanner->info->name, calls), 1);
+    start(scanner);
+    give_page(scanner, 1, 1, NULL);
+    answer_cascade(scanner, calls[0], 3);
+    assert_int_equal(scanner->stats.last.processed, 3);
+    assert_true(scanner->parked);
+    now_ms += INTERVAL_MS;
+    give_page(scanner, 1, 1, NULL);
+    answer_cascade(scanner, calls[0], 0); /* it would be listed again */
+    assert_int_equal(scanner->stats.last.processed, 0);
+    assert_true(ev_is_active(&scanner->pause));
+    now_ms += INTERVAL_MS;
+    ff_scan_on_pause(scanner->all->loop, &scanner->pause, 0);
+    give_page(scanner, 1, 1, NULL);
+    answer_cascade(scanner, &odd, 3); /* no such member: nothing that counts */
+    assert_int_equal(scanner->stats.last.processed, 0);
+    assert_int_equal(scanner->stats.last.errors, 0);
+}
+
 int
 main(void)
 {
@@ -415,6 +460,7 @@ main(void)
         TEST("leftovers are not asked for at once", test_leftovers_are_not_asked_for_at_once),
         TEST("what others have handled is no failure", test_handled_by_others_is_no_failure),
         TEST("a broker that is away", test_a_broker_that_is_away),
+        TEST("results without an outcome", test_results_without_outcome),
         TEST("on demand only", test_on_demand),
         TEST("on demand while it waits", test_on_demand_while_it_waits),
         TEST("the end waits for what was begun", test_the_end),
