@@ -1,5 +1,6 @@
 /* Building flows, applying edges, the gate: examples 1 to 22 of 04. */
 
+#include "tests/engine/ask.h"
 #include "tests/engine/flow_acts.h"
 
 /* ---- building ---- */
@@ -212,6 +213,30 @@ test_stage_twice(void **state)
     assert_non_null(strstr(ff_rig_detail(rig, "existing"), text));
     assert_int_equal(a.partition, 6);
     assert_int_equal(revision(rig), 4);
+}
+
+/* The edge as describe_edge shows it, every field of it. */
+static void
+test_the_edge_that_is_there(void **state)
+{
+    struct ff_rig *rig = *state;
+    const uint8_t ends[2] = { A, B };
+    struct ff_uuid flow_id = F, edge_id = edge_id_of(1);
+    char flow[FF_UUID_TEXT_MAX], edge[FF_UUID_TEXT_MAX];
+    const char *existing = NULL, *described = NULL;
+
+    ff_uuid_text(&flow_id, flow);
+    ff_uuid_text(&edge_id, edge);
+    make_flow(rig, 3);
+    stage_ref(rig, 1, A, B, "the ref");
+    apply(rig, 1, A, B);
+    rig->now_ms += 5;
+    assert_err(stage_with(rig, 1, ends, NULL, revision(rig)), FF_E_DEPENDENCY_ALREADY_EXISTS);
+    existing = ff_rig_detail(rig, "existing");
+    assert_non_null(strstr(existing, "\"the ref\""));
+    assert_non_null(strstr(existing, edge));
+    described = ask(rig, FF_OP_describe_edge, "{'flow_id':'%s','edge_id':'%s'}", flow, edge);
+    assert_string_equal(described, ff_arena_printf(&rig->arena, "{\"edge\":%s}", existing).p);
 }
 
 static void
@@ -473,6 +498,7 @@ static const struct CMUnitTest tests[] = {
     RIG_TEST("04 ex 10 a stale revision; an edge to itself", test_stage_stale_or_self),
     RIG_TEST("04 ex 11 an edge to a stranger", test_stage_with_a_stranger),
     RIG_TEST("04 ex 12 the same edge again", test_stage_twice),
+    RIG_TEST("01 ex 55 the edge that is there", test_the_edge_that_is_there),
     RIG_TEST("04 ex 13 two edges at once", test_two_stages_at_once),
     RIG_TEST("04 ex 15 a staged edge gates nothing", test_staged_only),
     RIG_TEST("04 ex 16 an applied edge gates", test_apply),

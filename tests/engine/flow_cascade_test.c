@@ -70,6 +70,22 @@ test_resolve_refused(void **state)
 }
 
 static void
+test_dependent_of_a_failure(void **state)
+{
+    struct ff_rig *rig = *state;
+
+    make_flow(rig, 2);
+    build(rig, 1, A, B);
+    assert_field(rig, B, "eligibility_state", "blocked_by_dependencies");
+    assert_field(rig, B, "public_state", "waiting_children");
+    break_down(rig, A);
+    assert_field(rig, B, "lifecycle_phase", "terminal");
+    assert_field(rig, B, "terminal_outcome", "skipped");
+    assert_field(rig, B, "attempt_state", "none");
+    assert_field(rig, B, "public_state", "skipped");
+}
+
+static void
 test_cascade_of_skips(void **state)
 {
     struct ff_rig *rig = *state;
@@ -426,6 +442,7 @@ static const struct CMUnitTest tests[] = {
     RIG_TEST("04 ex 23 resolve success, once", test_resolve_success),
     RIG_TEST("04 ex 24 resolve the other outcomes", test_resolve_failures),
     RIG_TEST("04 ex 25 resolve refused", test_resolve_refused),
+    RIG_TEST("01 ex 23 the dependent of one that fails", test_dependent_of_a_failure),
     RIG_TEST("04 ex 26 skips cascade", test_cascade_of_skips),
     RIG_TEST("04 ex 27 a chain of 120", test_cascade_of_120),
     RIG_TEST("04 ex 28 a diamond", test_diamond),

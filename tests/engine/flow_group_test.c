@@ -427,6 +427,8 @@ test_replay_with_one_edge_satisfied(void **state)
     succeed(rig, A);
     break_down(rig, B);
     assert_string_equal(replay(rig, C), "waiting_children");
+    assert_true(
+        ff_str_is(ff_rig_last_event(rig, FF_FAMILY_OPERATOR).branch, "skipped_flow_member"));
     assert_int_equal(group_of(rig, C).running_count, 1);
     assert_int_equal(edge_of(rig, 1).edge_state, FF_EDGE_SATISFIED);
     assert_claims_nothing(rig);

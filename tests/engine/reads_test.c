@@ -425,13 +425,17 @@ test_backend(void **state)
     struct ff_server_time_ms_result time;
     struct ff_ping_result ping;
     struct ff_prepare_result prepared;
+    uint32_t n = 0;
 
     assert_ok(ff_rig_capabilities(rig, &args, &capabilities));
     assert_ok(ff_rig_backend_label(rig, &label_args, &label));
     assert_true(ff_str_is(capabilities.identity.family, label.label));
     assert_string_equal(label.label, rig->store->ops->label);
-    assert_true(capabilities.supports.claim_for_worker);
-    assert_true(capabilities.supports.issue_reclaim_grant);
+    for (uint32_t i = 0; i < ff_desc_supports.n; i++) {
+        n += *((const bool *) &capabilities.supports + ff_desc_supports.fields[i].offset);
+    }
+    assert_int_equal(n, 34);
+    assert_int_equal(ff_desc_supports.n, 34);
     assert_ok(ff_rig_server_time_ms(rig, &time_args, &time));
     assert_int_equal(time.now_ms, 1000000);
     assert_ok(ff_rig_ping(rig, &ping_args, &ping));

@@ -105,6 +105,37 @@ test_ex_31(void **state)
     assert_false(is_there(rig, 20));
 }
 
+/* trim_retention as a client asks for it that names no retention. */
+static uint32_t
+trim_by_default(struct ff_rig *rig)
+{
+    struct ff_trim_retention_result result;
+
+    assert_ok(ff_rig_call_json(rig, FF_OP_trim_retention, "{\"partition\":\"{fp:6}\"}", &result));
+    return result.purged;
+}
+
+static void
+test_to_the_millisecond(void **state)
+{
+    struct ff_rig *rig = *state;
+    int64_t end_ms = rig->now_ms;
+
+    end_one(rig, 1, "N", NULL);
+    end_one(rig, 2, "N", OWN_TTL(1000));
+    rig->now_ms = end_ms + 999;
+    assert_int_equal(trim_by_default(rig), 0);
+    rig->now_ms = end_ms + 1000;
+    assert_int_equal(trim_by_default(rig), 1);
+    assert_false(is_there(rig, 2));
+    rig->now_ms = end_ms + 86399999;
+    assert_int_equal(trim_by_default(rig), 0);
+    assert_true(is_there(rig, 1));
+    rig->now_ms = end_ms + 86400000;
+    assert_int_equal(trim_by_default(rig), 1);
+    assert_false(is_there(rig, 1));
+}
+
 static void
 test_ex_32(void **state)
 {
@@ -463,6 +494,7 @@ main(void)
     static const struct ff_rows tables[] = { FF_ROWS(refusals, test_refusal) };
     static const struct CMUnitTest singles[] = {
         RIG_TEST("07 ex 31 default and own retention", test_ex_31),
+        RIG_TEST("01 ex 36 to the millisecond", test_to_the_millisecond),
         RIG_TEST("07 ex 32 nothing is left, the id is free", test_ex_32),
         RIG_TEST("07 ex 33 45 in batches of 20", test_ex_33),
         RIG_TEST("07 ex 34 only what has ended", test_ex_34),

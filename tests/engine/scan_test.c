@@ -169,6 +169,42 @@ test_ex_9(void **state)
     assert_field(rig, 2, "ownership_state", "leased");
 }
 
+/* Which of the leases that have lapsed a filter accepts, by their last digits. */
+static const char *
+accepted(struct ff_rig *rig, const char *filter_json)
+{
+    struct ff_scan_due_result due;
+    struct ff_str text = ff_cstr("");
+
+    assert_ok(ff_rig_call_json(
+        rig, FF_OP_scan_due,
+        ff_arena_printf(&rig->arena, "{\"scanner\":\"lease_expiry\",\"filter\":%s}", filter_json).p,
+        &due));
+    for (uint32_t i = 0; i < due.items.n; i++) {
+        text =
+            ff_arena_printf(&rig->arena, "%s%u", text.p, due.items.v[i].execution_id.v.uuid.b[15]);
+    }
+    return text.p;
+}
+
+static void
+test_instance_tag(void **state)
+{
+    struct ff_rig *rig = *state;
+
+    create_in(rig, 1, "N", NULL);
+    create_in(rig, 2, "N", "i-1");
+    create_in(rig, 3, "N", "i-10");
+    create_in(rig, 4, "N", "I-1");
+    assert_int_equal(claim_all(rig), 4);
+    rig->now_ms += TTL_MS;
+    assert_string_equal(
+        accepted(rig, "{\"instance_tag\":{\"key\":\"cairn.instance_id\",\"value\":\"i-1\"}}"), "2");
+    assert_string_equal(
+        accepted(rig, "{\"instance_tag\":{\"key\":\"cairn.instance\",\"value\":\"i-1\"}}"), "");
+    assert_string_equal(accepted(rig, "{}"), "1234");
+}
+
 static struct ff_waiting *
 park_claim(struct ff_rig *rig, const char *instance)
 {
@@ -539,6 +575,7 @@ main(void)
         RIG_TEST("07 ex 7 120 due leases in one cycle", test_ex_7),
         RIG_TEST("07 ex 8 one of alpha behind 60 of beta", test_ex_8),
         RIG_TEST("07 ex 9 filter by tag, and by both", test_ex_9),
+        RIG_TEST("01 ex 47 an instance tag is exactly that", test_instance_tag),
         RIG_TEST("07 ex 11 a standalone deadline", test_ex_11_standalone),
         RIG_TEST("07 ex 39 a dead worker's work goes on, up to its cap", test_ex_39),
         RIG_TEST("07 ex 40 what is due, and when next", test_ex_40),
