@@ -78,7 +78,7 @@ read_open(struct ff_txn *txn, const struct ff_exec *exec, struct waitpoints *out
         FF_TRY(ff_txn_next(txn, FF_IX_WAITPOINTS, &scope, first ? NULL : &entry,
                            exec->open_waitpoints + 1, &next, &found));
         if (!found) {
-            return pending ? FF_E_PENDING : FF_E_OK;
+            break;
         }
         first = false;
         entry = next;
@@ -91,6 +91,11 @@ read_open(struct ff_txn *txn, const struct ff_exec *exec, struct waitpoints *out
             FF_TRY(err);
         }
     }
+    if (pending) {
+        return FF_E_PENDING;
+    }
+    /* A page of before another broker opened some would leave those open for good. */
+    return out->n < exec->open_waitpoints ? ff_txn_doubt(txn, FF_IX_WAITPOINTS, &scope) : FF_E_OK;
 }
 
 static ff_err
