@@ -16,6 +16,7 @@
 #include "workers/exec_exit.h"
 #include "workers/exec_signals.h"
 #include "workers/exec_spawn.h"
+#include "workers/exec_upstream.h"
 #include "workers/warden.h"
 #include "workers/work_dir.h"
 
@@ -309,6 +310,7 @@ spawn(struct run *run)
         .lease_ttl_ms = ff_job_lease_ttl_ms(job),
         .timeout_ms = ff_job_timeout_ms(job),
         .now_ms = wall_ms(),
+        .upstreams = ff_job_upstream_count(job),
     };
     const struct ff_exec_spawning how = {
         .argv = exec->argv,
@@ -348,8 +350,12 @@ start(void *ctx, struct ff_job *job)
     run->exec = ctx;
     run->job = job;
     run->dir = make_dir(ctx, ff_job_claim(job));
-    wrong = run->dir == NULL || !ff_exec_signals_write(run->dir, ff_job_claim(job)) ? errno
-                                                                                    : spawn(run);
+    if (run->dir == NULL || !ff_exec_signals_write(run->dir, ff_job_claim(job)) ||
+        !ff_exec_upstream_write(run->dir, job)) {
+        wrong = errno;
+    } else {
+        wrong = spawn(run);
+    }
     if (wrong == 0) {
         ff_job_set_state(job, run);
         watch(run);

@@ -157,6 +157,10 @@ ff_exec_env_make(const struct ff_exec_env *env, struct ff_arena *arena)
     add(&list, "FF_DIR", ff_cstr(env->dir));
     add(&list, "TMPDIR", ff_cstr(env->dir));
     add(&list, "FF_RUNTIME_DIR", ff_cstr(env->runtime_dir));
+    if (env->upstreams > 0) {
+        add_number(&list, "FF_UPSTREAM_COUNT", env->upstreams);
+        add(&list, "FF_UPSTREAM_DIR", ff_arena_printf(arena, "%s/upstream", env->dir));
+    }
     add_signals(&list, env->claim, env->dir);
     list.tags_from = list.n;
     for (uint32_t i = 0; i < env->claim->tags.n && i < TAGS_MAX; i++) {

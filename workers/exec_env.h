@@ -11,6 +11,7 @@
  *   FF_SIGNAL_COUNT  of the signals that resumed it, and of each (N from 0 on, at most 64 of them)
  *   FF_SIGNAL_N_NAME  FF_SIGNAL_N_SOURCE  FF_SIGNAL_N_FILE (where it has a payload); they are all
  * in FF_SIGNALS_FILE (exec_signals.h). FF_SIGNALS_MORE=1: there are more than the claim brought
+ *   FF_UPSTREAM_COUNT  FF_UPSTREAM_DIR  where others come before it in its flow (exec_upstream.h)
  *   FF_DIR, TMPDIR  the attempt's own directory, which is also the current one
  *   FF_RUNTIME_DIR  where the daemon's sockets are: ffctl works without options
  */
@@ -28,6 +29,7 @@ struct ff_exec_env {
     const char *dir, *runtime_dir;
     uint64_t lease_ttl_ms, timeout_ms; /* timeout 0: none */
     int64_t now_ms;                    /* of the wall clock */
+    uint32_t upstreams;                /* before it in its flow */
 };
 
 /* NULL-ended; texts in the arena or in base. */

@@ -1,39 +1,10 @@
 #include "workers/exec_signals.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "core/codec.h"
-
-static bool
-write_file(const char *dir, const char *name, struct ff_str bytes)
-{
-    char path[4096];
-    size_t at = 0;
-    int fd = -1;
-    bool ok = false;
-
-    if (snprintf(path, sizeof(path), "%s/%s", dir, name) >= (int) sizeof(path)) {
-        errno = ENAMETOOLONG;
-        return false;
-    }
-    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0) {
-        return false;
-    }
-    while (at < bytes.n) {
-        ssize_t n = write(fd, bytes.p + at, bytes.n - at);
-
-        if (n <= 0 && errno != EINTR) {
-            break;
-        }
-        at += n > 0 ? (size_t) n : 0;
-    }
-    ok = at == bytes.n;
-    return close(fd) == 0 && ok;
-}
+#include "workers/work_dir.h"
 
 static struct ff_str
 as_json(const struct ff_observed_signal_list *signals, struct ff_arena *arena)
@@ -67,11 +38,11 @@ ff_exec_signals_write(const char *dir, const struct ff_claim *claim)
         char name[32];
 
         snprintf(name, sizeof(name), "signal.%u", i);
-        if (signals->v[i].payload.p != NULL && !write_file(dir, name, signals->v[i].payload)) {
+        if (signals->v[i].payload.p != NULL && !ff_write_file(dir, name, signals->v[i].payload)) {
             return false;
         }
     }
-    return signals->n == 0 || write_file(dir, "signals.json", as_json(signals, &arena));
+    return signals->n == 0 || ff_write_file(dir, "signals.json", as_json(signals, &arena));
 }
 
 bool

@@ -47,6 +47,16 @@ struct ff_plugin_signal {
     size_t payload_bytes;
 };
 
+/* An execution before this one in its flow. Structs of this kind are the host's. */
+struct ff_plugin_upstream {
+    size_t size;
+    const char *execution_id;
+    const char *outcome; /* success; failure; pending: it had not ended */
+    const void *result;  /* NULL: none, or left out */
+    size_t result_bytes;
+    int left_out; /* it has a result, beyond what the host hands over (worker.h) */
+};
+
 /* What to wait for: n waitpoints; names[i] NULL: any signal will do there. */
 struct ff_plugin_wait {
     size_t size;
@@ -93,6 +103,8 @@ struct ff_plugin_api {
     /* Gives the execution up until signals come; return from run then, and it will be called anew
      * with them. 0: so it is; else it is not suspended, and the log says why. */
     int (*suspend)(struct ff_plugin_job *job, const struct ff_plugin_wait *wait);
+    /* Those before it in its flow, by execution id: at = 0, 1, … until NULL. */
+    const struct ff_plugin_upstream *(*upstream)(struct ff_plugin_job *job, uint32_t at);
 };
 
 struct ff_plugin {

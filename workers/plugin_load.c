@@ -20,6 +20,7 @@ struct ff_plugin_handler {
 struct call {
     struct ff_plugin_handler *handler;
     struct ff_job *job;
+    struct ff_plugin_upstream *upstreams;
 };
 
 /* The enums have one order. */
@@ -124,6 +125,14 @@ api_suspend(struct ff_plugin_job *job, const struct ff_plugin_wait *wait)
     return 0;
 }
 
+static const struct ff_plugin_upstream *
+api_upstream(struct ff_plugin_job *job, uint32_t at)
+{
+    const struct call *call = call_of(job);
+
+    return at < ff_job_upstream_count(call->job) ? &call->upstreams[at] : NULL;
+}
+
 static const struct ff_plugin_api api = {
     .size = sizeof(api),
     .complete = api_complete,
@@ -132,6 +141,7 @@ static const struct ff_plugin_api api = {
     .wait = api_wait,
     .log = api_log,
     .suspend = api_suspend,
+    .upstream = api_upstream,
 };
 
 /* ---- calling it ---- */
@@ -176,13 +186,34 @@ set_signals(struct ff_plugin_job *job, const struct ff_observed_signal_list *sig
     job->signals = out;
 }
 
+static struct ff_plugin_upstream *
+upstreams_of(const struct ff_job *job, struct ff_arena *arena)
+{
+    uint32_t n = ff_job_upstream_count(job);
+    struct ff_plugin_upstream *out = FF_ARENA_NEW(arena, struct ff_plugin_upstream, n + 1u);
+
+    for (uint32_t i = 0; i < n; i++) {
+        const struct ff_upstream *one = ff_job_upstream(job, i);
+        char id[FF_EID_TEXT_MAX];
+
+        ff_eid_text(&one->execution_id, id);
+        out[i] = (struct ff_plugin_upstream){ .size = sizeof(out[i]),
+                                              .execution_id = text(arena, ff_cstr(id)),
+                                              .outcome = ff_upstream_outcome(one),
+                                              .result = one->result.p,
+                                              .result_bytes = one->result.n,
+                                              .left_out = one->left_out };
+    }
+    return out;
+}
+
 static void
 work(void *ctx, struct ff_job *job)
 {
     FF_SCOPED(ff_arena) arena = { 0 };
     struct ff_plugin_handler *handler = ctx;
     const struct ff_claim *claim = ff_job_claim(job);
-    struct call call = { handler, job };
+    struct call call = { handler, job, upstreams_of(job, &arena) };
     char execution[FF_EID_TEXT_MAX], attempt[FF_UUID_TEXT_MAX];
     struct ff_plugin_job given = { .size = sizeof(given), .host = &call };
 

@@ -29,6 +29,34 @@ ff_remove_tree(const char *path)
     return lstat(path, &st) != 0;
 }
 
+bool
+ff_write_file(const char *dir, const char *name, struct ff_str bytes)
+{
+    char path[4096];
+    size_t at = 0;
+    int fd = -1;
+    bool ok = false;
+
+    if (snprintf(path, sizeof(path), "%s/%s", dir, name) >= (int) sizeof(path)) {
+        errno = ENAMETOOLONG;
+        return false;
+    }
+    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return false;
+    }
+    while (at < bytes.n) {
+        ssize_t n = write(fd, bytes.p + at, bytes.n - at);
+
+        if (n <= 0 && errno != EINTR) {
+            break;
+        }
+        at += n > 0 ? (size_t) n : 0;
+    }
+    ok = at == bytes.n;
+    return close(fd) == 0 && ok;
+}
+
 /* -1: somebody else has it, or it is gone. */
 static int
 lock(const char *path)

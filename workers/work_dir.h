@@ -17,6 +17,8 @@ struct ff_work_dir {
 FF_MUST_USE bool ff_work_dir_open(const char *base, const char *name, struct ff_work_dir *out);
 /* Removes it with all that is in it. */
 void ff_work_dir_close(struct ff_work_dir *dir);
+/* A new file dir/name (0600). False: see errno. */
+FF_MUST_USE bool ff_write_file(const char *dir, const char *name, struct ff_str bytes);
 /* Removes whatever can be removed; false: something is left. */
 bool ff_remove_tree(const char *path);
 

@@ -118,6 +118,30 @@ uint64_t ff_job_lease_ttl_ms(const struct ff_job *job);
 uint64_t ff_job_timeout_ms(const struct ff_job *job); /* 0: none */
 uint32_t ff_job_output_bytes_max(const struct ff_job *job);
 
+/* Of an execution before it in its flow: what an inbound edge leads from (04 §7.3). */
+enum ff_upstream_outcome {
+    FF_UPSTREAM_SUCCESS,
+    FF_UPSTREAM_FAILURE, /* it failed, was cancelled, expired or was skipped */
+    FF_UPSTREAM_PENDING, /* it had not ended yet: any_of and quorum do not wait for all */
+};
+struct ff_upstream {
+    struct ff_eid execution_id;
+    enum ff_upstream_outcome outcome;
+    struct ff_str result; /* p NULL: it has none, or is left_out */
+    bool left_out;        /* beyond the bounds; get_execution_result has it */
+    bool asked;           /* the runtime's own */
+};
+/* Those whose results a job is given: the first so many, and so many bytes in all. */
+#define FF_UPSTREAMS_MAX 1000
+#define FF_UPSTREAM_BYTES_MAX 33554432u
+/* All of them, each once, by execution id; 0: it is of no flow, or a first one there. They are
+ * fetched before the handler starts, and live as long as the job. */
+uint32_t ff_job_upstream_count(const struct ff_job *job);
+/* NULL: there are not so many. */
+const struct ff_upstream *ff_job_upstream(const struct ff_job *job, uint32_t at);
+/* success, failure or pending. */
+const char *ff_upstream_outcome(const struct ff_upstream *upstream);
+
 /* FF_STOP_NONE: go on. */
 enum ff_stop ff_job_stop(const struct ff_job *job);
 /* Waits for ms, or until the job is to stop: then true. Not on the loop's thread. */

@@ -3,6 +3,7 @@
  *   worker.c          options, letters, the end
  *   worker_claim.c    slots and lanes: what is claimed, and when
  *   worker_job.c     one claimed execution: handler, lease, outcome
+ *   worker_upstream.c results of those before it in its flow
  *   worker_view.c     what handlers ask
  *   worker_threads.c  threads of `work` handlers
  *
@@ -26,6 +27,7 @@ struct ff_letter {
     struct ff_job *job;                     /* NULL: of no job */
     struct ff_runtime_lane *lane;           /* of a claim */
     uint32_t slots;                         /* reserved by a claim */
+    uint32_t at;                            /* of an upstream: its place */
     uint64_t block_ms;                      /* of a claim */
     struct ff_uuid request_id;              /* of a claim */
     int64_t asked_mono_ms;
@@ -69,15 +71,16 @@ struct ff_job {
 
     struct ev_timer renew, lapse, limit, grace, again;
     uint32_t failed_renewals;
-    bool renewing;    /* a renewal is under way */
-    bool output_lost; /* a frame of it was refused, and that was told */
-    bool lost;        /* no call about it is made any more */
-    bool running;     /* the handler has it */
-    bool abandoned;   /* the handler has it, and nobody waits for that */
-    bool settled;     /* its end is answered, or there is nothing to say */
-    uint32_t tries;   /* of the terminal call */
-    uint32_t letters; /* under way: it is freed behind the last one */
-    void *state;      /* the handler's */
+    bool renewing;                  /* a renewal is under way */
+    bool output_lost;               /* a frame of it was refused, and that was told */
+    bool lost;                      /* no call about it is made any more */
+    bool running;                   /* the handler has it */
+    bool abandoned;                 /* the handler has it, and nobody waits for that */
+    bool settled;                   /* its end is answered, or there is nothing to say */
+    uint32_t tries;                 /* of the terminal call */
+    uint32_t letters;               /* under way: it is freed behind the last one */
+    void *state;                    /* the handler's */
+    struct ff_upstreams *upstreams; /* NULL: of no flow */
 
     enum ff_stop stop; /* guarded by the worker's mutex, as all that follows */
     bool decided;      /* the outcome is being sent */
@@ -174,6 +177,14 @@ void ff_claim_stop(struct ff_runtime *worker);
 void ff_job_begin(struct ff_runtime *worker, struct ff_job_batch *batch,
                   const struct ff_claim *claim, struct ff_str lane);
 void ff_job_batch_drop(struct ff_job_batch *batch);
+/* For a call about the job. Whoever takes it counts job->letters down. */
+struct ff_letter *ff_job_letter(struct ff_job *job, void (*take)(struct ff_letter *letter));
+/* What ff_upstreams_fetch was to fetch is there; wrong: why it is not, or NULL. */
+void ff_job_prepared(struct ff_job *job, const char *wrong);
+
+/* worker_upstream.c */
+void ff_upstreams_fetch(struct ff_job *job);
+void ff_upstreams_free(struct ff_upstreams *up);
 
 /* worker_threads.c */
 void ff_pool_init(struct ff_pool *pool);

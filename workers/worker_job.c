@@ -40,6 +40,7 @@ free_if_over(struct ff_job *job)
 {
     if (job->settled && !job->running && job->letters == 0) {
         ff_job_batch_drop(job->batch);
+        ff_upstreams_free(job->upstreams);
         free(job->outcome.payload);
         free(job);
     }
@@ -69,8 +70,8 @@ settle(struct ff_job *job)
     leave(job);
 }
 
-static struct ff_letter *
-write_letter(struct ff_job *job, void (*take)(struct ff_letter *letter))
+struct ff_letter *
+ff_job_letter(struct ff_job *job, void (*take)(struct ff_letter *letter))
 {
     struct ff_letter *letter = ff_letter_new(job->worker, take);
 
@@ -230,7 +231,7 @@ hand_back(struct ff_job *job)
     clock_gettime(CLOCK_REALTIME, &now);
     args.delay_until = (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
     ff_client_delay_async(job->worker->client, &args, ff_letter_answered,
-                          write_letter(job, on_told));
+                          ff_job_letter(job, on_told));
 }
 
 static void
@@ -246,7 +247,7 @@ tell_failure(struct ff_job *job)
     }
     ff_job_log(job, FF_LEVEL_INFO, "attempt_failed", outcome->message);
     ff_client_fail_async(job->worker->client, &args, ff_letter_answered,
-                         write_letter(job, on_told));
+                         ff_job_letter(job, on_told));
 }
 
 static void
@@ -260,7 +261,7 @@ tell(struct ff_job *job)
             args.payload = ff_str(outcome->payload, outcome->payload_bytes);
         }
         ff_client_complete_async(job->worker->client, &args, ff_letter_answered,
-                                 write_letter(job, on_told));
+                                 ff_job_letter(job, on_told));
     } else if (outcome->kind == FF_JOB_FAIL) {
         tell_failure(job);
     } else {
@@ -326,7 +327,7 @@ ff_job_output(struct ff_job *job, const char *kind, struct ff_str bytes)
 
     if (!job->lost) {
         ff_client_append_frame_async(job->worker->client, &args, ff_letter_answered,
-                                     write_letter(job, on_output));
+                                     ff_job_letter(job, on_output));
     }
 }
 
@@ -458,7 +459,7 @@ on_renew(struct ev_loop *loop, struct ev_timer *watcher, int events)
     if (!job->renewing) {
         job->renewing = true;
         ff_client_renew_async(job->worker->client, &args, ff_letter_answered,
-                              write_letter(job, on_renewed));
+                              ff_job_letter(job, on_renewed));
     }
 }
 
@@ -531,6 +532,32 @@ start(struct ff_job *job)
     }
 }
 
+/* It came too late to be begun. */
+static void
+decline(struct ff_job *job)
+{
+    job->stop = FF_STOP_DRAIN;
+    conclude(job);
+}
+
+void
+ff_job_prepared(struct ff_job *job, const char *wrong)
+{
+    char text[512];
+
+    if (job->lost) {
+        conclude(job);
+    } else if (job->worker->draining) {
+        decline(job);
+    } else if (wrong != NULL) {
+        snprintf(text, sizeof(text), "cannot read the results of upstream executions: %s", wrong);
+        ff_job_fail(job, FF_FAILURE_TRANSIENT, "upstream_unavailable", text);
+        conclude(job);
+    } else {
+        start(job);
+    }
+}
+
 void
 ff_job_begin(struct ff_runtime *worker, struct ff_job_batch *batch, const struct ff_claim *claim,
              struct ff_str lane)
@@ -542,13 +569,14 @@ ff_job_begin(struct ff_runtime *worker, struct ff_job_batch *batch, const struct
     ff_runtime_timer(worker, &job->lapse, worker->options.lease_ttl_ms);
     ff_job_log(job, FF_LEVEL_DEBUG, "job_claimed", "");
     if (worker->draining) {
-        job->stop = FF_STOP_DRAIN; /* it came too late to be begun */
-        conclude(job);
+        decline(job);
     } else if (job->handler == NULL) {
         snprintf(text, sizeof(text), "this worker has no handler for kind %.*s",
                  (int) claim->execution_kind.n, claim->execution_kind.p);
         ff_job_fail(job, FF_FAILURE_TRANSIENT, "runtime_no_handler", text);
         conclude(job);
+    } else if (claim->flow_id.is) {
+        ff_upstreams_fetch(job);
     } else {
         start(job);
     }

@@ -123,6 +123,7 @@ set_enclosed(struct ff_claim *claim, const struct ff_exec *exec, const struct en
     claim->input_payload = with->context.input_payload;
     claim->payload_encoding = with->context.payload_encoding;
     claim->tags = with->context.tags;
+    claim->flow_id = exec->flow_id;
     claim->resume_signals = with->signals.signals;
     if (with->signals.more) {
         claim->resume_signals_more = FF_SOME(ff_opt_bool, true);

@@ -46,6 +46,29 @@ await_two(const struct ff_plugin_api *api, struct ff_plugin_job *job)
     api->complete(job, text, strlen(text));
 }
 
+/* How the first ended, how many they are, and all results, which are single digits, in order. */
+static void
+join(const struct ff_plugin_api *api, struct ff_plugin_job *job)
+{
+    const struct ff_plugin_upstream *one = NULL;
+    unsigned count[10] = { 0 };
+    char text[64] = "";
+    uint32_t n = 0;
+    int at = 0;
+
+    for (; (one = api->upstream(job, n)) != NULL; n++) {
+        count[((const char *) one->result)[0] - '0'] += one->result_bytes == 1 && !one->left_out;
+    }
+    one = api->upstream(job, 0);
+    at = snprintf(text, sizeof(text), "%s %u ", one == NULL ? "none" : one->outcome, n);
+    for (int digit = 0; digit < 10; digit++) {
+        for (unsigned i = 0; i < count[digit] && at < 60; i++) {
+            text[at++] = (char) ('0' + digit);
+        }
+    }
+    api->complete(job, text, (size_t) at);
+}
+
 /* The input is a word, and what it is about. */
 static void
 run(const struct ff_plugin_api *api, struct ff_plugin_job *job)
@@ -78,6 +101,8 @@ run(const struct ff_plugin_api *api, struct ff_plugin_job *job)
             nanosleep(&pause, NULL);
         }
         api->complete(job, "too late", 8);
+    } else if (strcmp(text, "upstream") == 0) {
+        join(api, job);
     } else if (strcmp(text, "await") == 0) {
         await_two(api, job);
     } else if (strcmp(text, "crash") == 0 && job->attempt_index == 0) {

@@ -46,6 +46,7 @@ env_of(uint64_t timeout_ms)
         .lease_ttl_ms = 30000,
         .timeout_ms = timeout_ms,
         .now_ms = 1000000,
+        .upstreams = 3,
     };
 }
 
@@ -96,6 +97,8 @@ static const struct row {
     { "the namespace", "FF_WORKER_NAMESPACE", "ns" },
     { "the time it has", "FF_TIMEOUT_MS", "5000" },
     { "until when", "FF_DEADLINE", "1005000" },
+    { "how many before it in its flow", "FF_UPSTREAM_COUNT", "3" },
+    { "where their results are", "FF_UPSTREAM_DIR", "/d/upstream" },
     { "how many signals", "FF_SIGNAL_COUNT", "2" },
     { "a signal's name", "FF_SIGNAL_0_NAME", "approved" },
     { "who sent it", "FF_SIGNAL_0_SOURCE", "alice" },
