@@ -8,8 +8,9 @@
 #define FF_SCANNERS (FF_SCANNER_WORKER_REGISTRY_SWEEP + 1)
 
 enum {
-    FF_SCANF_TRACKED = 1, /* items that keep failing are left alone for a while (07 §1.2) */
-    FF_SCANF_FILTERED = 2 /* the scanner filter applies (07 §1.3) */
+    FF_SCANF_TRACKED = 1,  /* items that keep failing are left alone for a while (07 §1.2) */
+    FF_SCANF_FILTERED = 2, /* the scanner filter applies (07 §1.3) */
+    FF_SCANF_CHAINED = 4   /* an item's operations wait for each other; a failure ends them */
 };
 
 #endif

@@ -164,13 +164,14 @@ act_on_page(struct scanner *scanner, const struct ff_scan_due_result *due)
     for (uint32_t i = 0; i < due->items.n; i++) {
         struct item *item = &scanner->items[i];
 
-        item->args = item_args(scanner, &due->items.v[i]);
+        item->due = &due->items.v[i];
+        item->args = item_args(scanner, item->due);
         item->id = ff_digest_of(&item->args, 1);
         if (tracked && ff_failures_skips(&scanner->failures, &item->id)) {
             scanner->cycle.counts.skipped++;
             scanner->cycle.left = true;
         } else {
-            ff_scan_act(scanner, i, &due->items.v[i]);
+            ff_scan_act(scanner, i, NULL);
         }
     }
     if (scanner->n_open == 0) {
@@ -244,6 +245,16 @@ is_handled(ff_err err)
     return kind == FF_KIND_NOT_FOUND || kind == FF_KIND_STATE || kind == FF_KIND_CONTENTION;
 }
 
+/* A cancel that can never succeed: its member is acknowledged all the same (07 §3.8). */
+static bool
+is_hopeless(const struct scan_call *call, ff_err err)
+{
+    enum ff_kind kind = ff_error_info(err)->kind;
+
+    return call->op == FF_OP_cancel_execution &&
+           (kind == FF_KIND_VALIDATION || kind == FF_KIND_BUG);
+}
+
 /* A number in a result; 0 where it has none of that name. */
 static uint32_t
 number_of(const struct ff_desc *desc, const char *name, const void *result)
@@ -268,6 +279,9 @@ has_changed(struct ff_answer *answer, const struct scan_call *call, const void *
     const struct ff_field *field = ff_field_find(ff_ops[call->op].result, ff_cstr("outcome"));
     struct ff_str outcome;
 
+    if (call->changed[0][0] == '\0') {
+        return true;
+    }
     if (field == NULL) {
         return false;
     }
@@ -351,8 +365,13 @@ ff_scan_on_acted(struct scanner *scanner, uint32_t n, const struct scan_call *ca
         item->changed =
             call->changed[0] == NULL ? item->changed + amount : (item->changed | amount);
         scanner->cycle.again = scanner->cycle.again || is_full(call->op, amount);
+    } else if (is_hopeless(call, answer->fault.code)) {
+        say_failed(scanner, item, answer, false);
     } else if (!is_handled(answer->fault.code) && !item->failed) {
         item_failed(scanner, item, answer);
+    }
+    if ((scanner->info->flags & FF_SCANF_CHAINED) != 0 && !item->failed) {
+        ff_scan_act(scanner, n, call);
     }
     item->calls--;
     scanner->n_open--;

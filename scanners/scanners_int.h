@@ -47,9 +47,10 @@ struct item {
     struct ff_digest id;
     uint32_t calls; /* not answered yet */
     bool failed;
-    uint32_t changed;   /* how much: 1, or what its results tell */
-    uint32_t errors;    /* that its results tell */
-    struct ff_str args; /* for messages; lives as long as the page */
+    uint32_t changed;              /* how much: 1, or what its results tell */
+    uint32_t errors;               /* that its results tell */
+    struct ff_str args;            /* for messages; lives as long as the page */
+    const struct ff_due_item *due; /* the same */
 };
 
 enum scan_state { RESTING, ASKING, ACTING };
@@ -128,8 +129,8 @@ struct ff_scanners {
 
 /* scan_due; block_ms 0: the next page of the cycle. */
 void ff_scan_ask(struct scanner *scanner, uint64_t block_ms);
-/* Calls the item's operations. */
-void ff_scan_act(struct scanner *scanner, uint32_t item, const struct ff_due_item *due);
+/* Calls the item's operations; of a chain the one behind `after`, NULL: the first. */
+void ff_scan_act(struct scanner *scanner, uint32_t item, const struct scan_call *after);
 void ff_scan_take_replies(struct ff_scanners *scanners);
 void ff_scan_drop_replies(struct ff_scanners *scanners);
 

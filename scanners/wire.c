@@ -149,6 +149,20 @@ pack_trim(const struct scanner *scanner, const struct ff_due_item *due, struct f
     ff_encode(ff_ops[FF_OP_trim_retention].args, &args, &map->pk);
 }
 
+/* The item's members that are arguments of this operation. */
+static struct ff_due_item
+own_part(enum ff_op op, const struct ff_due_item *due)
+{
+    struct ff_due_item own = *due;
+
+    if (op == FF_OP_cancel_execution) {
+        own.flow_id.is = false;
+    } else if (op == FF_OP_ack_cancel_member) {
+        own.reason = ff_str(NULL, 0);
+    }
+    return own;
+}
+
 static void
 pack_args(const struct scanner *scanner, enum ff_op op, const struct ff_due_item *due,
           struct ff_packer *map)
@@ -158,7 +172,9 @@ pack_args(const struct scanner *scanner, enum ff_op op, const struct ff_due_item
     } else if (op == FF_OP_trim_flows) {
         pack_trim_flows(scanner, due, map);
     } else {
-        ff_encode(&ff_desc_due_item, due, &map->pk);
+        const struct ff_due_item own = own_part(op, due);
+
+        ff_encode(&ff_desc_due_item, &own, &map->pk);
     }
 }
 
@@ -179,12 +195,16 @@ is_for(enum ff_op op, const struct ff_due_item *due)
 }
 
 void
-ff_scan_act(struct scanner *scanner, uint32_t item, const struct ff_due_item *due)
+ff_scan_act(struct scanner *scanner, uint32_t item, const struct scan_call *after)
 {
+    const struct ff_due_item *due = scanner->items[item].due;
+    bool chained = (scanner->info->flags & FF_SCANF_CHAINED) != 0;
     const struct scan_call *calls[CALLS_MAX];
-    uint32_t n = ff_scan_calls(scanner->info->name, calls);
+    uint32_t n = ff_scan_calls(scanner->info->name, calls), first = 0;
 
-    for (uint32_t i = 0; i < n; i++) {
+    while (after != NULL && first < n && calls[first++] != after) {
+    }
+    for (uint32_t i = first; i < n; i++) {
         const struct reply reply = { .kind = REPLY_ACTED, .item = item, .call = calls[i] };
         struct ff_packer map;
 
@@ -197,5 +217,8 @@ ff_scan_act(struct scanner *scanner, uint32_t item, const struct ff_due_item *du
         scanner->n_open++;
         send_call(scanner, &reply, calls[i]->op, &map);
         ff_packer_done(&map);
+        if (chained) {
+            break;
+        }
     }
 }

@@ -84,8 +84,8 @@ find_targets(struct ff_txn *txn, const struct ff_flow *flow, struct targets *out
 
 /* ---- one member ---- */
 
-static struct ff_str
-reason_of(const struct ff_flow *flow)
+struct ff_str
+ff_backlog_reason(const struct ff_flow *flow)
 {
     return flow->cancel_reason.n > 0 ? flow->cancel_reason : ff_cstr("flow_cancelled");
 }
@@ -104,7 +104,7 @@ cancel(struct ff_txn *txn, const struct ff_flow *flow, struct ff_exec *exec)
     exec->cancel_owed_at = FF_NONE(ff_opt_i64);
     return exec->lifecycle_phase == FF_PHASE_TERMINAL
                ? ff_txn_put_exec(txn, exec)
-               : ff_cancel_by_operator(txn, exec, reason_of(flow));
+               : ff_cancel_by_operator(txn, exec, ff_backlog_reason(flow));
 }
 
 /* The stored vector is not changed (04 §8.2). */

@@ -25,5 +25,7 @@ FF_MUST_USE ff_err ff_backlog_failed(struct ff_txn *txn, const struct ff_flow *f
 /* Takes one member out, cancelled or not (04 §8.6). */
 FF_MUST_USE ff_err ff_backlog_leave(struct ff_txn *txn, struct ff_flow *flow,
                                     const struct ff_eid *execution_id);
+/* What its members are cancelled with. */
+struct ff_str ff_backlog_reason(const struct ff_flow *flow);
 
 #endif

@@ -82,13 +82,20 @@ ff_filter_admits(struct ff_txn *txn, const struct ff_scan_filter *filter,
     return FF_E_OK;
 }
 
+/* Whether its candidates have the key of a member: flow, execution. */
+static bool
+is_of_members(enum ff_scanner scanner)
+{
+    return scanner == FF_SCANNER_EDGE_CANCEL_RECONCILER || scanner == FF_SCANNER_CANCEL_RECONCILER;
+}
+
 /* Of an execution, of an edge group, or of a budget. */
 static uint16_t
 partition_of(const struct ff_scan *scan, const struct ff_key *id)
 {
     struct ff_uuid budget_id;
 
-    if (scan->args->scanner == FF_SCANNER_EDGE_CANCEL_RECONCILER) {
+    if (is_of_members(scan->args->scanner)) {
         return ff_key_member_eid(id).partition;
     }
     if (scan->args->scanner != FF_SCANNER_BUDGET_RESET) {
@@ -112,6 +119,11 @@ filter_admits(struct ff_scan *scan, const struct ff_key *id, bool *admits)
 
         FF_TRY(ff_txn_find(scan->txn, FF_R_WAITPOINT, id, &waitpoint, &found));
         owner = ff_key_eid(&waitpoint.execution_id);
+    }
+    if (is_of_members(scan->args->scanner)) {
+        struct ff_eid member = ff_key_member_eid(id);
+
+        owner = ff_key_eid(&member);
     }
     FF_TRY(ff_txn_find(scan->txn, FF_R_EXEC, &owner, &exec, &found));
     return found ? ff_filter_admits(scan->txn, scan->args->filter, &exec, admits) : FF_E_OK;

@@ -1,4 +1,5 @@
-/* What the scanners are told to do for flows: examples 20 and 25 of 07, trim_flows of its §4. */
+/* What the scanners are told to do for flows: examples 20 to 23 and 25 of 07, trim_flows of its §4.
+ */
 
 #include "tests/engine/flow_acts.h"
 #include "tests/engine/scan.h"
@@ -114,6 +115,126 @@ test_interrupted_group(void **state)
     assert_int_equal(due_of(rig, FF_SCANNER_EDGE_CANCEL_RECONCILER).items.n, 0);
 }
 
+/* ---- cancel_reconciler ---- */
+
+static void
+cancel_later(struct ff_rig *rig, const char *policy_word)
+{
+    const struct ff_cancel_flow_header_args args = { .flow_id = F,
+                                                     .policy = ff_cstr(policy_word),
+                                                     .reason = ff_cstr("op"),
+                                                     .grace_ms = ff_rig_any(rig, "30000") };
+    struct ff_cancel_flow_header_result result;
+
+    assert_ok(ff_rig_cancel_flow_header(rig, &args, &result));
+}
+
+/* One pass of it: a member that has ended is acknowledged as well. How many. */
+static uint32_t
+drain(struct ff_rig *rig)
+{
+    struct ff_scan_due_result due = due_of(rig, FF_SCANNER_CANCEL_RECONCILER);
+
+    for (uint32_t i = 0; i < due.items.n; i++) {
+        const struct ff_cancel_execution_args args = { .execution_id =
+                                                           due.items.v[i].execution_id.v,
+                                                       .reason = due.items.v[i].reason,
+                                                       .source = ff_cstr(OPERATOR) };
+        struct ff_cancel_execution_result result;
+        ff_err err = ff_rig_cancel_execution(rig, &args, &result);
+
+        assert_true(err == FF_E_OK || err == FF_E_EXECUTION_NOT_ACTIVE);
+        due.items.v[i].reason = ff_cstr(NULL);
+        result_on(rig, FF_OP_ack_cancel_member, &due.items.v[i]);
+    }
+    return due.items.n;
+}
+
+static void
+test_backlog(void **state)
+{
+    struct ff_rig *rig = *state;
+    int64_t start_ms = rig->now_ms;
+    struct ff_scan_due_result due;
+
+    make_flow(rig, 2);
+    cancel_later(rig, "cancel_all");
+    rig->now_ms = start_ms + 29999;
+    due = due_of(rig, FF_SCANNER_CANCEL_RECONCILER);
+    assert_int_equal(due.items.n, 0);
+    assert_int_equal(due.next_due_at.v, start_ms + 30000);
+    rig->now_ms = start_ms + 30000;
+    assert_int_equal(drain(rig), 2);
+    assert_field(rig, A, "public_state", "cancelled");
+    assert_field(rig, B, "cancellation_reason", "op");
+    assert_field(rig, B, "cancelled_by", OPERATOR);
+    assert_int_equal(describe_flow(rig).pending_cancel_count, 0);
+    due = due_of(rig, FF_SCANNER_CANCEL_RECONCILER);
+    assert_int_equal(due.items.n, 0);
+    assert_false(due.next_due_at.is);
+}
+
+static void
+test_backlog_completed(void **state)
+{
+    struct ff_rig *rig = *state;
+
+    make_flow(rig, 2);
+    activate(rig, B);
+    cancel_later(rig, "cancel_all");
+    complete_one(rig, B, NULL);
+    rig->now_ms += 30000;
+    assert_int_equal(drain(rig), 2);
+    assert_field(rig, A, "public_state", "cancelled");
+    assert_field(rig, B, "public_state", "completed");
+    assert_int_equal(describe_flow(rig).pending_cancel_count, 0);
+}
+
+static void
+test_backlog_of_pending(void **state)
+{
+    struct ff_rig *rig = *state;
+    struct ff_scan_due_result due;
+
+    make_flow(rig, 2);
+    activate(rig, B);
+    cancel_later(rig, "cancel_pending");
+    rig->now_ms += 30000;
+    due = due_of(rig, FF_SCANNER_CANCEL_RECONCILER);
+    assert_int_equal(due.items.n, 1);
+    assert_true(ff_eid_eq(due.items.v[0].execution_id.v, ff_rig_id(A)));
+    assert_int_equal(drain(rig), 1);
+    assert_field(rig, B, "public_state", "active");
+}
+
+static void
+test_backlog_pages(void **state)
+{
+    struct ff_rig *rig = *state;
+    struct ff_scan_due_args args = { .scanner = FF_SCANNER_CANCEL_RECONCILER,
+                                     .limit = FF_SOME(ff_opt_u32, 1) };
+    struct ff_scan_filter other = { .namespace = ff_cstr("M") };
+    struct ff_scan_due_result due;
+
+    make_flow(rig, 3);
+    cancel_later(rig, "cancel_all");
+    rig->now_ms += 30000;
+    for (uint8_t i = A; i <= C; i++) {
+        due = scan_due(rig, &args);
+        assert_int_equal(due.items.n, 1);
+        assert_true(ff_eid_eq(due.items.v[0].execution_id.v, ff_rig_id(i)));
+        assert_int_equal(due.next_cursor.p != NULL, i < C);
+        args.cursor = due.next_cursor;
+    }
+    args.partition = ff_cstr("{fp:7}");
+    assert_int_equal(scan_due(rig, &args).items.n, 0);
+    args.partition = ff_cstr(NULL);
+    args.filter = &other;
+    assert_int_equal(scan_due(rig, &args).items.n, 0);
+    args.cursor = ff_cstr("of something else");
+    assert_err(ff_rig_scan_due(rig, &args, &due), FF_E_INVALID_INPUT);
+}
+
 /* ---- retention_trimmer ---- */
 
 static void
@@ -154,6 +275,10 @@ main(void)
     static const struct CMUnitTest singles[] = {
         RIG_TEST("07 ex 20 a cascade while the consumer is stopped", test_consumer_stopped),
         RIG_TEST("a cascade that the consumer failed at, a second later", test_consumer_failed),
+        RIG_TEST("07 ex 21 a backlog waits for its grace", test_backlog),
+        RIG_TEST("07 ex 22 a completed member is acknowledged", test_backlog_completed),
+        RIG_TEST("07 ex 23 a backlog of pending members", test_backlog_of_pending),
+        RIG_TEST("a backlog, a page at a time", test_backlog_pages),
         RIG_TEST("07 ex 25 a group whose siblings have ended is drained", test_interrupted_group),
         RIG_TEST("07 §4 the partition of an ended flow is trimmed", test_ended_flow),
     };

@@ -9,7 +9,7 @@
 #include "tests/process/calls.h"
 #include "tests/process/daemon.h"
 
-enum { LEASE, PROMOTE, TIMERS, RETENTION, SCANNERS };
+enum { LEASE, PROMOTE, TIMERS, RETENTION, CANCEL, SCANNERS };
 
 /* Executions of the tests under load. */
 #define MANY 400
@@ -20,7 +20,7 @@ struct setting {
     struct ff_client *client;
 };
 
-static const char *const names[] = { "lease", "promote", "timers", "retention" };
+static const char *const names[] = { "lease", "promote", "timers", "retention", "cancel" };
 
 static int
 setup(void **state)
@@ -435,6 +435,51 @@ test_on_demand_only_in_test_mode(void **state)
     assert_true(WIFEXITED(ff_daemon_wait(&setting->scanners[PROMOTE])));
 }
 
+static void
+call_json(struct setting *setting, const char *op, const char *json)
+{
+    FF_SCOPED(ff_answer) answer = { 0 };
+    struct ff_fault fault = { 0 };
+    struct ff_packer map;
+
+    ff_packer_init(&map);
+    assert_int_equal(ff_json_to_msgpack(NULL, ff_cstr(json), &map.pk, &fault), FF_E_OK);
+    assert_int_equal(
+        ff_client_call_named(setting->client, ff_cstr(op), ff_packer_str(&map), &answer), FF_E_OK);
+    ff_packer_done(&map);
+}
+
+/* In test mode the engine does not drain backlogs by itself. */
+static void
+test_backlog(void **state)
+{
+#define FLOW "\"flow_id\":\"f1000000-0000-4000-8000-000000000001\""
+#define MEMBER(key) "{\"key\":\"" key "\",\"lane_id\":\"default\",\"execution_kind\":\"k\"}"
+    const struct ff_ctl_owner owner = { 0 };
+    struct setting *setting = *state;
+    int64_t now_ms = ff_test_now_ms() + 100000;
+    struct ff_ctl_scan_result ran;
+    struct ff_ctl *ctl = NULL;
+
+    setting->scanners[CANCEL].with_ctl = true;
+    start(setting, "test_mode = true");
+    ctl = ff_ctl_new(ev_default_loop(EVFLAG_AUTO), setting->scanners[CANCEL].ctl_fd, &owner);
+    call_json(setting, "submit_flow",
+              "{\"flow\":{" FLOW ",\"flow_kind\":\"dag\",\"namespace\":\"test\"},"
+              "\"members\":[" MEMBER("a") "," MEMBER("b") "]}");
+    call_json(setting, "cancel_flow_header",
+              "{" FLOW ",\"policy\":\"cancel_all\",\"reason\":\"op\",\"grace_ms\":50000}");
+    ran = scan(ctl, "cancel_reconciler", now_ms - 90000);
+    assert_int_equal(ran.processed, 0);
+    ran = scan(ctl, "cancel_reconciler", now_ms);
+    assert_int_equal(ran.processed, 2);
+    assert_int_equal(ran.errors, 0);
+    ran = scan(ctl, "cancel_reconciler", now_ms); /* acknowledged: nothing is left */
+    assert_int_equal(ran.processed, 0);
+    ff_ctl_free(ctl);
+    assert_true(WIFEXITED(ff_daemon_wait(&setting->scanners[CANCEL])));
+}
+
 #define TEST(name_, test_)                                                                         \
     {                                                                                              \
         .name = (name_), .test_func = (test_), .setup_func = setup, .teardown_func = teardown      \
@@ -453,6 +498,7 @@ main(void)
         TEST("the broker killed under waiting scanners", test_broker_killed_under_waiting_scanners),
         TEST("scanners outlive the broker", test_scanners_before_the_broker),
         TEST("an unknown scanner process is refused", test_unknown_name),
+        TEST("07 ex 21 a backlog is cancelled and acknowledged", test_backlog),
         TEST("in test mode a cycle runs on demand only", test_on_demand_only_in_test_mode),
     };
 

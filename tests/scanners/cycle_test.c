@@ -57,10 +57,14 @@ ff_scan_ask(struct scanner *scanner, uint64_t block_ms)
 }
 
 void
-ff_scan_act(struct scanner *scanner, uint32_t item, const struct ff_due_item *due)
+ff_scan_act(struct scanner *scanner, uint32_t item, const struct scan_call *after)
 {
-    (void) due;
-    scanner->items[item].calls = 1;
+    const struct scan_call *calls[CALLS_MAX];
+
+    if (after != NULL && after == calls[ff_scan_calls(scanner->info->name, calls) - 1]) {
+        return; /* the end of a chain */
+    }
+    scanner->items[item].calls++;
     scanner->n_open++;
     seen.acted++;
 }
@@ -448,6 +452,50 @@ test_results_without_outcome(void **state)
     assert_int_equal(scanner->stats.last.errors, 0);
 }
 
+/* A cancel, then the acknowledgement: unless the cancel may be tried again. */
+static void
+test_chain(void **state)
+{
+    static const struct {
+        ff_err err;
+        uint32_t open, errors; /* after the cancel */
+    } rows[] = {
+        { FF_E_EXECUTION_NOT_ACTIVE, 1, 0 },
+        { FF_E_CORRUPTION, 1, 0 },
+        { FF_E_RESOURCE_EXHAUSTED, 0, 1 },
+    };
+    struct scanner *scanner = *state;
+    const struct scan_call *calls[CALLS_MAX];
+
+    scanner->info = ff_scan_info(FF_SCANNER_CANCEL_RECONCILER);
+    assert_int_equal(ff_scan_calls(scanner->info->name, calls), 2);
+    start(scanner);
+    for (size_t i = 0; i < FF_COUNT(rows); i++) {
+        struct ff_answer failed = { 0 };
+        struct ff_answer done = { 0 };
+        struct ff_packer packer;
+
+        give_page(scanner, 1, 1, NULL);
+        assert_int_equal(scanner->n_open, 1);
+        ff_fail(&failed.fault, rows[i].err);
+        ff_scan_on_acted(scanner, 0, calls[0], &failed);
+        ff_answer_done(&failed);
+        assert_int_equal(scanner->n_open, rows[i].open);
+        if (rows[i].open > 0) {
+            ff_packer_init(&packer);
+            msgpack_pack_map(&packer.pk, 0);
+            done.map = ff_arena_copy(&done.arena, ff_packer_str(&packer));
+            ff_packer_done(&packer);
+            ff_scan_on_acted(scanner, 0, calls[1], &done);
+            ff_answer_done(&done);
+        }
+        assert_int_equal(scanner->stats.last.processed, rows[i].open);
+        assert_int_equal(scanner->stats.last.errors, rows[i].errors);
+        now_ms += INTERVAL_MS;
+    }
+    assert_true(ev_is_active(&scanner->pause)); /* the last one would be listed again */
+}
+
 int
 main(void)
 {
@@ -461,6 +509,7 @@ main(void)
         TEST("what others have handled is no failure", test_handled_by_others_is_no_failure),
         TEST("a broker that is away", test_a_broker_that_is_away),
         TEST("results without an outcome", test_results_without_outcome),
+        TEST("the operations of a chain", test_chain),
         TEST("on demand only", test_on_demand),
         TEST("on demand while it waits", test_on_demand_while_it_waits),
         TEST("the end waits for what was begun", test_the_end),
