@@ -5,6 +5,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "ipc/close.h"
 #include "tests/ipc/rig.h"
 
 static uint32_t
@@ -201,7 +202,7 @@ test_half(void **state)
     for (size_t i = 0; i < FF_COUNT(fds); i++) {
         close(fds[i]);
     }
-    nng_close(c.socket);
+    ff_socket_close(c.socket);
     RIG_AWAIT(rig, ff_rig_stats(rig).channels == 0);
     ff_rig_free(rig);
 }

@@ -1,5 +1,7 @@
 #include "tests/ipc/rig.h"
 
+#include "ipc/close.h"
+
 #include <nng/protocol/reqrep0/req.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -263,7 +265,7 @@ ff_peer_close(struct ff_peer *client)
     uint32_t before = ff_rig_stats(rig).channels;
 
     ev_io_stop(rig->loop, &client->readable);
-    nng_close(client->socket);
+    ff_socket_close(client->socket);
     RIG_AWAIT(rig, ff_rig_stats(rig).channels < before || before == 0);
 }
 

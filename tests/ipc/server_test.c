@@ -2,6 +2,7 @@
 
 #include "core/handle.h"
 
+#include "ipc/close.h"
 #include "tests/ipc/rig.h"
 
 #define TAG(value)                                                                                 \
@@ -218,7 +219,7 @@ test_a_frame_beyond_twice_the_limit_ends_the_connection(void **state)
         }
         ended = ff_rig_stats(rig).channels == 0;
         ev_io_stop(rig->loop, &c.readable);
-        nng_close(c.socket);
+        ff_socket_close(c.socket);
         RIG_AWAIT(rig, ff_rig_stats(rig).channels == 0);
     }
     assert_true(ended);
@@ -297,7 +298,7 @@ test_a_channel_too_many_is_told(void **state)
     ff_peer_send(&c[2], ff_frame_of(0, 1, PING));
     assert_non_null(strstr(ff_peer_json(&c[2]), "\"detail\":{\"pool\":\"channels\",\"max\":2,"));
     ff_peer_close(&c[0]);
-    nng_close(c[2].socket);
+    ff_socket_close(c[2].socket);
     ff_peer_open(&c[2], rig, WORKER_SOCK);
     ff_peer_send(&c[2], ff_frame_of(0, 2, PING));
     assert_string_equal(ff_peer_code(&c[2], 2), "");
@@ -385,7 +386,7 @@ test_a_client_that_never_reads_is_disconnected(void **state)
     ff_peer_send(&c, ff_frame_of(0, 1, PING));
     assert_string_equal(ff_peer_code(&c, 1), "");
     ff_peer_close(&c);
-    nng_close(lazy.socket);
+    ff_socket_close(lazy.socket);
     ff_rig_free(rig);
 }
 
