@@ -227,20 +227,6 @@ own_frame(struct ff_broker *broker, enum ff_op op)
     return frame;
 }
 
-void
-ff_broker_worker_gone(struct ff_broker *broker, struct ff_str worker_instance_id)
-{
-    struct ff_frame *frame = own_frame(broker, FF_OP_expire_worker_leases);
-    struct ff_expire_worker_leases_args *args =
-        (struct ff_expire_worker_leases_args *) frame->calls[0].args;
-
-    args->worker_instance_id = ff_arena_copy(&frame->arena, worker_instance_id);
-    args->reason = ff_cstr("worker_lost");
-    say(broker, FF_LEVEL_INFO, "worker_lost", worker_instance_id);
-    ff_engine_submit(broker->engine, frame);
-    run(broker);
-}
-
 static void
 expire_leases(struct ff_broker *broker, struct ff_str worker_instance_id)
 {
@@ -251,6 +237,14 @@ expire_leases(struct ff_broker *broker, struct ff_str worker_instance_id)
     args->worker_instance_id = ff_arena_copy(&frame->arena, worker_instance_id);
     args->reason = ff_cstr("worker_lost");
     ff_engine_submit(broker->engine, frame);
+}
+
+void
+ff_broker_worker_gone(struct ff_broker *broker, struct ff_str worker_instance_id)
+{
+    say(broker, FF_LEVEL_INFO, "worker_lost", worker_instance_id);
+    expire_leases(broker, worker_instance_id);
+    run(broker);
 }
 
 static void
