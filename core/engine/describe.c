@@ -2,7 +2,7 @@
  * tools see of an execution (02 §8). What is stored is shown as it is, legal or not. */
 
 #include "core/codec.h"
-#include "core/engine/exec.h"
+#include "core/engine/flow.h"
 #include "core/engine/reads.h"
 #include "core/state.h"
 
@@ -52,13 +52,28 @@ lease_view(struct ff_txn *txn, const struct ff_exec *exec)
     return view;
 }
 
+/* The key that submit_flow gave it, if that has made it. */
+static ff_err
+member_key(struct ff_txn *txn, const struct ff_exec *exec, struct ff_str *out)
+{
+    struct ff_member member = { 0 };
+    bool found = false;
+
+    if (!exec->flow_id.is) {
+        return FF_E_OK;
+    }
+    FF_TRY(ff_member_find(txn, &exec->flow_id.v, &exec->execution_id, &member, &found));
+    *out = member.key;
+    return FF_E_OK;
+}
+
 ff_err
 ff_op_describe_execution(struct ff_txn *txn, const struct ff_describe_execution_args *args,
                          struct ff_describe_execution_result *result)
 {
     struct ff_execution_view *view = FF_ARENA_NEW(txn->arena, struct ff_execution_view, 1);
     struct ff_exec exec = { 0 };
-    bool found = false;
+    bool found = false, pending = false;
 
     FF_TRY(ff_exec_peek(txn, &args->execution_id, &exec, &found));
     if (!found) {
@@ -80,7 +95,9 @@ ff_op_describe_execution(struct ff_txn *txn, const struct ff_describe_execution_
     view->last_mutation_at = exec.last_mutation_at;
     view->total_attempt_count = exec.total_attempt_count;
     result->execution = view;
-    return ff_tags_of(txn, &exec, &view->tags);
+    FF_TRY(ff_gather(ff_tags_of(txn, &exec, &view->tags), &pending));
+    FF_TRY(ff_gather(member_key(txn, &exec, &view->member_key), &pending));
+    return pending ? FF_E_PENDING : FF_E_OK;
 }
 
 /* ---- read_execution_info, read_execution_state ---- */
@@ -112,7 +129,7 @@ ff_op_read_execution_info(struct ff_txn *txn, const struct ff_read_execution_inf
     info->blocking_detail =
         ff_str(exec.blocking_detail.n > 0 ? exec.blocking_detail.p : "", exec.blocking_detail.n);
     result->info = info;
-    return FF_E_OK;
+    return member_key(txn, &exec, &info->member_key);
 }
 
 ff_err

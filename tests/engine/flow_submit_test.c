@@ -90,6 +90,37 @@ test_submit(void **state)
     assert_int_equal(again.graph_revision, 8);
 }
 
+/* Reads of an execution tell the key of a member; one that was added has none. */
+static void
+test_member_keys(void **state)
+{
+    struct ff_rig *rig = *state;
+    struct ff_add_execution_to_flow_result added;
+    struct ff_read_execution_info_args args = { .execution_id = ff_rig_id(A) };
+    struct ff_read_execution_info_result read;
+    struct ff_submit_flow_result result;
+    struct ff_fault fault = { 0 };
+
+    assert_ok(submit(rig, DIAMOND, &result));
+    create(rig, A);
+    assert_ok(add(rig, A, &added));
+    assert_ok(ff_rig_read_execution_info(rig, &args, &read));
+    assert_null(read.info->member_key.p);
+    assert_null(describe(rig, A).member_key.p);
+    for (uint32_t i = 0; i < result.members.n; i++) {
+        const struct ff_tag *member = &result.members.v[i];
+        struct ff_describe_execution_args described = { 0 };
+        struct ff_describe_execution_result shown;
+
+        assert_ok(ff_eid_parse(member->value, "id", &args.execution_id, &fault));
+        assert_ok(ff_rig_read_execution_info(rig, &args, &read));
+        assert_true(ff_str_eq(read.info->member_key, member->key));
+        described.execution_id = args.execution_id;
+        assert_ok(ff_rig_describe_execution(rig, &described, &shown));
+        assert_true(ff_str_eq(shown.execution->member_key, member->key));
+    }
+}
+
 /* One worker, one member after the other, each behind its upstreams. */
 static void
 test_it_runs(void **state)
@@ -284,6 +315,7 @@ static const struct ff_rows tables[] = { FF_ROWS(bad, test_bad) };
 
 static const struct CMUnitTest tests[] = {
     RIG_TEST("a graph is submitted once", test_submit),
+    RIG_TEST("reads tell the keys of members", test_member_keys),
     RIG_TEST("a graph runs", test_it_runs),
     RIG_TEST("members take the arguments of create_execution", test_arguments_of_members),
     RIG_TEST("the same id with another graph", test_another_graph),
