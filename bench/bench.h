@@ -17,8 +17,9 @@ struct ff_bench_options {
     uint32_t backlog;     /* executions that wait */
     uint32_t connections; /* that the workers share */
     uint32_t window;      /* frames under way on one; 0: the library's default */
-    double seconds;       /* of one variant, after a warm-up of a fifth of it */
-    bool supervised;      /* the whole daemon, not the broker alone */
+    const char *only; /* the one variant of lifecycle to run, without the raw figures; NULL: all */
+    double seconds;   /* of one variant, after a warm-up of a fifth of it */
+    bool supervised;  /* the whole daemon, not the broker alone */
     bool json;
 };
 

@@ -35,6 +35,8 @@ static const struct argp_option argp_options[] = {
     { "payload", 'p', "BYTES", 0, "input of an execution (300)", 0 },
     { "connections", 'c', "N", 0, "connections that the workers share (1)", 0 },
     { "backlog", 'n', "N", 0, "waiting executions of scenario backlog (1 000 000)", 0 },
+    { "only", 'o', "VARIANT", 0,
+      "of lifecycle only this variant: one_at_a_time, single or batched; no raw figures", 0 },
     { "window", 'W', "N", 0, "messages under way on a connection (the library's default)", 0 },
     { "seconds", 't', "S", 0, "length of a variant (5)", 0 },
     { 0 },
@@ -95,6 +97,9 @@ parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case 'W':
         options->window = number(arg, 60, state);
+        return 0;
+    case 'o':
+        options->only = arg;
         return 0;
     case 't':
         options->seconds = number(arg, 3600, state);

@@ -291,15 +291,36 @@ ff_bench_lifecycle_batched(const struct ff_bench_options *options)
     return run_crew(options, "batched", run_batched);
 }
 
+static bool
+wanted(const struct ff_bench_options *options, const char *variant)
+{
+    return options->only == NULL || strcmp(options->only, variant) == 0;
+}
+
 int
 ff_bench_lifecycle(const struct ff_bench_options *options)
 {
     struct ff_bench_options one = *options;
+    bool any = false;
 
-    ff_bench_raw(options); /* of the same minutes, as machines are noisy */
+    if (options->only == NULL) {
+        ff_bench_raw(options); /* of the same minutes, as machines are noisy */
+    }
     one.workers = one.connections = 1;
-    run_crew(&one, "one_at_a_time", run_single);
-    run_crew(options, "single", run_single);
-    run_crew(options, "batched", run_batched);
+    if (wanted(options, "one_at_a_time")) {
+        run_crew(&one, "one_at_a_time", run_single);
+        any = true;
+    }
+    if (wanted(options, "single")) {
+        run_crew(options, "single", run_single);
+        any = true;
+    }
+    if (wanted(options, "batched")) {
+        run_crew(options, "batched", run_batched);
+        any = true;
+    }
+    if (!any) {
+        ff_bench_die("lifecycle has no variant %s", options->only);
+    }
     return 0;
 }

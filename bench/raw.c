@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "bench/bench.h"
+#include "ipc/close.h"
 
 /* Messages under way at a time, at the most: nng drops a reply when 64 wait on a connection. */
 #define OUTSTANDING_MAX 48
@@ -53,6 +54,18 @@ send_one(nng_socket socket, uint32_t id, const char *body, size_t size)
     must(nng_sendmsg(socket, msg, 0), "send");
 }
 
+/* What is under way comes home first: nng 1.5 may hang in closing a busy socket. */
+static void
+settle(nng_socket client, uint32_t outstanding)
+{
+    for (uint32_t i = 0; i < outstanding; i++) {
+        nng_msg *msg = NULL;
+
+        must(nng_recvmsg(client, &msg, 0), "receive");
+        nng_msg_free(msg);
+    }
+}
+
 struct nng_load {
     const char *name;
     size_t size;
@@ -65,19 +78,20 @@ measure_nng(const struct ff_bench_options *options, const struct nng_load *load)
     const uint32_t outstanding = load->outstanding;
     static char body[32768];
     struct ff_bench_samples samples = { 0 };
-    struct echo echo;
+    struct echo *echo = malloc(sizeof(*echo));
     nng_socket client;
     char address[64];
     double sent_us[OUTSTANDING_MAX], until = 0, from = 0;
     uint32_t next = 0;
 
     snprintf(address, sizeof(address), "ipc:///tmp/ffbench.%d.sock", (int) getpid());
-    must(nng_rep0_open_raw(&echo.socket), "socket");
-    must(nng_listen(echo.socket, address, NULL, 0), "listen");
+    FF_ASSERT(echo != NULL);
+    must(nng_rep0_open_raw(&echo->socket), "socket");
+    must(nng_listen(echo->socket, address, NULL, 0), "listen");
     must(nng_req0_open_raw(&client), "socket");
     must(nng_socket_set_ms(client, NNG_OPT_RECVTIMEO, 5000), "time-out");
     must(nng_dial(client, address, NULL, 0), "dial");
-    pthread_create(&echo.thread, NULL, echo_run, &echo);
+    pthread_create(&echo->thread, NULL, echo_run, echo);
     from = ff_bench_now_us();
     until = from + options->seconds * 0.5e6;
     for (uint32_t i = 0; i < outstanding; i++) {
@@ -97,9 +111,12 @@ measure_nng(const struct ff_bench_options *options, const struct nng_load *load)
     }
     ff_bench_report(options, "raw", load->name, &samples, (ff_bench_now_us() - from) / 1e6);
     ff_bench_samples_done(&samples);
-    nng_close(client);
-    nng_close(echo.socket);
-    pthread_join(echo.thread, NULL);
+    settle(client, outstanding);
+    ff_socket_close(client);
+    if (ff_socket_close(echo->socket)) { /* else the thread may live on, and uses it */
+        pthread_join(echo->thread, NULL);
+        free(echo);
+    }
 }
 
 /* ---- SQLite ---- */
