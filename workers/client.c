@@ -1,3 +1,5 @@
+#include <errno.h>
+#include <semaphore.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,6 +98,20 @@ ff_client_finish_fault(struct ff_client *client, struct client_call *call,
     ff_client_finish(client, call, &answer);
 }
 
+struct wait {
+    sem_t done;
+    struct ff_answer *answer;
+};
+
+static void
+on_answer(void *ctx, struct ff_answer *answer)
+{
+    struct wait *wait = ctx;
+
+    *wait->answer = *answer;
+    sem_post(&wait->done); /* from here on wait may be gone */
+}
+
 static struct client_call *
 call_new(struct ff_client *client, ff_client_done *done, void *ctx)
 {
@@ -105,6 +121,7 @@ call_new(struct ff_client *client, ff_client_done *done, void *ctx)
     ff_packer_init(&call->args);
     call->done = done;
     call->ctx = ctx;
+    call->blocks = done == on_answer;
     call->deadline_mono_ms = INT64_MAX;
     if (client->options.timeout_ms > 0) {
         call->deadline_mono_ms = ff_time_add(ff_client_mono_ms(), client->options.timeout_ms);
@@ -167,44 +184,21 @@ ff_client_call_named_async(struct ff_client *client, struct ff_str op, struct ff
 
 /* ---- waiting for an answer ---- */
 
-struct wait {
-    pthread_mutex_t mutex;
-    pthread_cond_t cond;
-    struct ff_answer *answer;
-    bool done;
-};
-
-static void
-on_answer(void *ctx, struct ff_answer *answer)
-{
-    struct wait *wait = ctx;
-
-    pthread_mutex_lock(&wait->mutex);
-    *wait->answer = *answer;
-    wait->done = true;
-    pthread_cond_signal(&wait->cond);
-    pthread_mutex_unlock(&wait->mutex);
-}
-
 static void
 wait_init(struct wait *wait, struct ff_answer *answer)
 {
     ff_answer_done(answer);
-    *wait = (struct wait){ .answer = answer };
-    pthread_mutex_init(&wait->mutex, NULL);
-    pthread_cond_init(&wait->cond, NULL);
+    wait->answer = answer;
+    FF_ASSERT(sem_init(&wait->done, 0, 0) == 0);
 }
 
 static ff_err
 wait_for(struct wait *wait)
 {
-    pthread_mutex_lock(&wait->mutex);
-    while (!wait->done) {
-        pthread_cond_wait(&wait->cond, &wait->mutex);
+    while (sem_wait(&wait->done) != 0) {
+        FF_ASSERT(errno == EINTR);
     }
-    pthread_mutex_unlock(&wait->mutex);
-    pthread_mutex_destroy(&wait->mutex);
-    pthread_cond_destroy(&wait->cond);
+    sem_destroy(&wait->done);
     return wait->answer->fault.code;
 }
 

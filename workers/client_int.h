@@ -18,7 +18,11 @@
 #define FRAME_BYTES_GATHERED (1u << 20)
 /* While a frame is under way a further one goes only with so many calls: what comes meanwhile
  * travels, and is committed, together. */
-#define FURTHER_CALLS_MIN 32
+#define FURTHER_CALLS_MIN 8
+/* Threads that were just answered mostly call again at once. So long, in microseconds, the next
+ * frame waits for as many calls: else the first of them travels alone, and the others wait for its
+ * commit. */
+#define CALL_AGAIN_US_MAX 80
 /* Frames of waiting calls under way: with the window they stay below the daemon's bound of 64. */
 #define WAITING_FRAMES_MAX 48
 
@@ -28,6 +32,7 @@ struct client_call {
     char name[FF_OP_NAME_BYTES_MAX + 1];
     struct ff_packer args;
     bool waits;               /* alone in its frame, outside the window */
+    bool blocks;              /* a thread stands still for the answer */
     uint32_t place;           /* in its frame */
     int64_t deadline_mono_ms; /* INT64_MAX: none */
     ff_client_done *done;
@@ -68,6 +73,7 @@ struct ff_client {
     struct client_frame *frames; /* uthash by seq */
     uint64_t next_seq;
     uint32_t in_window, waiting;
+    uint32_t released; /* threads that this pass over the socket has answered */
     bool is_connected;
     bool unsent;                  /* nng had no room for a message */
     bool heard;                   /* something came over the present connection */
