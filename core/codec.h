@@ -111,6 +111,16 @@ struct ff_str ff_field_text(const struct ff_field *field, const void *record,
 FF_MUST_USE ff_err ff_field_parse(const struct ff_field *field, struct ff_str text,
                                   struct ff_arena *arena, void *record, struct ff_fault *fault);
 
+/* ---- the same by value, for stores with typed columns ---- */
+
+/* Whether the stored form has it: an optional member that is present, a required one not zero. */
+bool ff_field_stored(const struct ff_desc *desc, const struct ff_field *field, const void *record);
+/* An integer, boolean or enum (its number), sign-extended to 64 bits. */
+uint64_t ff_field_int(const struct ff_field *field, const void *record);
+void ff_field_put_int(const struct ff_field *field, void *record, uint64_t bits);
+/* Makes an optional member present whose value has been written at its offset: ids, reals. */
+void ff_field_mark(const struct ff_field *field, void *record);
+
 /* ---- JSON (00 §4) ---- */
 
 /* JSON text to msgpack, guided by desc where a member is described: bytes from base64 (standard

@@ -104,3 +104,29 @@ ff_slot_stored_slow(const struct ff_field *field, const uint8_t *in)
     }
     return false;
 }
+
+/* ---- members by value (codec.h) ---- */
+
+bool
+ff_field_stored(const struct ff_desc *desc, const struct ff_field *field, const void *record)
+{
+    return ff_slot_stored(field, record, desc->size);
+}
+
+uint64_t
+ff_field_int(const struct ff_field *field, const void *record)
+{
+    return ff_slot_int(field, (const uint8_t *) record + field->offset);
+}
+
+void
+ff_field_put_int(const struct ff_field *field, void *record, uint64_t bits)
+{
+    ff_slot_put_int(field, (uint8_t *) record + field->offset, bits);
+}
+
+void
+ff_field_mark(const struct ff_field *field, void *record)
+{
+    ff_slot_set(field, (uint8_t *) record + field->offset);
+}

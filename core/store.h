@@ -70,6 +70,10 @@ struct ff_write {
     enum ff_record kind;
     struct ff_key key;
     struct ff_str body; /* the stored form; alive until done */
+    /* The same as a struct, and what the batch has read, both alive until ff_store_commit returns;
+     * NULL: body alone says it; there was none, or it is not at hand. For stores with columns. */
+    const void *record;
+    const void *before;
     bool deleted;
     bool unseen;           /* to be removed whatever its version is, if it is there */
     bool live;             /* ff_record_live of the new record */
@@ -145,6 +149,9 @@ struct ff_store_ops {
     void (*commit)(struct ff_store *store, struct ff_commit *commit);
     /* Delivers what has completed. wait: blocks until at least one completion, if any is due. */
     void (*poll)(struct ff_store *store, bool wait);
+    /* Of a store that talks over sockets: readable whenever poll has something to do (an epoll set
+     * of its own), the same as long as the store is open. NULL: host->wake tells instead. */
+    int (*fd)(const struct ff_store *store);
     void (*close)(struct ff_store *store); /* waits for a commit under way; frees the store */
 };
 
@@ -173,6 +180,12 @@ static inline void
 ff_store_poll(struct ff_store *store, bool wait)
 {
     store->ops->poll(store, wait);
+}
+/* -1: there is none. */
+static inline int
+ff_store_fd(const struct ff_store *store)
+{
+    return store->ops->fd == NULL ? -1 : store->ops->fd(store);
 }
 static inline void
 ff_store_close(struct ff_store *store)

@@ -16,6 +16,7 @@ struct ff_broker {
     struct ff_server *server;
     struct ff_greeting greeting;
     struct ev_async store_wake; /* perhaps from the store's own thread */
+    struct ev_io store_ready;   /* of a store that talks over sockets */
     struct ev_timer engine_due; /* a parked call's time is over */
     struct ev_prepare settle;   /* before each sleep of the loop */
     struct ev_timer grace;      /* of the ordered end */
@@ -64,6 +65,28 @@ on_store_wake(struct ev_loop *loop, struct ev_async *watcher, int events)
     (void) events;
     ff_store_poll(broker->store, false);
     run(broker);
+}
+
+static void
+on_store_ready(struct ev_loop *loop, struct ev_io *watcher, int events)
+{
+    struct ff_broker *broker = watcher->data;
+
+    (void) loop;
+    (void) events;
+    ff_store_poll(broker->store, false);
+    run(broker);
+}
+
+static void
+watch_store(struct ff_broker *broker)
+{
+    int fd = ff_store_fd(broker->store);
+
+    if (fd >= 0) {
+        ev_io_set(&broker->store_ready, fd, EV_READ);
+        ev_io_start(broker->loop, &broker->store_ready);
+    }
 }
 
 static void
@@ -288,6 +311,8 @@ static void
 watch(struct ff_broker *broker)
 {
     ev_async_init(&broker->store_wake, on_store_wake);
+    ev_init(&broker->store_ready, on_store_ready);
+    broker->store_ready.data = broker;
     ev_timer_init(&broker->engine_due, on_engine_due, 0.0, 0.0);
     ev_prepare_init(&broker->settle, on_settle);
     ev_init(&broker->grace, NULL);
@@ -320,6 +345,7 @@ open_engine(struct ff_broker *broker, struct ff_fault *fault)
     bool applied = false;
 
     FF_TRY(ff_store_open(options->store_url, &host, &broker->store, fault));
+    watch_store(broker);
     ff_engine_config_init(&config);
     config.counts = options->counts;
     config.test_mode = options->test_mode;
@@ -434,6 +460,7 @@ ff_broker_close(struct ff_broker *broker)
     }
     tell_idle(broker, false);
     ff_engine_free(broker->engine);
+    ev_io_stop(broker->loop, &broker->store_ready); /* before its descriptor is closed */
     ff_store_close(broker->store);
     if (broker->options.store_closed != NULL) {
         broker->options.store_closed();

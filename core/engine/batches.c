@@ -90,7 +90,11 @@ seal_writes(struct batch *batch)
         write->unseen = row->absent && cell->stored == NULL;
         write->version_from = cell->version;
         write->version = cell->version + 1;
+        if (cell->stored != NULL && !cell->stored->absent) {
+            write->before = cell->stored->data;
+        }
         if (!row->absent) {
+            write->record = row->data;
             write->live = ff_record_live(write->kind, row->data);
             ff_row_encode(write->kind, row->data, &batch->packer.pk);
         }
