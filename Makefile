@@ -27,7 +27,7 @@ help:
 	@echo 'make build    optimised: flowfabricd, ffctl, ffbench in build/bin/'
 	@echo 'make test     everything: sanitizers, a short fuzzing run, all tests (installs what it needs)'
 	@echo 'make sim      simulation: SEED=7 STEPS=500 STORE=contrary runs one, SEEDS=9999 FIRST=1 many'
-	@echo 'make demo     a whole daemon, real commands over real files, two kills: under a minute'
+	@echo 'make demo     a flow of real commands over real files, an approval, two kills: under a minute'
 	@echo 'make bench    build, then build/bin/ffbench $(BENCH); BENCH="lifecycle --json" picks'
 	@echo 'make lint     clang-format (only looks) and clang-tidy'
 	@echo 'make install  build, then install under PREFIX=$(PREFIX) (DESTDIR is honoured)'
@@ -69,7 +69,7 @@ sim: deps
 
 demo: deps
 	$(call build,release,build)
-	build/bin/ff-demo 'core/*.[ch]' 'core/*/*.[ch]' 'backends/*/*.c' 'ipc/*.[ch]' 'workers/*.[ch]'
+	build/bin/ff-demo 'core/*.[ch]' 'ipc/*.[ch]' 'workers/*.[ch]' '/usr/share/common-licenses/*'
 
 bench: build
 	build/bin/ffbench $(BENCH)

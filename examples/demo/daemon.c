@@ -1,32 +1,41 @@
-/* demo_daemon.c: the daemon of the demonstration, in a directory that goes with it. */
+/* daemon.c: the daemon of the demonstration, in a directory that goes with it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "core/codec.h"
-#include "examples/demo.h"
+#include "examples/demo/demo.h"
 
-static const char config_text[] = "runtime_dir = \"%s/run\"\n"
-                                  "state_dir = \"%s/state\"\n"
-                                  "worker \"demo\" {\n"
-                                  "  count = 2\n"
-                                  "  slots = 4\n"
-                                  "  handler \"sha256\" { exec = {\"/usr/bin/sha256sum\"} }\n"
-                                  "  handler \"words\" { exec = {\"/usr/bin/wc\", \"-w\"} }\n"
-                                  "}\n";
+/* More is a failure. It takes a few seconds, on a busy machine a few more. */
+#define SHOW_S_MAX 300
+/* The daemon gets so long to end in order. */
+#define END_MS_MAX 20000
 
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* of these two */
 static char dir[64];
 static pid_t daemon_pid;
 static struct ff_client *control;
+
+/* Only for what is told by no event: when the supervisor has started a process, or has ended. */
+static void
+pause_a_little(void)
+{
+    const struct timespec pause = { .tv_nsec = 20000000 };
+
+    nanosleep(&pause, NULL);
+}
 
 /* ---- the end ---- */
 
@@ -39,17 +48,78 @@ remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
     return remove(path);
 }
 
+/* Without the supervisor its processes end by themselves. */
+static void
+end_daemon(void)
+{
+    kill(daemon_pid, SIGTERM);
+    for (int waited_ms = 0; waitpid(daemon_pid, NULL, WNOHANG) == 0; waited_ms += 20) {
+        if (waited_ms == END_MS_MAX) {
+            kill(daemon_pid, SIGKILL);
+        }
+        pause_a_little();
+    }
+}
+
 /* Also after a failure: nothing is left running or lying about. */
 static void
 clean_up(void)
 {
+    pthread_mutex_lock(&mutex);
     if (daemon_pid > 0) {
-        kill(daemon_pid, SIGTERM);
-        waitpid(daemon_pid, NULL, 0);
+        end_daemon();
     }
-    if (dir[0] != '\0') {
+    for (int i = 0; dir[0] != '\0' && access(dir, F_OK) == 0 && i < 150; i++) {
+        if (i > 0) { /* a process of a daemon that was killed is still there */
+            pause_a_little();
+        }
         nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     }
+}
+
+void
+ff_demo_end(int status)
+{
+    static atomic_flag ending = ATOMIC_FLAG_INIT;
+
+    while (atomic_flag_test_and_set(&ending)) {
+        pause(); /* another thread does it */
+    }
+    exit(status);
+}
+
+static void
+print_log(void)
+{
+    char path[96], line[512];
+    FILE *log = NULL;
+
+    snprintf(path, sizeof(path), "%s/log", dir);
+    log = dir[0] == '\0' ? NULL : fopen(path, "re");
+    if (log == NULL) {
+        return;
+    }
+    fprintf(stderr, "The end of the daemon's log:\n");
+    fseek(log, -2000, SEEK_END);
+    while (fgets(line, sizeof(line), log) != NULL) {
+        fprintf(stderr, "  %s", line);
+    }
+    fclose(log);
+}
+
+void
+ff_demo_die(const char *fmt, ...)
+{
+    va_list ap;
+
+    fflush(stdout);
+    va_start(ap, fmt);
+    fprintf(stderr, "\nff-demo: ");
+    vfprintf(stderr, fmt, ap);
+    fprintf(stderr, "\n");
+    va_end(ap);
+    print_log();
+    ff_demo_end(FF_DEMO_BAD);
 }
 
 /* A thread waits for the signals, so that the end is an ordinary one. */
@@ -58,21 +128,27 @@ static sigset_t interrupts;
 static void *
 await_interrupt(void *arg)
 {
-    int got = 0;
+    const struct timespec most = { .tv_sec = SHOW_S_MAX };
+    int got = sigtimedwait(&interrupts, NULL, &most);
 
-    sigwait(&interrupts, &got);
-    exit(130);
+    if (got < 0) {
+        ff_demo_die("not done after %d seconds", SHOW_S_MAX);
+    }
+    ff_demo_end(128 + got);
     return arg;
 }
 
+/* A pipe that nobody reads is noticed at the write. */
 static void
 catch_interrupts(void)
 {
     pthread_t thread;
 
+    signal(SIGPIPE, SIG_IGN);
     sigemptyset(&interrupts);
     sigaddset(&interrupts, SIGINT);
     sigaddset(&interrupts, SIGTERM);
+    sigaddset(&interrupts, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &interrupts, NULL);
     if (pthread_create(&thread, NULL, await_interrupt, NULL) == 0) {
         pthread_detach(thread);
@@ -81,64 +157,111 @@ catch_interrupts(void)
 
 /* ---- the start ---- */
 
+/* The programs stand beside this one. */
 static void
-write_config(const char *path)
+beside(const char *name, char out[PATH_MAX + 16])
 {
-    FILE *file = fopen(path, "we");
+    ssize_t n = readlink("/proc/self/exe", out, PATH_MAX);
+    char *slash = NULL;
 
-    if (file == NULL) {
-        ff_demo_die("cannot write %s: %s", path, strerror(errno));
+    out[n > 0 ? n : 0] = '\0';
+    slash = strrchr(out, '/');
+    if (slash == NULL || slash - out + 1 + strlen(name) >= PATH_MAX) {
+        _exit(126);
     }
-    fprintf(file, config_text, dir, dir);
-    fclose(file);
+    strcpy(slash + 1, name);
 }
 
-/* flowfabricd stands beside this program. The environment would win over the file. */
+/* What the file does not say; nothing of the caller's own settings counts. */
 static void
-run_daemon(const char *config, int ready_fd)
+set_environment(void)
+{
+    extern char **environ;
+    char path[PATH_MAX + 16];
+
+    for (size_t i = 0; environ[i] != NULL;) {
+        const char *equals = strchr(environ[i], '=');
+
+        if (strncmp(environ[i], "FF_", 3) == 0 && equals != NULL) {
+            unsetenv(strndup(environ[i], (size_t) (equals - environ[i])));
+        } else {
+            i++;
+        }
+    }
+    beside("ffctl", path);
+    setenv("FFCTL", path, 1);
+    setenv("DEMO_DIR", FF_DEMO_DIR, 1);
+    snprintf(path, sizeof(path), "%s/run", dir);
+    setenv("FF_RUNTIME_DIR", path, 1);
+    snprintf(path, sizeof(path), "%s/state", dir);
+    setenv("FF_STATE_DIR", path, 1);
+    setenv("LC_ALL", "C", 1); /* wc asks it what a word is, sort what comes first */
+}
+
+/* In a process group of its own: Ctrl-C is this program's, which then ends it in order. */
+static void
+run_daemon(int ready_fd)
 {
     char program[PATH_MAX + 16], log[96], fd[16];
-    ssize_t n = readlink("/proc/self/exe", program, PATH_MAX);
-    char *slash = NULL;
     int log_fd = -1;
 
-    program[n > 0 ? n : 0] = '\0';
-    slash = strrchr(program, '/');
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    setpgid(0, 0);
+    beside("flowfabricd", program);
     snprintf(log, sizeof(log), "%s/log", dir);
     snprintf(fd, sizeof(fd), "%d", ready_fd);
     log_fd = open(log, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    if (slash == NULL || log_fd < 0 || dup2(log_fd, STDERR_FILENO) < 0) {
+    if (log_fd < 0 || dup2(log_fd, STDERR_FILENO) < 0 || dup2(log_fd, STDOUT_FILENO) < 0) {
         _exit(126);
     }
-    memcpy(slash, "/flowfabricd", sizeof("/flowfabricd"));
-    unsetenv("FF_RUNTIME_DIR");
-    unsetenv("FF_STATE_DIR");
-    unsetenv("FF_STORE");
-    setenv("LC_ALL", "C", 1); /* wc asks it what a word is */
+    set_environment();
+    signal(SIGPIPE, SIG_DFL);
     sigprocmask(SIG_UNBLOCK, &interrupts, NULL);
-    execl(program, "flowfabricd", "--config", config, "--ready-fd", fd, (char *) NULL);
+    execl(program, "flowfabricd", "--config", FF_DEMO_DIR "/flowfabric.conf", "--ready-fd", fd,
+          (char *) NULL);
     _exit(127);
+}
+
+/* Like mktemp: in $TMPDIR, else in /tmp. */
+static void
+make_directory(void)
+{
+    const char *base = getenv("TMPDIR");
+    int n = snprintf(dir, sizeof(dir), "%s/flowfabric-demo.XXXXXX",
+                     base == NULL || base[0] == '\0' ? "/tmp" : base);
+
+    if (n >= (int) sizeof(dir)) {
+        dir[0] = '\0';
+        ff_demo_die("TMPDIR is too long for the addresses of sockets: %s", base);
+    }
+    if (mkdtemp(dir) == NULL) {
+        int why = errno;
+
+        dir[0] = '\0';
+        ff_demo_die("cannot make a directory in %s: %s", base == NULL ? "/tmp" : base,
+                    strerror(why));
+    }
 }
 
 void
 ff_demo_start(void)
 {
-    char config[96], byte = 0;
     int fds[2];
+    char byte = 0;
 
-    atexit(clean_up);
-    catch_interrupts();
-    snprintf(dir, sizeof(dir), "/tmp/flowfabric-demo.XXXXXX");
-    if (mkdtemp(dir) == NULL || pipe2(fds, O_CLOEXEC) != 0) {
-        ff_demo_die("cannot make a directory or pipe: %s", strerror(errno));
+    if (pipe2(fds, O_CLOEXEC) != 0) {
+        ff_demo_die("cannot make a pipe: %s", strerror(errno));
     }
-    snprintf(config, sizeof(config), "%s/flowfabric.conf", dir);
-    write_config(config);
+    atexit(clean_up);
+    make_directory();
+    catch_interrupts();
+    pthread_mutex_lock(&mutex);
     daemon_pid = fork();
     if (daemon_pid == 0) {
         fcntl(fds[1], F_SETFD, 0);
-        run_daemon(config, fds[1]);
+        run_daemon(fds[1]);
     }
+    pthread_mutex_unlock(&mutex);
     close(fds[1]);
     if (daemon_pid < 0 || read(fds[0], &byte, 1) != 1) {
         ff_demo_die("the daemon did not start");
@@ -166,7 +289,7 @@ struct ff_client *
 ff_demo_connect(void)
 {
     control = connect_to("control.sock");
-    return connect_to("worker.sock");
+    return connect_to("operator.sock"); /* which may read tokens */
 }
 
 /* ---- its processes ---- */
@@ -179,15 +302,6 @@ ask_tree(struct ff_tree_result *result, struct ff_answer *answer)
     if (ff_client_tree(control, &args, result, answer) != FF_E_OK) {
         ff_demo_die("tree: %s", ff_answer_text(answer));
     }
-}
-
-/* Only for what the supervisor tells by no event: when it has started a process. */
-static void
-pause_a_little(void)
-{
-    const struct timespec pause = { .tv_nsec = 20000000 };
-
-    nanosleep(&pause, NULL);
 }
 
 /* The processes in a worker host's entry; texts live as long as the answer. */
@@ -252,7 +366,8 @@ show(void *ctx, const struct ff_child *child, int depth)
         printf(" process %u", child->pid.v);
     }
     if (child->pid.is && child->restarts > 0) {
-        printf(", started %u times", child->restarts + 1);
+        printf(child->restarts == 1 ? ", started again" : ", started again %u times",
+               child->restarts);
     }
     printf("\n");
 }
@@ -303,21 +418,13 @@ find(const char *name)
 }
 
 int
-ff_demo_await_other(const char *name, int pid)
-{
-    int other = 0;
-
-    while ((other = find(name)) == 0 || other == pid) {
-        pause_a_little();
-    }
-    return other;
-}
-
-int
 ff_demo_kill(const char *name)
 {
-    int pid = ff_demo_await_other(name, 0);
+    int pid = 0;
 
+    while ((pid = find(name)) == 0) {
+        pause_a_little();
+    }
     kill(pid, SIGKILL);
     return pid;
 }
