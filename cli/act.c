@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cli/cli.h"
 #include "cli/output.h"
+#include "cli/words.h"
 #include "core/id.h"
 
 /* What the command lines of this file say. */
@@ -69,7 +69,7 @@ parse(int key, char *arg, struct argp_state *state)
 /* ---- one after the other ---- */
 
 /* Does it to one; prints what came of it. */
-typedef int act_on(struct ff_cli *cli, const struct act_options *options, const struct ff_eid *id);
+typedef int act_on(struct ff_cli *cli, const struct act_options *options, struct ff_eid *id);
 
 static void
 tell(const struct ff_eid *id, const char *what)
@@ -126,22 +126,23 @@ static const struct ff_cli_command cancel_command = {
     "its next call. One that is cancelled already stays so." FF_CLI_EXIT_HELP
 };
 
-static int
-cancel_one(struct ff_cli *cli, const struct act_options *options, const struct ff_eid *id)
+static void
+tell_cancelled(void *id, const void *result, struct ff_arena *arena)
 {
-    FF_SCOPED(ff_answer) answer = { 0 };
+    (void) arena;
+    tell(id, ff_word(&ff_vocab_public_state,
+                     ((const struct ff_cancel_execution_result *) result)->public_state));
+}
+
+static int
+cancel_one(struct ff_cli *cli, const struct act_options *options, struct ff_eid *id)
+{
     const struct ff_cancel_execution_args args = { .execution_id = *id,
                                                    .reason = ff_cstr(options->reason),
                                                    .source = ff_cstr("operator_override") };
-    struct ff_cancel_execution_result result = { 0 };
-    int status = ff_cli_do(cli, FF_OP_cancel_execution, &args, &result, &answer);
+    const struct ff_cli_act act = { FF_OP_cancel_execution, &args, tell_cancelled, NULL, id };
 
-    if (status == FF_CLI_OK && cli->json) {
-        ff_cli_print_json(answer.map);
-    } else if (status == FF_CLI_OK) {
-        tell(id, ff_word(&ff_vocab_public_state, result.public_state));
-    }
-    return status;
+    return ff_cli_do_tell(cli, &act);
 }
 
 int
@@ -164,22 +165,23 @@ static const struct ff_cli_command replay_command = {
     "their next attempt. The old result goes, the old attempts stay readable." FF_CLI_EXIT_HELP
 };
 
-static int
-replay_one(struct ff_cli *cli, const struct act_options *options, const struct ff_eid *id)
+static void
+tell_replayed(void *id, const void *result, struct ff_arena *arena)
 {
-    FF_SCOPED(ff_answer) answer = { 0 };
+    (void) arena;
+    tell(id, ff_word(&ff_vocab_public_state,
+                     ((const struct ff_replay_execution_result *) result)->public_state));
+}
+
+static int
+replay_one(struct ff_cli *cli, const struct act_options *options, struct ff_eid *id)
+{
     const struct ff_replay_execution_args args = { .execution_id = *id,
                                                    .reason = ff_cstr(options->reason),
                                                    .requested_by = ff_cstr(options->by) };
-    struct ff_replay_execution_result result = { 0 };
-    int status = ff_cli_do(cli, FF_OP_replay_execution, &args, &result, &answer);
+    const struct ff_cli_act act = { FF_OP_replay_execution, &args, tell_replayed, NULL, id };
 
-    if (status == FF_CLI_OK && cli->json) {
-        ff_cli_print_json(answer.map);
-    } else if (status == FF_CLI_OK) {
-        tell(id, ff_word(&ff_vocab_public_state, result.public_state));
-    }
-    return status;
+    return ff_cli_do_tell(cli, &act);
 }
 
 int
@@ -196,25 +198,25 @@ static const struct ff_cli_command priority_command = {
     "What is beyond counts as the nearest of these." FF_CLI_EXIT_HELP
 };
 
-static int
-prioritise_one(struct ff_cli *cli, const struct act_options *options, const struct ff_eid *id)
+static void
+tell_priority(void *id, const void *result, struct ff_arena *arena)
 {
-    FF_SCOPED(ff_answer) answer = { 0 };
+    const struct ff_change_priority_result *changed = result;
+
+    tell(id, ff_arena_printf(arena, "%" PRId32 " -> %" PRId32, changed->old_priority,
+                             changed->new_priority)
+                 .p);
+}
+
+static int
+prioritise_one(struct ff_cli *cli, const struct act_options *options, struct ff_eid *id)
+{
     const struct ff_change_priority_args args = { .execution_id = *id,
                                                   .new_priority = (int32_t) options->priority,
                                                   .lane_id = ff_cstr("") };
-    struct ff_change_priority_result result = { 0 };
-    int status = ff_cli_do(cli, FF_OP_change_priority, &args, &result, &answer);
-    char text[64];
+    const struct ff_cli_act act = { FF_OP_change_priority, &args, tell_priority, NULL, id };
 
-    if (status == FF_CLI_OK && cli->json) {
-        ff_cli_print_json(answer.map);
-    } else if (status == FF_CLI_OK) {
-        snprintf(text, sizeof(text), "%" PRId32 " -> %" PRId32, result.old_priority,
-                 result.new_priority);
-        tell(id, text);
-    }
-    return status;
+    return ff_cli_do_tell(cli, &act);
 }
 
 int
@@ -240,44 +242,44 @@ static const struct ff_cli_command revoke_command = {
     "does not fit is one." FF_CLI_EXIT_HELP
 };
 
-static int
-tell_revoked(const struct ff_eid *id, const struct ff_revoke_lease_result *result)
+static void
+tell_revoked(void *id, const void *result, struct ff_arena *arena)
 {
-    char text[128], lease[FF_UUID_TEXT_MAX];
+    const struct ff_revoke_lease_result *revoked = result;
 
-    if (strcmp(result->outcome, "revoked") != 0) {
-        snprintf(text, sizeof(text), "nothing to revoke: %s", result->reason);
-        tell(id, text);
-        return strcmp(result->reason, "lease_id_mismatch") == 0 ||
-                       strcmp(result->reason, "different_worker_instance_id") == 0
-                   ? FF_CLI_FAILED
-                   : FF_CLI_OK;
+    if (strcmp(revoked->outcome, "revoked") != 0) {
+        tell(id, ff_arena_printf(arena, "nothing to revoke: %s", revoked->reason).p);
+        return;
     }
-    ff_uuid_text(&result->lease_id.v, lease);
-    snprintf(text, sizeof(text), "revoked lease %s, epoch %" PRIu64, lease, result->lease_epoch.v);
-    tell(id, text);
-    return FF_CLI_OK;
+    tell(id, ff_arena_printf(arena, "revoked lease %s, epoch %" PRIu64,
+                             ff_cli_uuid_text(&revoked->lease_id.v, arena), revoked->lease_epoch.v)
+                 .p);
 }
 
 static int
-revoke_one(struct ff_cli *cli, const struct act_options *options, const struct ff_eid *id)
+judge_revoked(const void *result)
 {
-    FF_SCOPED(ff_answer) answer = { 0 };
+    const struct ff_revoke_lease_result *revoked = result;
+
+    return strcmp(revoked->outcome, "revoked") != 0 &&
+                   (strcmp(revoked->reason, "lease_id_mismatch") == 0 ||
+                    strcmp(revoked->reason, "different_worker_instance_id") == 0)
+               ? FF_CLI_FAILED
+               : FF_CLI_OK;
+}
+
+static int
+revoke_one(struct ff_cli *cli, const struct act_options *options, struct ff_eid *id)
+{
     const struct ff_revoke_lease_args args = {
         .execution_id = *id,
         .expected_lease_id = ff_cstr(options->lease),
         .worker_instance_id = ff_cstr(options->worker),
         .reason = ff_cstr(options->reason[0] == '\0' ? "operator" : options->reason),
     };
-    struct ff_revoke_lease_result result = { 0 };
-    int status = ff_cli_do(cli, FF_OP_revoke_lease, &args, &result, &answer);
+    const struct ff_cli_act act = { FF_OP_revoke_lease, &args, tell_revoked, judge_revoked, id };
 
-    if (status == FF_CLI_OK && cli->json) {
-        ff_cli_print_json(answer.map);
-    } else if (status == FF_CLI_OK) {
-        status = tell_revoked(id, &result);
-    }
-    return status;
+    return ff_cli_do_tell(cli, &act);
 }
 
 int

@@ -99,6 +99,16 @@ merge_limits(const struct budget_options *options, struct ff_str *names, uint64_
     return n;
 }
 
+static void
+tell_created(void *ctx, const void *result, struct ff_arena *arena)
+{
+    const struct ff_create_budget_result *created = result;
+
+    (void) ctx;
+    (void) arena;
+    ff_cli_print_created(&created->budget_id, created->outcome);
+}
+
 static int
 create(struct ff_cli *cli, void *arg)
 {
@@ -120,24 +130,15 @@ create(struct ff_cli *cli, void *arg)
         .hard_limits = { .v = hard, .n = n },
         .soft_limits = { .v = soft, .n = n },
     };
-    struct ff_create_budget_result result = { 0 };
-    FF_SCOPED(ff_answer) answer = { 0 };
-    int status = FF_CLI_OK;
+    const struct ff_cli_act act = { .op = FF_OP_create_budget,
+                                    .args = &args,
+                                    .tell = tell_created };
 
     if (colon != NULL) {
         args.scope_type = ff_str(options->scope, (size_t) (colon - options->scope));
         args.scope_id = ff_cstr(colon + 1);
     }
-    status = ff_cli_do(cli, FF_OP_create_budget, &args, &result, &answer);
-    if (status == FF_CLI_OK && cli->json) {
-        ff_cli_print_json(answer.map);
-    } else if (status == FF_CLI_OK) {
-        printf("%s\n", ff_cli_uuid_text(&result.budget_id, &answer.arena));
-        if (strcmp(result.outcome, "created") != 0) {
-            fprintf(stderr, "ffctl: there is one of this id; it stays as it is\n");
-        }
-    }
-    return status;
+    return ff_cli_do_tell(cli, &act);
 }
 
 /* ---- show, usage ---- */
@@ -176,11 +177,14 @@ add_dimension(struct ff_cli_table *table, const struct ff_get_budget_status_resu
 }
 
 static void
-print_dimensions(const struct ff_get_budget_status_result *budget)
+tell_usage(void *ctx, const void *result, struct ff_arena *arena)
 {
+    const struct ff_get_budget_status_result *budget = result;
     static const char *const titles[] = { "DIMENSION", "USED", "SOFT", "HARD" };
     FF_SCOPED(ff_cli_table) table = { .titles = titles, .columns = FF_COUNT(titles) };
 
+    (void) ctx;
+    (void) arena;
     for (uint32_t i = 0; i < budget->hard_limits.n; i++) {
         add_dimension(&table, budget, budget->hard_limits.v[i].key);
     }
@@ -206,8 +210,9 @@ print_time(const char *label, struct ff_opt_i64 at, int64_t now_ms, struct ff_ar
 }
 
 static void
-print_status(const struct ff_get_budget_status_result *budget, struct ff_arena *arena)
+tell_all(void *ctx, const void *result, struct ff_arena *arena)
 {
+    const struct ff_get_budget_status_result *budget = result;
     struct timespec now;
     int64_t now_ms = 0;
 
@@ -226,57 +231,61 @@ print_status(const struct ff_get_budget_status_result *budget, struct ff_arena *
     ff_cli_print_row("resets", ff_arena_printf(arena, "%" PRIu64, budget->reset_count).p);
     print_time("last reset", budget->last_reset_at, now_ms, arena);
     print_time("next reset", budget->next_reset_at, now_ms, arena);
-    print_dimensions(budget);
+    tell_usage(ctx, budget, arena);
 }
 
 static int
-show_budget(struct ff_cli *cli, void *arg, bool all)
+show_budget(struct ff_cli *cli, const struct budget_options *options, ff_cli_tell *tell)
 {
-    const struct budget_options *options = arg;
     const struct ff_get_budget_status_args args = { .budget_id =
                                                         ff_cli_uuid(options->words.v[0], "ID") };
-    struct ff_get_budget_status_result result = { 0 };
-    FF_SCOPED(ff_answer) answer = { 0 };
-    int status = ff_cli_do(cli, FF_OP_get_budget_status, &args, &result, &answer);
+    const struct ff_cli_act act = { .op = FF_OP_get_budget_status, .args = &args, .tell = tell };
 
-    if (status == FF_CLI_OK && cli->json) {
-        ff_cli_print_json(answer.map);
-    } else if (status == FF_CLI_OK && all) {
-        print_status(&result, &answer.arena);
-    } else if (status == FF_CLI_OK) {
-        print_dimensions(&result);
-    }
-    return status;
+    return ff_cli_do_tell(cli, &act);
 }
 
 static int
-show(struct ff_cli *cli, void *arg)
+show(struct ff_cli *cli, void *options)
 {
-    return show_budget(cli, arg, true);
+    return show_budget(cli, options, tell_all);
 }
 
 static int
-usage(struct ff_cli *cli, void *arg)
+usage(struct ff_cli *cli, void *options)
 {
-    return show_budget(cli, arg, false);
+    return show_budget(cli, options, tell_usage);
 }
 
 /* ---- spend, reset ---- */
 
+static bool
+is_hard(const struct ff_report_usage_admin_result *reported)
+{
+    return strcmp(reported->outcome, "hard_breach") == 0;
+}
+
+static void
+tell_reported(void *ctx, const void *result, struct ff_arena *arena)
+{
+    const struct ff_report_usage_admin_result *reported = result;
+    bool hard = is_hard(reported);
+
+    (void) ctx;
+    if (!reported->current_usage.is) {
+        printf("%s\n", reported->outcome);
+        return;
+    }
+    printf("%s: %s %" PRIu64 "/%" PRIu64 "%s\n", reported->outcome,
+           ff_cli_safe(reported->dimension, arena), reported->current_usage.v,
+           hard ? reported->hard_limit.v : reported->soft_limit.v,
+           hard ? "; nothing was applied" : "");
+}
+
 /* A breach is an answer for scripts, too: the status tells of a hard one. */
 static int
-print_reported(const struct ff_report_usage_admin_result *result, struct ff_arena *arena)
+judge_reported(const void *result)
 {
-    bool hard = strcmp(result->outcome, "hard_breach") == 0;
-
-    if (!result->current_usage.is) {
-        printf("%s\n", result->outcome);
-        return FF_CLI_OK;
-    }
-    printf("%s: %s %" PRIu64 "/%" PRIu64 "%s\n", result->outcome,
-           ff_cli_safe(result->dimension, arena), result->current_usage.v,
-           hard ? result->hard_limit.v : result->soft_limit.v, hard ? "; nothing was applied" : "");
-    return hard ? FF_CLI_FAILED : FF_CLI_OK;
+    return is_hard(result) ? FF_CLI_FAILED : FF_CLI_OK;
 }
 
 static int
@@ -291,9 +300,8 @@ spend(struct ff_cli *cli, void *arg)
         .deltas = { .v = deltas },
         .dedup_key = ff_cstr(options->key),
     };
-    struct ff_report_usage_admin_result result = { 0 };
-    FF_SCOPED(ff_answer) answer = { 0 };
-    int status = FF_CLI_OK;
+    const struct ff_cli_act act = { FF_OP_report_usage_admin, &args, tell_reported, judge_reported,
+                                    NULL };
 
     for (uint32_t i = 1; i < options->words.n; i++) {
         struct ff_tally tally = ff_cli_tally(options->words.v[i], "tokens=100");
@@ -301,12 +309,15 @@ spend(struct ff_cli *cli, void *arg)
         names[args.dimensions.n++] = tally.key;
         deltas[args.deltas.n++] = tally.value;
     }
-    status = ff_cli_do(cli, FF_OP_report_usage_admin, &args, &result, &answer);
-    if (status == FF_CLI_OK && cli->json) {
-        ff_cli_print_json(answer.map);
-        return strcmp(result.outcome, "hard_breach") == 0 ? FF_CLI_FAILED : FF_CLI_OK;
-    }
-    return status == FF_CLI_OK ? print_reported(&result, &answer.arena) : status;
+    return ff_cli_do_tell(cli, &act);
+}
+
+static void
+tell_reset(void *ctx, const void *result, struct ff_arena *arena)
+{
+    (void) ctx;
+    (void) arena;
+    puts(((const struct ff_reset_budget_result *) result)->outcome);
 }
 
 static int
@@ -315,16 +326,9 @@ reset(struct ff_cli *cli, void *arg)
     const struct budget_options *options = arg;
     const struct ff_reset_budget_args args = { .budget_id =
                                                    ff_cli_uuid(options->words.v[0], "ID") };
-    struct ff_reset_budget_result result = { 0 };
-    FF_SCOPED(ff_answer) answer = { 0 };
-    int status = ff_cli_do(cli, FF_OP_reset_budget, &args, &result, &answer);
+    const struct ff_cli_act act = { .op = FF_OP_reset_budget, .args = &args, .tell = tell_reset };
 
-    if (status == FF_CLI_OK && cli->json) {
-        ff_cli_print_json(answer.map);
-    } else if (status == FF_CLI_OK) {
-        printf("%s\n", result.outcome);
-    }
-    return status;
+    return ff_cli_do_tell(cli, &act);
 }
 
 int

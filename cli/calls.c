@@ -109,6 +109,25 @@ ff_cli_do(struct ff_cli *cli, enum ff_op op, const void *args, void *result,
     return ff_cli_report(cli, ff_ops[op].name, answer);
 }
 
+int
+ff_cli_do_tell(struct ff_cli *cli, const struct ff_cli_act *act)
+{
+    FF_SCOPED(ff_arena) arena = { 0 };
+    FF_SCOPED(ff_answer) answer = { 0 };
+    void *result = ff_arena_zalloc(&arena, ff_ops[act->op].result->size);
+    int status = ff_cli_do(cli, act->op, act->args, result, &answer);
+
+    if (status != FF_CLI_OK) {
+        return status;
+    }
+    if (cli->json) {
+        ff_cli_print_json(answer.map);
+    } else if (act->tell != NULL) {
+        act->tell(act->ctx, result, &answer.arena);
+    }
+    return act->judge == NULL ? FF_CLI_OK : act->judge(result);
+}
+
 /* ---- many ---- */
 
 struct gathering {

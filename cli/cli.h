@@ -49,6 +49,8 @@ struct ff_cli_command {
  * of the command's parser. */
 void ff_cli_parse(struct ff_cli *cli, const struct ff_cli_command *command, int argc, char **argv,
                   void *options);
+/* For a command's parser, behind its own options: refuses arguments. */
+error_t ff_cli_parse_nothing(int key, char *arg, struct argp_state *state);
 /* ffctl's own line up to the command: returns the index of the command's name. */
 int ff_cli_parse_globals(struct ff_cli *cli, int argc, char **argv);
 
@@ -83,6 +85,23 @@ ff_err ff_cli_call_named(struct ff_cli *cli, struct ff_str op, struct ff_str arg
 /* Calls; where that fails says why and returns the exit status, else FF_CLI_OK. */
 FF_MUST_USE int ff_cli_do(struct ff_cli *cli, enum ff_op op, const void *args, void *result,
                           struct ff_answer *answer);
+
+/* Tells people what came of a call; texts live as long as the arena. ctx: the caller's own. */
+typedef void ff_cli_tell(void *ctx, const void *result, struct ff_arena *arena);
+/* The exit status by the result, where the operation went well. */
+typedef int ff_cli_judge(const void *result);
+
+/* A call whose result is all that a command shows. */
+struct ff_cli_act {
+    enum ff_op op;
+    const void *args;
+    ff_cli_tell *tell;   /* NULL: there is nothing to tell */
+    ff_cli_judge *judge; /* NULL: FF_CLI_OK */
+    void *ctx;           /* of tell */
+};
+/* Calls, and shows the result: with --json as it came, else as tell has it. Returns as ff_cli_do,
+ * or as judge. */
+FF_MUST_USE int ff_cli_do_tell(struct ff_cli *cli, const struct ff_cli_act *act);
 
 /* Calls of one operation that are made at the same time. */
 struct ff_cli_many {

@@ -10,7 +10,6 @@
 #include "cli/output.h"
 #include "core/codec.h"
 #include "core/id.h"
-#include "core/partition.h"
 
 /* A graph of 10 000 members with inputs. */
 #define FILE_BYTES_MAX (64u << 20)
@@ -19,7 +18,7 @@ static const struct argp_option own_options[] = {
     { "wait", 'w', NULL, 0, "submit, cancel: wait until the flow has ended", 0 },
     { "policy", 'p', "POLICY", 0, "cancel: flow_only, cancel_pending or cancel_all (default)", 0 },
     { "reason", 'r', "TEXT", 0, "cancel: kept with every cancelled member", 0 },
-    { "partition", 'P', "N", 0, "ls: only this partition", 0 },
+    FF_CLI_LISTING_OPTIONS('P'),
     { "dot", 'd', NULL, 0, "graph: for Graphviz (it is the only form, and the default)", 0 },
     { 0 },
 };
@@ -40,9 +39,10 @@ parse(int key, char *arg, struct argp_state *state)
         options->reason = arg;
         return 0;
     case 'P':
-        if (!ff_cli_parse_number(arg, 0, UINT16_MAX, &options->partition)) {
-            argp_error(state, "--partition: '%s' is no number from 0 to 65535", arg);
-        }
+        ff_cli_listing_partition(&options->listing, arg, state);
+        return 0;
+    case 'm':
+        ff_cli_listing_limit(&options->listing, arg, state);
         return 0;
     case 'd':
         return 0;
@@ -217,6 +217,18 @@ submit(struct ff_cli *cli, void *data)
 
 /* ---- cancel ---- */
 
+static void
+tell_cancelled(void *ctx, const void *result, struct ff_arena *arena)
+{
+    const struct ff_cancel_flow_result *cancelled = result;
+
+    (void) ctx;
+    (void) arena;
+    printf("%s (%s), %u members\n", cancelled->outcome,
+           ff_word(&ff_vocab_cancel_flow_policy, cancelled->cancellation_policy),
+           (unsigned) cancelled->member_execution_ids.n);
+}
+
 static int
 cancel(struct ff_cli *cli, void *data)
 {
@@ -227,97 +239,47 @@ cancel(struct ff_cli *cli, void *data)
         .policy = ff_cstr(options->policy == NULL ? "cancel_all" : options->policy),
         .reason = ff_cstr(options->reason == NULL ? "flow_cancelled" : options->reason),
     };
-    struct ff_cancel_flow_result result = { 0 };
-    FF_SCOPED(ff_answer) answer = { 0 };
-    int status = FF_CLI_OK;
+    const struct ff_cli_act act = { .op = FF_OP_cancel_flow,
+                                    .args = &args,
+                                    .tell = tell_cancelled };
 
     if (options->wait && cli->timeout_ms > 0) {
         wait.kind = FF_FLOW_WAIT_TIMEOUT;
         wait.timeout_ms = FF_SOME(ff_opt_u64, cli->timeout_ms);
     }
     args.wait = options->wait ? &wait : NULL;
-    status = ff_cli_do(cli, FF_OP_cancel_flow, &args, &result, &answer);
-    if (status == FF_CLI_OK && cli->json) {
-        ff_cli_print_json(answer.map);
-    } else if (status == FF_CLI_OK) {
-        printf("%s (%s), %u members\n", result.outcome,
-               ff_word(&ff_vocab_cancel_flow_policy, result.cancellation_policy),
-               (unsigned) result.member_execution_ids.n);
-    }
-    return status;
+    return ff_cli_do_tell(cli, &act);
 }
 
 /* ---- ls ---- */
 
-/* How many partitions there are, or the one that is asked for. */
 static int
-ask_partitions(struct ff_cli *cli, const struct ff_cli_flow *options, uint32_t *from, uint32_t *n)
+show_page(struct ff_cli_listing *listing, const struct ff_answer *answer, const void *result)
 {
-    const struct ff_hello_args args = { .client_name = ff_cstr("ffctl") };
-    struct ff_hello_result hello = { 0 };
-    FF_SCOPED(ff_answer) answer = { 0 };
-    int status = FF_CLI_OK;
+    const struct ff_list_flows_result *page = result;
 
-    *from = options->partition < 0 ? 0 : (uint32_t) options->partition;
-    *n = 1;
-    if (options->partition >= 0) {
-        return FF_CLI_OK;
+    if (listing->cli->json && page->flows.n > 0) {
+        ff_cli_print_json(answer->map);
     }
-    status = ff_cli_do(cli, FF_OP_hello, &args, &hello, &answer);
-    for (uint32_t i = 0; status == FF_CLI_OK && i < hello.limits.n; i++) {
-        if (ff_str_is(hello.limits.v[i].key, "flow_partitions")) {
-            *n = (uint32_t) hello.limits.v[i].value;
+    for (uint32_t i = 0; i < page->flows.n && !listing->cli->json; i++) {
+        const struct ff_flow_row *row = &page->flows.v[i];
+        const char *cells[] = { ff_cli_uuid_text(&row->flow_id, &listing->table.arena),
+                                ff_word(&ff_vocab_flow_status, row->status),
+                                ff_cli_when(row->created_at, listing->now_ms,
+                                            &listing->table.arena) };
+
+        if (ff_cli_listing_full(listing)) {
+            break;
         }
+        ff_cli_listing_add(listing, cells);
     }
-    return status;
-}
-
-static int
-list_partition(struct ff_cli *cli, uint16_t index, struct ff_cli_table *table)
-{
-    const struct ff_partition partition = { FF_PARTITION_FLOW, index };
-    struct ff_list_flows_args args = { .limit = 1000 };
-    char key[FF_PARTITION_KEY_MAX];
-    bool more = true;
-    int status = FF_CLI_OK;
-
-    args.partition = ff_str(key, ff_partition_key_text(partition, key));
-    while (more && status == FF_CLI_OK) {
-        struct ff_list_flows_result page = { 0 };
-        FF_SCOPED(ff_answer) answer = { 0 };
-
-        status = ff_cli_do(cli, FF_OP_list_flows, &args, &page, &answer);
-        if (status == FF_CLI_OK && cli->json && page.flows.n > 0) {
-            ff_cli_print_json(answer.map);
-        }
-        for (uint32_t i = 0; i < page.flows.n && !cli->json; i++) {
-            const char *cells[] = { ff_cli_uuid_text(&page.flows.v[i].flow_id, &table->arena),
-                                    ff_word(&ff_vocab_flow_status, page.flows.v[i].status),
-                                    ff_cli_when(page.flows.v[i].created_at, ff_cli_now_ms(),
-                                                &table->arena) };
-
-            ff_cli_table_add(table, cells);
-        }
-        ff_cli_table_print(table);
-        args.cursor = page.next_cursor;
-        more = page.next_cursor.is;
-    }
-    return status;
+    return FF_CLI_OK;
 }
 
 static int
 list(struct ff_cli *cli, void *data)
 {
-    static const char *const titles[] = { "FLOW", "STATUS", "CREATED" };
-    struct ff_cli_table table = { .titles = titles, .columns = 3 };
-    uint32_t from = 0, n = 0;
-    int status = ask_partitions(cli, data, &from, &n);
-
-    for (uint32_t i = 0; i < n && status == FF_CLI_OK; i++) {
-        status = list_partition(cli, (uint16_t) (from + i), &table);
-    }
-    ff_cli_table_done(&table);
-    return status;
+    return ff_cli_list_all(cli, &((struct ff_cli_flow *) data)->listing);
 }
 
 /* ---- the command ---- */
@@ -333,7 +295,13 @@ ff_cli_flow_command(struct ff_cli *cli, int argc, char **argv)
         { "ls", 0, 0, "", list },
         { "graph", 1, 1, "ID", ff_cli_flow_graph_verb },
     };
-    struct ff_cli_flow options = { .partition = -1 };
+    static const char *const titles[] = { "FLOW", "STATUS", "CREATED" };
+    struct ff_cli_flow options = { .listing = { FF_OP_list_flows,
+                                                1000,
+                                                show_page,
+                                                NULL,
+                                                { .titles = titles, .columns = 3 },
+                                                FF_CLI_LISTING_DEFAULTS } };
 
     ff_cli_parse(cli, &command, argc, argv, &options);
     return ff_cli_run_verb(cli, verbs, FF_COUNT(verbs), &options.words);

@@ -2,12 +2,13 @@
 #ifndef FF_CLI_FLOW_H
 #define FF_CLI_FLOW_H
 
+#include "cli/listing.h"
 #include "cli/words.h"
 
 struct ff_cli_flow {
     struct ff_cli_words words; /* first */
     const char *policy, *reason;
-    int64_t partition; /* -1: all */
+    struct ff_cli_listing listing; /* ls */
     bool wait;
 };
 

@@ -16,22 +16,24 @@ static const struct ff_cli_command lane_command = {
     "goes on in any state." FF_CLI_EXIT_HELP
 };
 
+static void
+tell_state(void *ctx, const void *result, struct ff_arena *arena)
+{
+    const struct ff_set_lane_state_result *set = result;
+
+    (void) ctx;
+    printf("%s is %s; it was %s\n", ff_cli_safe(set->lane_id, arena),
+           ff_word(&ff_vocab_lane_state, set->state),
+           ff_word(&ff_vocab_lane_state, set->previous_state));
+}
+
 static int
 set_state(struct ff_cli *cli, const char *lane, enum ff_lane_state state)
 {
     const struct ff_set_lane_state_args args = { .lane_id = ff_cstr(lane), .state = state };
-    struct ff_set_lane_state_result result = { 0 };
-    FF_SCOPED(ff_answer) answer = { 0 };
-    int status = ff_cli_do(cli, FF_OP_set_lane_state, &args, &result, &answer);
+    const struct ff_cli_act act = { .op = FF_OP_set_lane_state, .args = &args, .tell = tell_state };
 
-    if (status == FF_CLI_OK && cli->json) {
-        ff_cli_print_json(answer.map);
-    } else if (status == FF_CLI_OK) {
-        printf("%s is %s; it was %s\n", ff_cli_safe(result.lane_id, &answer.arena),
-               ff_word(&ff_vocab_lane_state, result.state),
-               ff_word(&ff_vocab_lane_state, result.previous_state));
-    }
-    return status;
+    return ff_cli_do_tell(cli, &act);
 }
 
 static int
@@ -99,10 +101,7 @@ parse_workers(int key, char *arg, struct argp_state *state)
         ((struct workers_options *) state->input)->namespace = arg;
         return 0;
     }
-    if (key == ARGP_KEY_ARG) {
-        argp_error(state, "'%s' is too much: it takes no arguments", arg);
-    }
-    return ARGP_ERR_UNKNOWN;
+    return ff_cli_parse_nothing(key, arg, state);
 }
 
 static const struct ff_cli_command workers_command = {
@@ -112,15 +111,9 @@ static const struct ff_cli_command workers_command = {
 };
 
 static const char *
-joined(struct ff_cli_table *table, struct ff_strs list)
+list_cell(struct ff_cli_table *table, const struct ff_strs *texts)
 {
-    struct ff_str text = ff_cstr("");
-
-    for (uint32_t i = 0; i < list.n; i++) {
-        text = ff_arena_printf(&table->arena, "%s%s%s", text.p, i == 0 ? "" : ",",
-                               ff_cli_safe(list.v[i], &table->arena));
-    }
-    return list.n == 0 ? "-" : text.p;
+    return texts->n == 0 ? "-" : ff_cli_joined(texts, ",", &table->arena);
 }
 
 static void
@@ -137,8 +130,8 @@ add_workers(struct ff_cli_table *table, const struct ff_worker_entry_list *entri
             ff_cli_cell(table, entry->worker_instance_id),
             ff_cli_cell(table, entry->worker_id),
             ff_cli_cell(table, entry->namespace),
-            joined(table, entry->lanes),
-            joined(table, entry->capabilities),
+            list_cell(table, &entry->lanes),
+            list_cell(table, &entry->capabilities),
             ff_cli_ago(entry->last_heartbeat_ms, now_ms, &table->arena),
         };
 

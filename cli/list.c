@@ -1,44 +1,26 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "cli/cli.h"
-#include "cli/output.h"
+#include "cli/listing.h"
 #include "core/codec.h"
 #include "core/id.h"
-#include "core/partition.h"
 
-/* Partitions that are asked at the same time. */
-#define WINDOW 32
 /* Ids of a page, and executions that are asked about at the same time. */
 #define PAGE 500
-/* Rows that are kept before they are printed, for columns of one width. */
-#define ROWS_KEPT 1000
 
 struct ls_options {
-    int64_t partition; /* -1: all */
-    int64_t limit;     /* 0: none */
     const char *lane, *kind, *namespace, *state;
-};
-
-struct listing {
-    struct ff_cli *cli;
-    struct ls_options options;
-    int64_t now_ms;
-    uint64_t shown;
-    bool more; /* the limit cut something off */
-    struct ff_cli_table table;
 };
 
 /* ---- the command line ---- */
 
 static const struct argp_option own_options[] = {
-    { "partition", 'p', "N", 0, "Only this partition", 0 },
+    FF_CLI_LISTING_OPTIONS('p'),
     { "lane", 'l', "LANE", 0, "Only this lane", 0 },
     { "kind", 'k', "KIND", 0, "Only this kind", 0 },
     { "namespace", 'n', "NAME", 0, "Only this namespace", 0 },
     { "state", 'S', "STATE", 0,
       "Only this state: waiting, delayed, active, completed, failed and so on", 0 },
-    { "limit", 'm', "NUMBER", 0, "At most so many (default 100); 0: all", 0 },
     { 0 },
 };
 
@@ -56,18 +38,15 @@ is_state(const char *word)
 static error_t
 parse(int key, char *arg, struct argp_state *state)
 {
-    struct ls_options *options = state->input;
+    struct ff_cli_listing *listing = state->input;
+    struct ls_options *options = listing->options;
 
     switch (key) {
     case 'p':
-        if (!ff_cli_parse_number(arg, 0, UINT16_MAX, &options->partition)) {
-            argp_error(state, "--partition: '%s' is no number from 0 to 65535", arg);
-        }
+        ff_cli_listing_partition(listing, arg, state);
         return 0;
     case 'm':
-        if (!ff_cli_parse_number(arg, 0, INT64_MAX, &options->limit)) {
-            argp_error(state, "--limit: '%s' is no number", arg);
-        }
+        ff_cli_listing_limit(listing, arg, state);
         return 0;
     case 'S':
         if (!is_state(arg)) {
@@ -88,7 +67,7 @@ parse(int key, char *arg, struct argp_state *state)
         options->namespace = arg;
         return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return ff_cli_parse_nothing(key, arg, state);
     }
 }
 
@@ -107,14 +86,8 @@ fits(const char *wanted, struct ff_str got)
     return wanted == NULL || ff_str_is(got, wanted);
 }
 
-static bool
-is_full(const struct listing *listing)
-{
-    return listing->options.limit > 0 && listing->shown >= (uint64_t) listing->options.limit;
-}
-
 static void
-add_row(struct listing *listing, const struct ff_execution_info *info)
+add_row(struct ff_cli_listing *listing, const struct ff_execution_info *info)
 {
     struct ff_cli_table *table = &listing->table;
     char *id = ff_arena_alloc(&table->arena, FF_EID_TEXT_MAX);
@@ -126,10 +99,7 @@ add_row(struct listing *listing, const struct ff_execution_info *info)
                             ff_cli_ago(info->created_at, listing->now_ms, &table->arena) };
 
     ff_eid_text(&info->execution_id, id);
-    ff_cli_table_add(table, cells);
-    if (table->rows == ROWS_KEPT) {
-        ff_cli_table_print(table);
-    }
+    ff_cli_listing_add(listing, cells);
 }
 
 /* The answer as it came, {"info": {…}}, without what is around it. */
@@ -143,9 +113,9 @@ print_info(struct ff_str map)
 }
 
 static int
-show_one(struct listing *listing, struct ff_answer *answer)
+show_one(struct ff_cli_listing *listing, struct ff_answer *answer)
 {
-    const struct ls_options *o = &listing->options;
+    const struct ls_options *o = listing->options;
     struct ff_read_execution_info_result result = { 0 };
     const struct ff_execution_info *info = NULL;
 
@@ -158,8 +128,7 @@ show_one(struct listing *listing, struct ff_answer *answer)
         !fits(o->state, ff_cstr(ff_word(&ff_vocab_public_state, info->public_state)))) {
         return FF_CLI_OK; /* or it was trimmed meanwhile */
     }
-    if (is_full(listing)) {
-        listing->more = true;
+    if (ff_cli_listing_full(listing)) {
         return FF_CLI_OK;
     }
     if (listing->cli->json) {
@@ -167,13 +136,13 @@ show_one(struct listing *listing, struct ff_answer *answer)
     } else {
         add_row(listing, info);
     }
-    listing->shown++;
     return FF_CLI_OK;
 }
 
 static int
-show_page(struct listing *listing, const struct ff_strs *ids)
+show_page(struct ff_cli_listing *listing, const struct ff_answer *answer, const void *result)
 {
+    const struct ff_strs *ids = &((const struct ff_list_executions_result *) result)->executions;
     FF_SCOPED(ff_arena) arena = { 0 };
     struct ff_read_execution_info_args *args =
         FF_ARENA_NEW(&arena, struct ff_read_execution_info_args, ids->n);
@@ -182,6 +151,7 @@ show_page(struct listing *listing, const struct ff_strs *ids)
     struct ff_fault fault = { 0 };
     int status = FF_CLI_OK;
 
+    (void) answer;
     for (uint32_t i = 0; i < ids->n; i++) {
         if (ff_eid_parse(ids->v[i], "executions", &args[i].execution_id, &fault) != FF_E_OK) {
             fprintf(stderr, "ffctl: the daemon listed what is no id\n");
@@ -198,115 +168,21 @@ show_page(struct listing *listing, const struct ff_strs *ids)
     return status;
 }
 
-/* A page that has been fetched, and those behind it. */
-static int
-show_partition(struct listing *listing, struct ff_list_executions_args args,
-               struct ff_answer *first)
-{
-    FF_SCOPED(ff_answer) answer = { 0 };
-    struct ff_list_executions_result page = { 0 };
-    int status = FF_CLI_OK;
-
-    if (ff_answer_result(first, FF_OP_list_executions, &page) != FF_E_OK) {
-        return ff_cli_report(listing->cli, "list_executions", first);
-    }
-    for (;;) {
-        status = show_page(listing, &page.executions);
-        if (status != FF_CLI_OK || page.next_cursor.n == 0 || listing->more) {
-            return status;
-        }
-        args.cursor = ff_arena_copy(&first->arena, page.next_cursor);
-        page = (struct ff_list_executions_result){ 0 };
-        status = ff_cli_do(listing->cli, FF_OP_list_executions, &args, &page, &answer);
-        if (status != FF_CLI_OK) {
-            return status;
-        }
-    }
-}
-
-static int
-show_partitions(struct listing *listing, uint32_t from, uint32_t n)
-{
-    struct ff_list_executions_args args[WINDOW] = { 0 };
-    struct ff_answer answers[WINDOW] = { 0 };
-    char keys[WINDOW][FF_PARTITION_KEY_MAX];
-    struct ff_cli_many many = { FF_OP_list_executions, n, args, answers };
-    int status = FF_CLI_OK;
-
-    for (uint32_t i = 0; i < n; i++) {
-        struct ff_partition partition = { FF_PARTITION_FLOW, (uint16_t) (from + i) };
-
-        args[i].partition = ff_str(keys[i], ff_partition_key_text(partition, keys[i]));
-        args[i].limit = PAGE;
-    }
-    status = ff_cli_do_many(listing->cli, &many);
-    for (uint32_t i = 0; i < n && status == FF_CLI_OK && !listing->more; i++) {
-        status = show_partition(listing, args[i], &answers[i]);
-    }
-    for (uint32_t i = 0; i < n; i++) {
-        ff_answer_done(&answers[i]);
-    }
-    return status;
-}
-
-/* How many partitions there are, and the daemon's time. */
-static int
-ask_daemon(struct listing *listing, uint32_t *partitions_out)
-{
-    FF_SCOPED(ff_answer) answer = { 0 };
-    const struct ff_hello_args args = { .client_name = ff_cstr("ffctl") };
-    struct ff_hello_result hello = { 0 };
-    int status = ff_cli_do(listing->cli, FF_OP_hello, &args, &hello, &answer);
-
-    listing->now_ms = hello.now_ms;
-    for (uint32_t i = 0; i < hello.limits.n; i++) {
-        if (ff_str_is(hello.limits.v[i].key, "flow_partitions")) {
-            *partitions_out = (uint32_t) hello.limits.v[i].value;
-        }
-    }
-    if (status == FF_CLI_OK && *partitions_out == 0) {
-        fprintf(stderr, "ffctl: the daemon does not tell its partitions; name one: --partition\n");
-        return FF_CLI_FAILED;
-    }
-    return status;
-}
-
-static int
-show_all(struct listing *listing)
-{
-    int64_t one = listing->options.partition;
-    uint32_t partitions = 0;
-    int status = ask_daemon(listing, &partitions);
-
-    if (status != FF_CLI_OK || one >= 0) {
-        return status != FF_CLI_OK ? status : show_partitions(listing, (uint32_t) one, 1);
-    }
-    for (uint32_t at = 0; at < partitions && status == FF_CLI_OK && !listing->more; at += WINDOW) {
-        uint32_t n = partitions - at;
-
-        status = show_partitions(listing, at, n > WINDOW ? WINDOW : n);
-    }
-    return status;
-}
-
 int
 ff_cli_ls(struct ff_cli *cli, int argc, char **argv)
 {
     static const char *const titles[] = { "EXECUTION", "STATE",    "KIND",
                                           "LANE",      "PRIORITY", "CREATED" };
-    struct listing listing = { .cli = cli,
-                               .options = { .partition = -1, .limit = 100 },
-                               .table = { .titles = titles, .columns = FF_COUNT(titles) } };
-    int status = FF_CLI_OK;
+    struct ls_options options = { .lane = NULL };
+    struct ff_cli_listing listing = { FF_OP_list_executions,
+                                      PAGE,
+                                      show_page,
+                                      &options,
+                                      { .titles = titles, .columns = FF_COUNT(titles) },
+                                      FF_CLI_LISTING_DEFAULTS };
 
-    ff_cli_parse(cli, &ls_command, argc, argv, &listing.options);
-    status = show_all(&listing);
-    ff_cli_table_print(&listing.table);
-    if (listing.more) {
-        fprintf(stderr, "ffctl: there are more; --limit 0 shows all\n");
-    }
-    ff_cli_table_done(&listing.table);
-    return status;
+    ff_cli_parse(cli, &ls_command, argc, argv, &listing);
+    return ff_cli_list_all(cli, &listing);
 }
 
 /* ---- lanes ---- */

@@ -5,7 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
+#include "cli/life.h"
 #include "cli/output.h"
 #include "cli/wait.h"
 #include "core/codec.h"
@@ -18,7 +18,7 @@
 #define PAUSE_MS 200
 
 struct logs_options {
-    struct ff_eid id;
+    struct ff_cli_one one; /* first */
     bool follow, durable;
     int64_t attempt; /* -1: the newest, and with --follow those that come */
 };
@@ -47,17 +47,8 @@ parse(int key, char *arg, struct argp_state *state)
             argp_error(state, "--attempt: '%s' is no number", arg);
         }
         return 0;
-    case ARGP_KEY_ARG:
-        if (state->arg_num > 0) {
-            argp_error(state, "one execution at a time");
-        }
-        options->id = ff_cli_parse_eid(state, arg);
-        return 0;
-    case ARGP_KEY_NO_ARGS:
-        argp_error(state, "name the execution");
-        return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return ff_cli_parse_one(key, arg, state);
     }
 }
 
@@ -135,7 +126,7 @@ static int
 show_attempt(struct ff_cli *cli, const struct logs_options *options, uint32_t attempt)
 {
     struct ff_tail_stream_args args = {
-        .execution_id = options->id,
+        .execution_id = options->one.id,
         .attempt_index = attempt,
         .after = ff_cstr("0-0"),
         .limit = PAGE,
@@ -176,7 +167,7 @@ show_attempt(struct ff_cli *cli, const struct logs_options *options, uint32_t at
 static int
 look(struct ff_cli *cli, const struct logs_options *options, uint32_t *attempts, bool *over)
 {
-    const struct ff_describe_execution_args args = { .execution_id = options->id };
+    const struct ff_describe_execution_args args = { .execution_id = options->one.id };
     struct ff_describe_execution_result result = { 0 };
     FF_SCOPED(ff_answer) answer = { 0 };
     int status = ff_cli_do(cli, FF_OP_describe_execution, &args, &result, &answer);

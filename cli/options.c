@@ -133,8 +133,8 @@ without_note(int key, const char *text, void *input)
     return key == ARGP_KEY_HELP_DUP_ARGS_NOTE ? NULL : (char *) (uintptr_t) text;
 }
 
-static error_t
-parse_nothing(int key, char *arg, struct argp_state *state)
+error_t
+ff_cli_parse_nothing(int key, char *arg, struct argp_state *state)
 {
     if (key == ARGP_KEY_ARG) {
         argp_error(state, "'%s' is too much: it takes no arguments", arg);
@@ -147,7 +147,8 @@ ff_cli_parse(struct ff_cli *cli, const struct ff_cli_command *command, int argc,
              void *options)
 {
     const struct argp own = { .options = command->options,
-                              .parser = command->parse == NULL ? parse_nothing : command->parse };
+                              .parser =
+                                  command->parse == NULL ? ff_cli_parse_nothing : command->parse };
     const struct argp_child children[] = { { &own, 0, NULL, 0 },
                                            { &global_argp, 0, "Options of every command:", 10 },
                                            { 0 } };

@@ -81,6 +81,19 @@ ff_cli_safe(struct ff_str text, struct ff_arena *arena)
 }
 
 const char *
+ff_cli_joined(const struct ff_strs *texts, const char *between, struct ff_arena *arena)
+{
+    const char *out = "";
+
+    for (uint32_t i = 0; i < texts->n; i++) {
+        out = ff_arena_printf(arena, "%s%s%s", out, i == 0 ? "" : between,
+                              ff_cli_safe(texts->v[i], arena))
+                  .p;
+    }
+    return out;
+}
+
+const char *
 ff_cli_ago(int64_t time_ms, int64_t now_ms, struct ff_arena *arena)
 {
     static const struct {

@@ -63,6 +63,16 @@ static const struct ff_cli_command command = {
     "does, and records it; release gives it back." FF_CLI_EXIT_HELP
 };
 
+static void
+tell_created(void *ctx, const void *result, struct ff_arena *arena)
+{
+    const struct ff_create_quota_policy_result *created = result;
+
+    (void) ctx;
+    (void) arena;
+    ff_cli_print_created(&created->quota_policy_id, created->outcome);
+}
+
 static int
 create(struct ff_cli *cli, void *arg)
 {
@@ -75,19 +85,11 @@ create(struct ff_cli *cli, void *arg)
         .max_concurrent = (uint64_t) options->concurrent,
         .jitter_ms = options->jitter_ms,
     };
-    struct ff_create_quota_policy_result result = { 0 };
-    FF_SCOPED(ff_answer) answer = { 0 };
-    int status = ff_cli_do(cli, FF_OP_create_quota_policy, &args, &result, &answer);
+    const struct ff_cli_act act = { .op = FF_OP_create_quota_policy,
+                                    .args = &args,
+                                    .tell = tell_created };
 
-    if (status == FF_CLI_OK && cli->json) {
-        ff_cli_print_json(answer.map);
-    } else if (status == FF_CLI_OK) {
-        printf("%s\n", ff_cli_uuid_text(&result.quota_policy_id, &answer.arena));
-        if (strcmp(result.outcome, "created") != 0) {
-            fprintf(stderr, "ffctl: there is one of this id; it stays as it is\n");
-        }
-    }
-    return status;
+    return ff_cli_do_tell(cli, &act);
 }
 
 /* 0 sets no limit. */
@@ -97,40 +99,70 @@ print_limit(const char *label, uint64_t limit, struct ff_arena *arena)
     ff_cli_print_row(label, limit == 0 ? "any" : ff_arena_printf(arena, "%" PRIu64, limit).p);
 }
 
+static void
+tell_limits(void *ctx, const void *result, struct ff_arena *arena)
+{
+    const struct ff_quota_limits *limits =
+        ((const struct ff_read_quota_policy_limits_result *) result)->limits;
+
+    (void) ctx;
+    if (limits == NULL) {
+        fprintf(stderr, "ffctl: there is no such policy\n");
+        return;
+    }
+    print_limit("requests in a window", limits->max_requests_per_window, arena);
+    ff_cli_print_row("window", ff_arena_printf(arena, "%" PRIu64 " s",
+                                               limits->window_seconds == 0 ? UINT64_C(60)
+                                                                           : limits->window_seconds)
+                                   .p);
+    print_limit("at once", limits->max_concurrent, arena);
+    ff_cli_print_row("jitter", ff_arena_printf(arena, "%" PRIu64 " ms", limits->jitter_ms).p);
+}
+
 /* An unknown policy is an answer of the operation, but a failure of the command. */
+static int
+judge_limits(const void *result)
+{
+    return ((const struct ff_read_quota_policy_limits_result *) result)->limits == NULL
+               ? FF_CLI_FAILED
+               : FF_CLI_OK;
+}
+
 static int
 show(struct ff_cli *cli, void *arg)
 {
     const struct quota_options *options = arg;
     const struct ff_read_quota_policy_limits_args args = { .quota_policy_id = ff_cli_uuid(
                                                                options->words.v[0], "ID") };
-    struct ff_read_quota_policy_limits_result result = { 0 };
-    FF_SCOPED(ff_answer) answer = { 0 };
-    int status = ff_cli_do(cli, FF_OP_read_quota_policy_limits, &args, &result, &answer);
+    const struct ff_cli_act act = { FF_OP_read_quota_policy_limits, &args, tell_limits,
+                                    judge_limits, NULL };
 
-    if (status != FF_CLI_OK || cli->json) {
-        if (status == FF_CLI_OK) {
-            ff_cli_print_json(answer.map);
-        }
-        return status;
+    return ff_cli_do_tell(cli, &act);
+}
+
+static void
+tell_checked(void *ctx, const void *result, struct ff_arena *arena)
+{
+    const struct ff_check_admission_result *checked = result;
+
+    (void) ctx;
+    (void) arena;
+    printf("%s", checked->outcome);
+    if (checked->retry_after_ms.is) {
+        printf(": again in %" PRIu64 " ms", checked->retry_after_ms.v);
     }
-    if (result.limits == NULL) {
-        fprintf(stderr, "ffctl: there is no such policy\n");
-        return FF_CLI_FAILED;
-    }
-    print_limit("requests in a window", result.limits->max_requests_per_window, &answer.arena);
-    ff_cli_print_row("window", ff_arena_printf(&answer.arena, "%" PRIu64 " s",
-                                               result.limits->window_seconds == 0
-                                                   ? (uint64_t) 60
-                                                   : result.limits->window_seconds)
-                                   .p);
-    print_limit("at once", result.limits->max_concurrent, &answer.arena);
-    ff_cli_print_row("jitter",
-                     ff_arena_printf(&answer.arena, "%" PRIu64 " ms", result.limits->jitter_ms).p);
-    return FF_CLI_OK;
+    printf("\n");
 }
 
 /* A refusal is told by the status, too. */
+static int
+judge_checked(const void *result)
+{
+    return strstr(((const struct ff_check_admission_result *) result)->outcome, "admitted") != NULL
+               ? FF_CLI_OK
+               : FF_CLI_FAILED;
+}
+
 static int
 check(struct ff_cli *cli, void *arg)
 {
@@ -140,21 +172,18 @@ check(struct ff_cli *cli, void *arg)
         .execution_id = ff_cli_eid(options->words.v[1]),
         .dimension = ff_cstr(options->dimension == NULL ? "default" : options->dimension),
     };
-    struct ff_check_admission_result result = { 0 };
-    FF_SCOPED(ff_answer) answer = { 0 };
-    int status = ff_cli_do(cli, FF_OP_check_admission, &args, &result, &answer);
+    const struct ff_cli_act act = { FF_OP_check_admission, &args, tell_checked, judge_checked,
+                                    NULL };
 
-    if (status != FF_CLI_OK) {
-        return status;
-    }
-    if (cli->json) {
-        ff_cli_print_json(answer.map);
-    } else if (result.retry_after_ms.is) {
-        printf("%s: again in %" PRIu64 " ms\n", result.outcome, result.retry_after_ms.v);
-    } else {
-        printf("%s\n", result.outcome);
-    }
-    return strstr(result.outcome, "admitted") != NULL ? FF_CLI_OK : FF_CLI_FAILED;
+    return ff_cli_do_tell(cli, &act);
+}
+
+static void
+tell_released(void *ctx, const void *result, struct ff_arena *arena)
+{
+    (void) ctx;
+    (void) arena;
+    puts(((const struct ff_release_admission_result *) result)->outcome);
 }
 
 static int
@@ -165,16 +194,11 @@ release(struct ff_cli *cli, void *arg)
         .quota_policy_id = ff_cli_uuid(options->words.v[0], "ID"),
         .execution_id = ff_cli_eid(options->words.v[1]),
     };
-    struct ff_release_admission_result result = { 0 };
-    FF_SCOPED(ff_answer) answer = { 0 };
-    int status = ff_cli_do(cli, FF_OP_release_admission, &args, &result, &answer);
+    const struct ff_cli_act act = { .op = FF_OP_release_admission,
+                                    .args = &args,
+                                    .tell = tell_released };
 
-    if (status == FF_CLI_OK && cli->json) {
-        ff_cli_print_json(answer.map);
-    } else if (status == FF_CLI_OK) {
-        printf("%s\n", result.outcome);
-    }
-    return status;
+    return ff_cli_do_tell(cli, &act);
 }
 
 int

@@ -151,16 +151,12 @@ act_on_child(struct ff_cli *cli, int argc, char **argv, const struct act *act)
     const struct ff_cli_command command = { no_wait_option, parse, "NAME", act->doc };
     struct steer_options options = { .min = 1, .max = 1, .what = "the NAME of a process" };
     struct ff_restart_child_args args = { 0 };
-    struct ff_restart_child_result result = { 0 };
-    FF_SCOPED(ff_answer) answer = { 0 };
+    const struct ff_cli_act call = { .op = act->op, .args = &args };
     int status = FF_CLI_OK;
 
     ff_cli_parse(cli, &command, argc, argv, &options);
     args.name = ff_cstr(options.words[0]);
-    status = ff_cli_do(cli, act->op, &args, &result, &answer);
-    if (status == FF_CLI_OK && cli->json) {
-        ff_cli_print_json(answer.map);
-    }
+    status = ff_cli_do_tell(cli, &call);
     if (status != FF_CLI_OK || options.no_wait) {
         return status;
     }
@@ -199,6 +195,14 @@ ff_cli_start(struct ff_cli *cli, int argc, char **argv)
 
 /* ---- scale ---- */
 
+static void
+tell_scaled(void *name, const void *result, struct ff_arena *arena)
+{
+    (void) arena;
+    printf("%s has %" PRIu32 " processes from now on\n", (const char *) name,
+           ((const struct ff_scale_host_result *) result)->count);
+}
+
 int
 ff_cli_scale(struct ff_cli *cli, int argc, char **argv)
 {
@@ -210,10 +214,8 @@ ff_cli_scale(struct ff_cli *cli, int argc, char **argv)
     };
     struct steer_options options = { .min = 2, .max = 2, .what = "HOST or COUNT" };
     struct ff_scale_host_args args = { 0 };
-    struct ff_scale_host_result result = { 0 };
-    FF_SCOPED(ff_answer) answer = { 0 };
+    struct ff_cli_act act = { .op = FF_OP_scale_host, .args = &args, .tell = tell_scaled };
     int64_t count = 0;
-    int status = FF_CLI_OK;
 
     ff_cli_parse(cli, &command, argc, argv, &options);
     if (!ff_cli_parse_number(options.words[1], 0, UINT32_MAX, &count)) {
@@ -222,16 +224,20 @@ ff_cli_scale(struct ff_cli *cli, int argc, char **argv)
     }
     args.name = ff_cstr(options.words[0]);
     args.count = (uint32_t) count;
-    status = ff_cli_do(cli, FF_OP_scale_host, &args, &result, &answer);
-    if (status == FF_CLI_OK && cli->json) {
-        ff_cli_print_json(answer.map);
-    } else if (status == FF_CLI_OK) {
-        printf("%s has %" PRIu32 " processes from now on\n", options.words[0], result.count);
-    }
-    return status;
+    act.ctx = (char *) (uintptr_t) options.words[0];
+    return ff_cli_do_tell(cli, &act);
 }
 
 /* ---- drain, shutdown ---- */
+
+static void
+tell_drained(void *ctx, const void *result, struct ff_arena *arena)
+{
+    (void) ctx;
+    (void) result;
+    (void) arena;
+    printf("drained: nothing is running\n");
+}
 
 int
 ff_cli_drain(struct ff_cli *cli, int argc, char **argv)
@@ -246,19 +252,11 @@ ff_cli_drain(struct ff_cli *cli, int argc, char **argv)
     };
     struct steer_options options = { .grace_ms = 60000 };
     struct ff_drain_args args = { 0 };
-    struct ff_drain_result result = { 0 };
-    FF_SCOPED(ff_answer) answer = { 0 };
-    int status = FF_CLI_OK;
+    const struct ff_cli_act act = { .op = FF_OP_drain, .args = &args, .tell = tell_drained };
 
     ff_cli_parse(cli, &command, argc, argv, &options);
     args.grace_ms = options.grace_ms;
-    status = ff_cli_do(cli, FF_OP_drain, &args, &result, &answer);
-    if (status == FF_CLI_OK && !cli->json) {
-        printf("drained: nothing is running\n");
-    } else if (status == FF_CLI_OK) {
-        ff_cli_print_json(answer.map);
-    }
-    return status;
+    return ff_cli_do_tell(cli, &act);
 }
 
 /* The socket is the last thing of a daemon to go. */
@@ -293,31 +291,30 @@ ff_cli_shutdown(struct ff_cli *cli, int argc, char **argv)
     };
     struct steer_options options = { .grace_ms = 15000 };
     struct ff_shutdown_args args = { 0 };
-    struct ff_shutdown_result result = { 0 };
-    FF_SCOPED(ff_answer) answer = { 0 };
+    const struct ff_cli_act act = { .op = FF_OP_shutdown, .args = &args };
     int status = FF_CLI_OK;
 
     ff_cli_parse(cli, &command, argc, argv, &options);
     args.grace_ms = options.grace_ms;
-    status = ff_cli_do(cli, FF_OP_shutdown, &args, &result, &answer);
-    if (status == FF_CLI_OK && cli->json) {
-        ff_cli_print_json(answer.map);
-    }
+    status = ff_cli_do_tell(cli, &act);
     return status == FF_CLI_OK && options.wait ? wait_for_end(cli) : status;
 }
 
 /* ---- reload, log-level ---- */
 
 static void
-print_reload(const struct ff_reload_result *result, struct ff_arena *arena)
+tell_reloaded(void *ctx, const void *result, struct ff_arena *arena)
 {
-    for (uint32_t i = 0; i < result->changed.n; i++) {
-        printf("changed: %s\n", ff_cli_safe(result->changed.v[i], arena));
+    const struct ff_reload_result *reloaded = result;
+
+    (void) ctx;
+    for (uint32_t i = 0; i < reloaded->changed.n; i++) {
+        printf("changed: %s\n", ff_cli_safe(reloaded->changed.v[i], arena));
     }
-    for (uint32_t i = 0; i < result->pending.n; i++) {
-        printf("not in force yet: %s\n", ff_cli_safe(result->pending.v[i], arena));
+    for (uint32_t i = 0; i < reloaded->pending.n; i++) {
+        printf("not in force yet: %s\n", ff_cli_safe(reloaded->pending.v[i], arena));
     }
-    if (result->changed.n == 0) {
+    if (reloaded->changed.n == 0) {
         printf("nothing has changed\n");
     }
 }
@@ -332,18 +329,10 @@ ff_cli_reload(struct ff_cli *cli, int argc, char **argv)
         "`flowfabricd check-config' looks for errors beforehand." FF_CLI_EXIT_HELP
     };
     const struct ff_reload_args none = { 0 };
-    struct ff_reload_result result = { 0 };
-    FF_SCOPED(ff_answer) answer = { 0 };
-    int status = FF_CLI_OK;
+    const struct ff_cli_act act = { .op = FF_OP_reload, .args = &none, .tell = tell_reloaded };
 
     ff_cli_parse(cli, &command, argc, argv, NULL);
-    status = ff_cli_do(cli, FF_OP_reload, &none, &result, &answer);
-    if (status == FF_CLI_OK && cli->json) {
-        ff_cli_print_json(answer.map);
-    } else if (status == FF_CLI_OK) {
-        print_reload(&result, &answer.arena);
-    }
-    return status;
+    return ff_cli_do_tell(cli, &act);
 }
 
 static bool
@@ -368,9 +357,7 @@ ff_cli_log_level(struct ff_cli *cli, int argc, char **argv)
     };
     struct steer_options options = { .min = 1, .max = 2, .what = "the LEVEL" };
     struct ff_set_log_level_args args = { 0 };
-    struct ff_set_log_level_result result = { 0 };
-    FF_SCOPED(ff_answer) answer = { 0 };
-    int status = FF_CLI_OK;
+    const struct ff_cli_act act = { .op = FF_OP_set_log_level, .args = &args };
 
     ff_cli_parse(cli, &command, argc, argv, &options);
     if (!level_of(options.words[0], &args.level)) {
@@ -379,14 +366,20 @@ ff_cli_log_level(struct ff_cli *cli, int argc, char **argv)
         return FF_CLI_USAGE;
     }
     args.process = ff_cstr(options.words[1]);
-    status = ff_cli_do(cli, FF_OP_set_log_level, &args, &result, &answer);
-    if (status == FF_CLI_OK && cli->json) {
-        ff_cli_print_json(answer.map);
-    }
-    return status;
+    return ff_cli_do_tell(cli, &act);
 }
 
 /* ---- scan ---- */
+
+static void
+tell_scanned(void *ctx, const void *result, struct ff_arena *arena)
+{
+    const struct ff_run_scanner_result *cycle = result;
+
+    (void) ctx;
+    (void) arena;
+    printf("%" PRIu32 " changed, %" PRIu32 " failed\n", cycle->processed, cycle->errors);
+}
 
 int
 ff_cli_scan(struct ff_cli *cli, int argc, char **argv)
@@ -398,17 +391,9 @@ ff_cli_scan(struct ff_cli *cli, int argc, char **argv)
     };
     struct steer_options options = { .min = 1, .max = 1, .what = "the SCANNER" };
     struct ff_run_scanner_args args = { 0 };
-    struct ff_run_scanner_result result = { 0 };
-    FF_SCOPED(ff_answer) answer = { 0 };
-    int status = FF_CLI_OK;
+    const struct ff_cli_act act = { .op = FF_OP_run_scanner, .args = &args, .tell = tell_scanned };
 
     ff_cli_parse(cli, &command, argc, argv, &options);
     args.name = ff_cstr(options.words[0]);
-    status = ff_cli_do(cli, FF_OP_run_scanner, &args, &result, &answer);
-    if (status == FF_CLI_OK && cli->json) {
-        ff_cli_print_json(answer.map);
-    } else if (status == FF_CLI_OK) {
-        printf("%" PRIu32 " changed, %" PRIu32 " failed\n", result.processed, result.errors);
-    }
-    return status;
+    return ff_cli_do_tell(cli, &act);
 }

@@ -84,11 +84,8 @@ parse(int key, char *arg, struct argp_state *state)
             argp_error(state, "--count: '%s' is no number", arg);
         }
         return 0;
-    case ARGP_KEY_ARG:
-        argp_error(state, "'%s' is too much: it takes no arguments", arg);
-        return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return ff_cli_parse_nothing(key, arg, state);
     }
 }
 

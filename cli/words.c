@@ -112,3 +112,15 @@ ff_cli_uuid_text(const struct ff_uuid *id, struct ff_arena *arena)
     ff_uuid_text(id, text);
     return text;
 }
+
+void
+ff_cli_print_created(const struct ff_uuid *id, const char *outcome)
+{
+    char text[FF_UUID_TEXT_MAX];
+
+    ff_uuid_text(id, text);
+    puts(text);
+    if (strcmp(outcome, "created") != 0) {
+        fprintf(stderr, "ffctl: there is one of this id; it stays as it is\n");
+    }
+}

@@ -34,6 +34,8 @@ struct ff_eid ff_cli_eid(const char *text);
 struct ff_tally ff_cli_tally(const char *text, const char *example);
 /* A new random id. */
 struct ff_uuid ff_cli_new_uuid(void);
+/* Of `create': the id, and that there was one before. */
+void ff_cli_print_created(const struct ff_uuid *id, const char *outcome);
 /* In the arena. */
 const char *ff_cli_uuid_text(const struct ff_uuid *id, struct ff_arena *arena);
 
