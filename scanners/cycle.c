@@ -13,8 +13,16 @@
 #define PAUSE_MS_MIN 100
 /* Cycles that did something are told no more often. */
 #define TOLD_MS_MIN 1000
+/* Between pages without items, of scanners that look through all there is (04 §4.5). */
+#define PACE_MS 1000
 /* A scan_due waits no longer (07 §1.4). */
 #define BLOCK_MS_MAX 30000
+
+static bool
+has_flag(const struct scanner *scanner, uint8_t flag)
+{
+    return (scanner->info->flags & flag) != 0;
+}
 
 bool
 ff_scan_is_idle(const struct scanner *scanner)
@@ -122,14 +130,16 @@ static void
 page_over(struct scanner *scanner)
 {
     struct cycle *cycle = &scanner->cycle;
+    uint32_t n_items = scanner->n_items;
 
     page_done(scanner);
     if (scanner->all->stopping) {
         cycle_end(scanner);
         return;
     }
+    cycle->paced = has_flag(scanner, FF_SCANF_PACED) && scanner->more && n_items == 0;
     cycle->cut = (scanner->more || cycle->again) && !cycle->forced &&
-                 ff_scan_mono_ms() - cycle->started_mono_ms >= CYCLE_MS_MAX;
+                 (cycle->paced || ff_scan_mono_ms() - cycle->started_mono_ms >= CYCLE_MS_MAX);
     if (cycle->cut || !(scanner->more || cycle->again)) {
         cycle_end(scanner);
         return;
@@ -155,7 +165,7 @@ item_args(struct scanner *scanner, const struct ff_due_item *due)
 static void
 act_on_page(struct scanner *scanner, const struct ff_scan_due_result *due)
 {
-    bool tracked = (scanner->info->flags & FF_SCANF_TRACKED) != 0;
+    bool tracked = has_flag(scanner, FF_SCANF_TRACKED);
 
     scanner->state = ACTING;
     scanner->n_items = due->items.n;
@@ -308,11 +318,13 @@ amount_of(struct ff_answer *answer, const struct scan_call *call, uint32_t *erro
     return has_changed(answer, call, result);
 }
 
-/* It has done as much as one call may: there is more, probably. */
+/* It has done as much as one call may, or the last that something else waits for: there is more,
+ * probably. */
 static bool
-is_full(enum ff_op op, uint32_t amount)
+leaves_more(const struct scanner *scanner, enum ff_op op, uint32_t amount)
 {
-    return ((op == FF_OP_trim_retention || op == FF_OP_trim_flows) && amount >= TRIM_BATCH) ||
+    return (op == FF_OP_cancel_execution && amount > 0 && has_flag(scanner, FF_SCANF_AGAIN)) ||
+           ((op == FF_OP_trim_retention || op == FF_OP_trim_flows) && amount >= TRIM_BATCH) ||
            (op == FF_OP_trim_expired && amount >= TRIM_EXPIRED_BATCH);
 }
 
@@ -345,7 +357,7 @@ item_failed(struct scanner *scanner, struct item *item, struct ff_answer *answer
 
     scanner->cycle.broken = scanner->cycle.broken || away;
     item->failed = true;
-    if (!away && (scanner->info->flags & FF_SCANF_TRACKED) != 0) {
+    if (!away && has_flag(scanner, FF_SCANF_TRACKED)) {
         third = ff_failures_failed(&scanner->failures, &item->id);
     }
     say_failed(scanner, item, answer, third);
@@ -364,13 +376,13 @@ ff_scan_on_acted(struct scanner *scanner, uint32_t n, const struct scan_call *ca
         /* Where one operation says of an item what it has done, it counts once. */
         item->changed =
             call->changed[0] == NULL ? item->changed + amount : (item->changed | amount);
-        scanner->cycle.again = scanner->cycle.again || is_full(call->op, amount);
+        scanner->cycle.again = scanner->cycle.again || leaves_more(scanner, call->op, amount);
     } else if (is_hopeless(call, answer->fault.code)) {
         say_failed(scanner, item, answer, false);
     } else if (!is_handled(answer->fault.code) && !item->failed) {
         item_failed(scanner, item, answer);
     }
-    if ((scanner->info->flags & FF_SCANF_CHAINED) != 0 && !item->failed) {
+    if (has_flag(scanner, FF_SCANF_CHAINED) && !item->failed) {
         ff_scan_act(scanner, n, call);
     }
     item->calls--;
@@ -458,8 +470,12 @@ ff_scan_rest(struct scanner *scanner)
         return;
     } else if (cycle->broken) {
         pause_for(scanner, BROKEN_PAUSE_MS);
+    } else if (cycle->cut && cycle->paced) {
+        pause_for(scanner, PACE_MS);
     } else if (cycle->cut || left_ms <= 0) {
         begin(scanner);
+    } else if (has_flag(scanner, FF_SCANF_UNHURRIED)) {
+        pause_for(scanner, left_ms);
     } else if (cycle->left) {
         pause_with_leftovers(scanner, left_ms);
     } else {
@@ -491,6 +507,8 @@ ff_scan_on_parked(struct scanner *scanner, struct ff_answer *answer)
         pause_for(scanner, PAUSE_MS_MIN);
     } else if (scanner->cycle.started_mono_ms + scanner->interval_ms > now_ms + PAUSE_MS_MIN) {
         ff_scan_rest(scanner); /* the interval is longer than a scan_due may wait */
+    } else if (has_flag(scanner, FF_SCANF_PACED)) {
+        begin(scanner); /* what waits is not told all */
     } else {
         cycle_start(scanner);
         cycle_end(scanner);

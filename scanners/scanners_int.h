@@ -61,6 +61,7 @@ struct cycle {
     int64_t next_due_at; /* of the last answer; INT64_MAX: none */
     bool left;           /* items were skipped or failed: they are listed again at once */
     bool again;          /* an item has more than one call does: the list is taken from its start */
+    bool paced;          /* its last page had nothing but a cursor: the next one has time */
     bool cut;            /* it has run long enough: the next one goes on from the cursor */
     bool broken;         /* the broker could not be asked */
     bool forced;

@@ -179,7 +179,7 @@ pack_args(const struct scanner *scanner, enum ff_op op, const struct ff_due_item
 }
 
 /* The trimmer's item with a partition is for ended executions and flows, that without one for the
- * rest. */
+ * rest. What is owed for a flow is told apart by what the item names. */
 static bool
 is_for(enum ff_op op, const struct ff_due_item *due)
 {
@@ -189,6 +189,14 @@ is_for(enum ff_op op, const struct ff_due_item *due)
         return due->partition.p != NULL;
     case FF_OP_trim_expired:
         return due->partition.p == NULL;
+    case FF_OP_resolve_dependency:
+        return due->edge_id.is;
+    case FF_OP_cascade_completion:
+        return !due->edge_id.is;
+    case FF_OP_cancel_execution:
+        return due->execution_id.is;
+    case FF_OP_drain_sibling_cancel_group:
+        return due->downstream_execution_id.is;
     default:
         return true;
     }

@@ -205,6 +205,17 @@ commit_ok(struct ff_engine *engine, struct batch *batch)
     finish(engine, batch);
 }
 
+/* What it would have made of flows' summaries is lost. */
+static void
+note_summaries(struct ff_engine *engine, const struct batch *batch)
+{
+    for (uint32_t i = 0; i < batch->commit.n_writes; i++) {
+        if (batch->commit.writes[i].kind == FF_R_SUMMARY) {
+            ff_projector_note(engine, &batch->commit.writes[i].key);
+        }
+    }
+}
+
 /* Throws away what the sealed batch and the open one have made. */
 static void
 drop_overlay(struct ff_engine *engine, struct batch *sealed)
@@ -300,6 +311,7 @@ commit_failed(struct ff_engine *engine, struct batch *batch)
     struct batch *open = engine->open;
 
     engine->stats.failed_commits++;
+    note_summaries(engine, batch);
     drop_overlay(engine, batch);
     for (uint32_t i = 0; i < batch->n_entries; i++) {
         ff_task_answer_fault(engine, batch->entries[i].task, batch->entries[i].call,

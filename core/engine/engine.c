@@ -137,6 +137,7 @@ ff_engine_free(struct ff_engine *engine)
     free(engine->watching.v);
     free(engine->undo);
     free(engine->follow.notes);
+    ff_projector_free(engine);
     free(engine->trash);
     free(engine->wants);
     free(engine);
@@ -250,7 +251,7 @@ ff_engine_busy(const struct ff_engine *engine)
 void
 ff_engine_consume(struct ff_engine *engine)
 {
-    engine->follow.on = true;
+    engine->follow.on = engine->facts.consumes = true;
     engine->follow.look_at = 0; /* what the last broker has left */
 }
 

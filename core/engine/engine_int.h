@@ -72,6 +72,21 @@ struct following {
     int64_t look_at;  /* engine clock: when marks are looked for; INT64_MAX: not by time */
 };
 
+/* A flow whose summary is older than its members (projector.c). */
+struct stale_flow {
+    RB_ENTRY(stale_flow) node;
+    struct ff_key key;
+};
+RB_HEAD(stale_tree, stale_flow);
+
+struct projecting {
+    struct stale_tree stale; /* by key */
+    uint32_t n;
+    bool swept;         /* all flows have been looked through since the start */
+    uint16_t partition; /* how far that has come */
+    struct ff_entry at;
+};
+
 enum task_state {
     TASK_QUEUED,
     TASK_LONELY,
@@ -145,6 +160,7 @@ struct ff_engine {
 
     struct task_list queue, lonely, wanting, walking, alive;
     struct following follow;
+    struct projecting projecting;
     struct topic_tree topics;
     struct topic_list hot_topics, timed_topics, watching_topics;
     struct topic *scanner_topics[FF_SCANNERS]; /* those of them that there are */

@@ -129,15 +129,15 @@ ff_op_project_flow_summary(struct ff_txn *txn, const struct ff_project_flow_summ
     bool found = false;
 
     FF_TRY(ff_flow_find(txn, &args->flow_id, &flow, &found));
-    if (!found) {
-        return FF_E_OK;
+    if (found) {
+        FF_TRY(count(txn, &args->flow_id, true, &tally));
+        summarise(&tally, counts);
     }
-    FF_TRY(count(txn, &args->flow_id, true, &tally));
-    summarise(&tally, counts);
-    if (counts->total_members == 0) {
-        return FF_E_OK;
+    if (counts->total_members > 0) {
+        counts->last_summary_update_at = txn->now_ms;
+        result->updated = true;
+        FF_TRY(ff_txn_put_summary(txn, &summary));
     }
-    counts->last_summary_update_at = txn->now_ms;
-    result->updated = true;
-    return ff_txn_put_summary(txn, &summary);
+    ff_txn_projected(txn, &args->flow_id);
+    return FF_E_OK;
 }

@@ -160,6 +160,13 @@ int64_t ff_follow_wait_ms(struct ff_engine *engine);
 /* Queues calls for what is noted. True if any. */
 bool ff_follow_start(struct ff_engine *engine);
 
+/* ---- projector.c ---- */
+/* The summary of a flow (its key) is out of date; so it is when a member moves to a state (the
+ * scope of that in FF_IX_MEMBER_STATE). */
+void ff_projector_note(struct ff_engine *engine, const struct ff_key *flow);
+void ff_projector_note_move(struct ff_engine *engine, const struct ff_scope *member_state);
+void ff_projector_free(struct ff_engine *engine);
+
 /* ---- permits.c ---- */
 /* The present call of the task is over: what it held goes back, and what waits for that is woken.
  */

@@ -86,7 +86,8 @@ ff_filter_admits(struct ff_txn *txn, const struct ff_scan_filter *filter,
 static bool
 is_of_members(enum ff_scanner scanner)
 {
-    return scanner == FF_SCANNER_EDGE_CANCEL_RECONCILER || scanner == FF_SCANNER_CANCEL_RECONCILER;
+    return scanner == FF_SCANNER_EDGE_CANCEL_RECONCILER ||
+           scanner == FF_SCANNER_EDGE_CANCEL_DISPATCHER || scanner == FF_SCANNER_CANCEL_RECONCILER;
 }
 
 /* Of an execution, of an edge group, or of a budget. */

@@ -1,7 +1,7 @@
 /* What the retention trimmer has to do: partitions with ended executions or flows past their
  * retention, and, as an item without partition, lapsed keys, expired frames and old events (07 §4).
  */
-#include "core/engine/scan.h"
+#include "core/engine/scan_flows.h"
 
 enum { PARTITIONS, FLOWS, EXPIRED };
 
@@ -10,6 +10,9 @@ ff_scan_due_at(const struct ff_engine_facts *facts, const struct ff_index_key *k
 {
     bool by_default = key->index == FF_IX_RETAINED && key->scope.b[key->scope.n - 1] == 0;
 
+    if (key->index == FF_IX_CASCADE || key->index == FF_IX_GROUPS_OWED) {
+        return ff_time_add(key->sort, facts->consumes ? FF_SCAN_OWN_WORK_MS : 0);
+    }
     if (key->index == FF_IX_FLOW_ENDED) {
         return ff_time_add(key->sort, facts->flow_retention_ms);
     }

@@ -1,11 +1,8 @@
 /* Lists of the timed scanners: what is due by now, due time then id ascending. */
 #include "core/engine/scan.h"
 
-#include "core/engine/engine_int.h"
 #include "core/engine/group.h"
-
-/* How long the engine has to see to its own cascades, while its consumer is on (07 §3.7). */
-#define CASCADE_DELAY_MS 1000
+#include "core/engine/scan_flows.h"
 
 /* Entries that are not due yet and looked at for the first one that the filter admits. */
 #define FUTURE_LOOKS_MAX 256
@@ -326,14 +323,16 @@ ff_scan_pending_wp_expiry(struct ff_scan *scan)
     return list(scan, &due, 1);
 }
 
+/* What is owed comes first. A call that waits is for that alone: the rotation has its own pace. */
 ff_err
 ff_scan_dependency_reconciler(struct ff_scan *scan)
 {
     const struct source owed = { .index = FF_IX_CASCADE,
                                  .scopes = OF_LANES,
-                                 .delay_ms = scan->txn->engine->follow.on ? CASCADE_DELAY_MS : 0 };
+                                 .delay_ms = scan->txn->facts->consumes ? FF_SCAN_OWN_WORK_MS : 0 };
 
-    return list(scan, &owed, 1);
+    FF_TRY(list_source(scan, &owed, FF_SCAN_OWED));
+    return scan->more || scan->args->block_ms > 0 ? FF_E_OK : ff_scan_rotation(scan);
 }
 
 ff_err

@@ -187,6 +187,9 @@ ff_span_change(struct ff_engine *engine, const struct ff_index_key *key, bool ad
         mark->open = mark->open < 0 ? 0 : 1;
         ff_parking_note_add(engine, key);
         ff_follow_note(engine, key);
+        if (key->index == FF_IX_MEMBER_STATE) {
+            ff_projector_note_move(engine, &key->scope);
+        }
     } else {
         mark->open = mark->open > 0 ? 0 : -1;
     }

@@ -27,6 +27,7 @@ struct ff_engine_facts {
     struct ff_strs lanes;  /* configured ones: registered at boot */
     uint64_t retention_ms; /* how long ended executions stay */
     uint64_t flow_retention_ms, event_retention_ms;
+    bool consumes;       /* the engine itself does what a change in a flow leaves to be done */
     bool claims_stopped; /* shutting down: claims answer as on a paused lane (08 §4) */
     bool streams_closed; /* shutdown_prepare was called (01 §10.6) */
 };
@@ -133,6 +134,9 @@ void ff_walk_add(struct ff_txn *txn, const struct ff_eid *id);
  * again with what it keeps. A step that is not committed is done again. Returns FF_E_STEP, which is
  * returned as it is. */
 FF_MUST_USE ff_err ff_txn_step(struct ff_txn *txn);
+
+/* The flow's summary, as this call has written it, is up to date (projector.c). */
+void ff_txn_projected(struct ff_txn *txn, const struct ff_uuid *flow_id);
 
 /* Reaches the store once. FF_E_PENDING, FF_E_TRANSPORT. */
 FF_MUST_USE ff_err ff_txn_ping(struct ff_txn *txn);

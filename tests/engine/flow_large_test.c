@@ -174,10 +174,36 @@ test_fan_in(void **state)
     assert_int_equal(describe_flow(rig).edge_groups.v[0].running_count, MEMBERS - 2);
 }
 
+/* Looking for what has been forgotten is done in parts, however many edges one member has. */
+static void
+test_rotation(void **state)
+{
+    static const struct plan fan = { MEMBERS - 1, edge_number, last };
+    struct ff_rig *rig = *state;
+    struct ff_scan_due_args args = { .scanner = FF_SCANNER_DEPENDENCY_RECONCILER };
+    struct ff_submit_flow_result result;
+    uint32_t pages = 0;
+
+    if (rig->contrary) {
+        return; /* ten thousand loads that may fail */
+    }
+    submit(rig, &fan, &result);
+    do {
+        struct ff_scan_due_result due;
+
+        assert_ok(ff_rig_scan_due(rig, &args, &due));
+        assert_int_equal(due.items.n, 0);
+        args.cursor = due.next_cursor;
+        pages++;
+    } while (args.cursor.p != NULL);
+    assert_in_range(pages, 10, 11);
+}
+
 static const struct CMUnitTest tests[] = {
     RIG_TEST("a chain of 10 000 is skipped in steps", test_chain),
     RIG_TEST("10 000 children are released and cancelled in steps", test_fan_out),
     RIG_TEST("10 000 upstreams of one member", test_fan_in),
+    RIG_TEST("the rotation looks at 1 000 edges with a call", test_rotation),
 };
 
 int

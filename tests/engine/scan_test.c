@@ -555,7 +555,7 @@ static void
 test_unknown_yet(void **state)
 {
     struct ff_rig *rig = *state;
-    const struct ff_scan_due_args args = { .scanner = FF_SCANNER_FLOW_PROJECTOR };
+    const struct ff_scan_due_args args = { .scanner = FF_SCANNER_INDEX_RECONCILER };
     struct ff_scan_due_result due;
 
     assert_err(ff_rig_scan_due(rig, &args, &due), FF_E_UNAVAILABLE);

@@ -9,7 +9,7 @@
 #include "tests/process/calls.h"
 #include "tests/process/daemon.h"
 
-enum { LEASE, PROMOTE, TIMERS, RETENTION, CANCEL, SCANNERS };
+enum { LEASE, PROMOTE, TIMERS, RETENTION, CANCEL, RECONCILE, SCANNERS };
 
 /* Executions of the tests under load. */
 #define MANY 400
@@ -20,7 +20,8 @@ struct setting {
     struct ff_client *client;
 };
 
-static const char *const names[] = { "lease", "promote", "timers", "retention", "cancel" };
+static const char *const names[] = { "lease",     "promote", "timers",
+                                     "retention", "cancel",  "reconcile" };
 
 static int
 setup(void **state)
@@ -480,6 +481,44 @@ test_backlog(void **state)
     assert_true(WIFEXITED(ff_daemon_wait(&setting->scanners[CANCEL])));
 }
 
+/* What is left of a decided group when the engine does nothing by itself: a cascade, siblings, a
+ * summary. */
+static void
+test_siblings(void **state)
+{
+    const struct ff_ctl_owner owner = { 0 };
+    struct setting *setting = *state;
+    struct ff_ctl *reconcile = NULL, *cancel = NULL;
+    FF_SCOPED(ff_answer) answer = { 0 };
+    struct ff_claim_result claimed;
+    int64_t now_ms = ff_test_now_ms() + 100000;
+
+    setting->scanners[CANCEL].with_ctl = setting->scanners[RECONCILE].with_ctl = true;
+    start(setting, "test_mode = true");
+    cancel = ff_ctl_new(ev_default_loop(EVFLAG_AUTO), setting->scanners[CANCEL].ctl_fd, &owner);
+    reconcile =
+        ff_ctl_new(ev_default_loop(EVFLAG_AUTO), setting->scanners[RECONCILE].ctl_fd, &owner);
+    call_json(setting, "submit_flow",
+              "{\"flow\":{" FLOW ",\"flow_kind\":\"dag\",\"namespace\":\"test\"},"
+              "\"members\":[" MEMBER("a") "," MEMBER("b") "," MEMBER("c") "," MEMBER(
+                  "d") "],"
+                       "\"edges\":[{\"from\":\"a\",\"to\":\"d\"},{\"from\":\"b\",\"to\":\"d\"},"
+                       "{\"from\":\"c\",\"to\":\"d\"}],\"groups\":[{\"member\":\"d\",\"policy\":"
+                       "{\"kind\":\"any_of\",\"on_satisfied\":\"cancel_remaining\"}}]}");
+    claimed = claim(setting, "w-1", 30000, &answer);
+    complete(setting, &claimed);
+    assert_int_equal(scan(cancel, "edge_cancel_dispatcher", now_ms).processed, 0);
+    assert_int_equal(scan(reconcile, "dependency_reconciler", now_ms).processed, 1);
+    assert_int_equal(scan(cancel, "edge_cancel_dispatcher", now_ms).processed, 3); /* and a drain */
+    assert_int_equal(scan(cancel, "edge_cancel_dispatcher", now_ms).processed, 0);
+    assert_int_equal(scan(reconcile, "flow_projector", now_ms).processed, 1);
+    assert_int_equal(scan(reconcile, "flow_projector", now_ms).processed, 0);
+    ff_ctl_free(cancel);
+    ff_ctl_free(reconcile);
+    assert_true(WIFEXITED(ff_daemon_wait(&setting->scanners[CANCEL])));
+    assert_true(WIFEXITED(ff_daemon_wait(&setting->scanners[RECONCILE])));
+}
+
 #define TEST(name_, test_)                                                                         \
     {                                                                                              \
         .name = (name_), .test_func = (test_), .setup_func = setup, .teardown_func = teardown      \
@@ -499,6 +538,7 @@ main(void)
         TEST("scanners outlive the broker", test_scanners_before_the_broker),
         TEST("an unknown scanner process is refused", test_unknown_name),
         TEST("07 ex 21 a backlog is cancelled and acknowledged", test_backlog),
+        TEST("a decided group, when the engine does nothing by itself", test_siblings),
         TEST("in test mode a cycle runs on demand only", test_on_demand_only_in_test_mode),
     };
 

@@ -433,7 +433,7 @@ test_results_without_outcome(void **state)
     const struct scan_call odd = { FF_OP_cascade_completion, { "resolved", NULL } };
 
     scanner->info = ff_scan_info(FF_SCANNER_DEPENDENCY_RECONCILER);
-    assert_int_equal(ff_scan_calls(scanner->info->name, calls), 1);
+    assert_int_equal(ff_scan_calls(scanner->info->name, calls), 2);
     start(scanner);
     give_page(scanner, 1, 1, NULL);
     answer_cascade(scanner, calls[0], 3);
@@ -496,6 +496,81 @@ test_chain(void **state)
     assert_true(ev_is_active(&scanner->pause)); /* the last one would be listed again */
 }
 
+/* ---- scanners that look through all there is ---- */
+
+static void
+pause_over(struct scanner *scanner)
+{
+    ff_scan_on_pause(scanner->all->loop, &scanner->pause, 0);
+}
+
+/* Pages without items are a second apart; what waits is not told all, so a cycle asks itself. */
+static void
+test_pace(void **state)
+{
+    struct scanner *scanner = *state;
+
+    scanner->info = ff_scan_info(FF_SCANNER_DEPENDENCY_RECONCILER);
+    start(scanner);
+    give_page(scanner, 0, 0, "abc");
+    assert_int_equal(scanner->state, RESTING);
+    assert_true(ev_is_active(&scanner->pause));
+    assert_int_equal(seen.asked, 1);
+    now_ms += 1000;
+    pause_over(scanner);
+    assert_int_equal(seen.asked, 2);
+    assert_int_equal(seen.cursor_n, 3); /* from where it was */
+    give_page(scanner, 0, 0, NULL);
+    assert_int_equal(seen.block_ms, INTERVAL_MS);
+    now_ms += INTERVAL_MS;
+    give_page(scanner, 0, 0, NULL);
+    assert_int_equal(scanner->state, ASKING);
+    assert_int_equal(seen.block_ms, 0);
+}
+
+static void
+test_unhurried(void **state)
+{
+    struct scanner *scanner = *state;
+
+    scanner->info = ff_scan_info(FF_SCANNER_FLOW_PROJECTOR);
+    start(scanner);
+    give_page(scanner, 0, 0, NULL);
+    assert_false(scanner->parked); /* flows change all the time */
+    assert_true(ev_is_active(&scanner->pause));
+    now_ms += INTERVAL_MS;
+    pause_over(scanner);
+    assert_int_equal(scanner->state, ASKING);
+    assert_int_equal(seen.asked, 2);
+}
+
+/* The group of siblings that have just been cancelled is drained in the same cycle. */
+static void
+test_again(void **state)
+{
+    const struct ff_cancel_execution_result cancelled = { .outcome = "cancelled" };
+    struct scanner *scanner = *state;
+    const struct scan_call *calls[CALLS_MAX];
+    struct ff_answer answer = { 0 };
+    struct ff_packer packer;
+
+    scanner->info = ff_scan_info(FF_SCANNER_EDGE_CANCEL_DISPATCHER);
+    assert_int_equal(ff_scan_calls(scanner->info->name, calls), 2);
+    start(scanner);
+    give_page(scanner, 1, 1, NULL);
+    ff_packer_init(&packer);
+    ff_encode(ff_ops[FF_OP_cancel_execution].result, &cancelled, &packer.pk);
+    answer.map = ff_arena_copy(&answer.arena, ff_packer_str(&packer));
+    ff_packer_done(&packer);
+    ff_scan_on_acted(scanner, 0, calls[0], &answer);
+    ff_answer_done(&answer);
+    assert_int_equal(scanner->state, ASKING);
+    assert_int_equal(seen.cursor_n, 0);
+    give_page(scanner, 0, 0, NULL);
+    assert_int_equal(scanner->stats.last.processed, 1);
+    assert_int_equal(scanner->state, RESTING);
+}
+
 int
 main(void)
 {
@@ -510,6 +585,9 @@ main(void)
         TEST("a broker that is away", test_a_broker_that_is_away),
         TEST("results without an outcome", test_results_without_outcome),
         TEST("the operations of a chain", test_chain),
+        TEST("pages without items are a second apart", test_pace),
+        TEST("an unhurried scanner does not wait in the broker", test_unhurried),
+        TEST("what was cancelled is looked at again", test_again),
         TEST("on demand only", test_on_demand),
         TEST("on demand while it waits", test_on_demand_while_it_waits),
         TEST("the end waits for what was begun", test_the_end),
