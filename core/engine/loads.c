@@ -16,6 +16,7 @@ take_record(struct ff_engine *engine, const struct ff_want *want)
     void *record = NULL;
 
     cell->corrupt = false;
+    cell->loaded_in = engine->stats.loads;
     if (!want->found) {
         ff_cell_store(engine, cell, ff_row_new(want->kind, NULL), 0);
         return;

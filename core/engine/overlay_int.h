@@ -26,6 +26,7 @@ struct cell {
     struct row *open;              /* NULL: the open batch does not write it */
     uint64_t version;              /* of stored */
     uint64_t read_in;              /* number of the last batch that looked at it */
+    uint64_t loaded_in;            /* number of the load that brought stored; 0: none did */
     bool wanted;                   /* part of a load to come or under way */
     bool corrupt;                  /* what the store has cannot be read */
     bool listed;                   /* in the open batch's cells */
@@ -72,6 +73,8 @@ struct span {
     bool page_complete;   /* nothing behind its last entry */
     bool wanted;          /* page part of a load to come or under way */
     uint32_t expect;      /* entries that the running call is likely to read */
+    uint64_t loaded_in;   /* number of the load that brought the page's first part */
+    uint64_t used_by;     /* the last call that the page has served */
     uint32_t want_at;     /* which want */
     struct ff_entry page_after;
     struct page_entry *page; /* ascending */

@@ -402,6 +402,7 @@ static ff_err
 collect_admitted(struct ff_txn *txn, const struct ff_scope *scope, struct ff_pick_extra *out,
                  uint32_t *n)
 {
+    const struct ff_pick_source admitted = { .index = FF_IX_ADMITTED, .scope = *scope };
     struct ff_entry at = { .sort = ff_time_add(txn->now_ms, 1) }, next = { 0 };
     bool found = true, pending = false;
 
@@ -413,7 +414,7 @@ collect_admitted(struct ff_txn *txn, const struct ff_scope *scope, struct ff_pic
             break;
         }
         at = next;
-        FF_TRY(ff_gather(ff_txn_find(txn, FF_R_EXEC, &at.id, &extra->exec, &found), &pending));
+        FF_TRY(ff_gather(follow(txn, &admitted, &at, &extra->exec), &pending));
         extra->entry.id = at.id;
         extra->entry.sort = ff_rank(extra->exec.created_at, extra->exec.priority);
         ++*n;

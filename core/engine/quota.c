@@ -56,8 +56,10 @@ window_get(struct ff_txn *txn, const struct ff_uuid *policy_id, struct ff_str di
            struct ff_window *out, bool *found)
 {
     const struct ff_key key = ff_key_window(policy_id, dimension);
+    const struct ff_scope scope = ff_scope_window(policy_id, dimension);
 
     FF_TRY(ff_txn_find(txn, FF_R_WINDOW, &key, out, found));
+    FF_TRY(ff_txn_guard(txn, FF_IX_WINDOW, &scope, FF_R_WINDOW, &key));
     out->quota_policy_id = *policy_id;
     out->dimension = dimension;
     return FF_E_OK;
@@ -103,9 +105,6 @@ window_count(struct ff_txn *txn, const struct ff_quota_ask *ask, struct ff_quota
         return FF_E_OK;
     }
     FF_TRY(entries_between(txn, &scope, window->horizon, horizon, &between));
-    if (between > 0) { /* a page of before the record would have them taken off twice */
-        FF_TRY(ff_txn_doubt(txn, FF_IX_WINDOW, &scope));
-    }
     window->counted -= between < window->counted ? between : window->counted;
     window->horizon = horizon;
     *n_out = window->counted;
@@ -144,17 +143,18 @@ ff_window_drop(struct ff_txn *txn, const struct ff_key *entry_key,
     const struct ff_scope scope = ff_scope_window(&entry->quota_policy_id, entry->dimension);
     struct ff_window window = { 0 };
     struct ff_entry first = { 0 };
-    bool found = false, any = false, counted = false;
+    bool found = false, any = true;
 
     FF_TRY(window_get(txn, &entry->quota_policy_id, entry->dimension, &window, &found));
     FF_TRY(ff_txn_remove(txn, FF_R_WINDOW_ENTRY, entry_key));
-    FF_TRY(ff_txn_next(txn, FF_IX_WINDOW, &scope, NULL, 1, &first, &any));
-    counted = found && entry->admitted_at > window.horizon && window.counted > 0;
-    window.counted -= counted;
-    if (found && !any && window.counted == 0) {
-        return ff_txn_remove(txn, FF_R_WINDOW, &key);
+    if (!found) {
+        return FF_E_OK;
     }
-    return counted ? ff_txn_put_window(txn, &window) : FF_E_OK;
+    window.counted -= entry->admitted_at > window.horizon && window.counted > 0;
+    if (window.counted == 0) {
+        FF_TRY(ff_txn_next(txn, FF_IX_WINDOW, &scope, NULL, 1, &first, &any));
+    }
+    return any ? ff_txn_put_window(txn, &window) : ff_txn_remove(txn, FF_R_WINDOW, &key);
 }
 
 /* ---- guards ---- */
@@ -180,13 +180,22 @@ ff_admission_drop(struct ff_txn *txn, const struct ff_admission *admission, bool
     return ff_txn_remove(txn, FF_R_ADMISSION, &key);
 }
 
+/* The page may be of another instant than the record, which decides. */
+static bool
+has_lapsed(const struct ff_txn *txn, const struct ff_admission *admission)
+{
+    return admission->grant_until.is && admission->grant_until.v <= txn->now_ms;
+}
+
 ff_err
 ff_admissions_lapse(struct ff_txn *txn, const struct ff_uuid *policy_id, bool *wrote)
 {
     const struct ff_scope scope = ff_scope_uuid(policy_id);
     struct ff_entry at = { .sort = INT64_MIN }, next = { 0 };
+    const struct ff_key quota_key = ff_key_uuid(policy_id);
     bool found = true, pending = false;
 
+    FF_TRY(ff_txn_guard(txn, FF_IX_UNCONSUMED, &scope, FF_R_QUOTA, &quota_key));
     for (;;) {
         struct ff_admission admission = { 0 };
         ff_err err = FF_E_OK;
@@ -197,11 +206,11 @@ ff_admissions_lapse(struct ff_txn *txn, const struct ff_uuid *policy_id, bool *w
         }
         at = next;
         err = ff_txn_find(txn, FF_R_ADMISSION, &at.id, &admission, &found);
-        if (err == FF_E_OK) {
+        if (err == FF_E_OK && has_lapsed(txn, &admission)) {
             err = ff_admission_drop(txn, &admission, false);
+            *wrote = true;
         }
         FF_TRY(ff_gather(err, &pending));
-        *wrote = true;
     }
 }
 

@@ -172,8 +172,10 @@ release_guards(struct ff_txn *txn, const struct ff_release_admission_args *args,
 {
     const struct ff_scope scope = ff_scope_admissions(&args->quota_policy_id, &args->execution_id);
     struct ff_entry at = { .sort = INT64_MIN }, next = { 0 };
+    const struct ff_key key = ff_key_uuid(&args->quota_policy_id);
     bool found = true, pending = false;
 
+    FF_TRY(ff_txn_guard(txn, FF_IX_ADMISSIONS, &scope, FF_R_QUOTA, &key));
     for (;;) {
         struct ff_admission admission = { 0 };
         ff_err err = FF_E_OK;
@@ -184,7 +186,7 @@ release_guards(struct ff_txn *txn, const struct ff_release_admission_args *args,
         }
         at = next;
         err = ff_txn_find(txn, FF_R_ADMISSION, &at.id, &admission, &found);
-        if (err == FF_E_OK) {
+        if (err == FF_E_OK && found) { /* else gone meanwhile, by another broker */
             bool has_run = exec->current_lease_epoch > admission.lease_epoch;
 
             err = ff_admission_drop(txn, &admission, has_run);
@@ -198,6 +200,7 @@ ff_op_release_admission(struct ff_txn *txn, const struct ff_release_admission_ar
                         struct ff_release_admission_result *result)
 {
     const struct ff_key key = ff_key_slot(&args->quota_policy_id, &args->execution_id);
+    const struct ff_key exec_key = ff_key_eid(&args->execution_id);
     const struct ff_scope quota = ff_topic_quota(&args->quota_policy_id);
     struct ff_exec exec = { 0 };
     struct ff_slot slot = { 0 };
@@ -211,6 +214,7 @@ ff_op_release_admission(struct ff_txn *txn, const struct ff_release_admission_ar
     if (!found || exec.lifecycle_phase == FF_PHASE_ACTIVE || ff_grant_is_live(&exec, txn->now_ms)) {
         return FF_E_OK; /* S-1: what runs, or is about to, keeps its slot */
     }
+    FF_TRY(ff_txn_hold(txn, FF_R_EXEC, &exec_key));
     return ff_slot_drop(txn, &slot);
 }
 
@@ -235,7 +239,8 @@ sweep_window(struct ff_txn *txn, const struct ff_quota *quota, const struct ff_s
         }
         at = next;
         err = ff_txn_find(txn, FF_R_WINDOW_ENTRY, &at.id, &entry, &found);
-        if (err == FF_E_OK && ff_time_add(entry.admitted_at, entry.window_ms) <= txn->now_ms) {
+        if (err == FF_E_OK && found &&
+            ff_time_add(entry.admitted_at, entry.window_ms) <= txn->now_ms) {
             err = ff_window_drop(txn, &at.id, &entry);
             *changed = true;
         }
@@ -277,19 +282,21 @@ sweep_guards(struct ff_txn *txn, const struct ff_quota *quota, bool *changed)
 
 /* False for one that is held for an execution which does not run, or that has lapsed. */
 static ff_err
-is_kept(struct ff_txn *txn, const struct ff_key *key, bool *kept)
+is_kept(struct ff_txn *txn, const struct ff_place *place, bool *kept)
 {
     struct ff_slot slot = { 0 };
     struct ff_exec exec = { 0 };
+    struct ff_key key;
     bool found = false;
 
-    FF_TRY(ff_txn_find(txn, FF_R_SLOT, key, &slot, &found));
+    FF_TRY(ff_txn_follow(txn, FF_R_SLOT, place, &slot));
     *kept = slot.lapses_at > txn->now_ms;
     if (slot.lapses_at == INT64_MAX) {
         FF_TRY(ff_exec_peek(txn, &slot.execution_id, &exec, &found));
         *kept = found && exec.lifecycle_phase == FF_PHASE_ACTIVE;
+        key = ff_key_eid(&slot.execution_id);
     }
-    return FF_E_OK;
+    return *kept || slot.lapses_at <= txn->now_ms ? FF_E_OK : ff_txn_hold(txn, FF_R_EXEC, &key);
 }
 
 /* Drops those; the count is taken from what is left. */
@@ -297,10 +304,13 @@ static ff_err
 recount_slots(struct ff_txn *txn, struct ff_quota *quota, bool *changed)
 {
     const struct ff_scope scope = ff_scope_uuid(&quota->quota_policy_id);
+    const struct ff_key key = ff_record_key(FF_R_QUOTA, quota);
     struct ff_entry at = { .sort = INT64_MIN }, next = { 0 };
+    const struct ff_place place = { FF_IX_SLOTS, &scope, &at };
     bool found = true, pending = false;
-    uint64_t n = 0;
+    uint64_t n = 0, dropped = 0;
 
+    FF_TRY(ff_txn_guard(txn, FF_IX_SLOTS, &scope, FF_R_QUOTA, &key));
     for (;;) {
         bool kept = true;
 
@@ -309,15 +319,14 @@ recount_slots(struct ff_txn *txn, struct ff_quota *quota, bool *changed)
             break;
         }
         at = next;
-        FF_TRY(ff_gather(is_kept(txn, &at.id, &kept), &pending));
+        FF_TRY(ff_gather(is_kept(txn, &place, &kept), &pending));
         if (!kept) {
             FF_TRY(ff_txn_remove(txn, FF_R_SLOT, &at.id));
-            *changed = true;
+            dropped++;
         }
         n += kept;
     }
-    if (!pending && n != quota->slots) {
-        FF_TRY(ff_txn_doubt(txn, FF_IX_SLOTS, &scope));
+    if (!pending && (dropped > 0 || n != quota->slots)) {
         quota->slots = n;
         *changed = true;
         FF_TRY(ff_txn_put_quota(txn, quota));

@@ -99,7 +99,7 @@ ff_op_replay_execution(struct ff_txn *txn, const struct ff_replay_execution_args
                        ff_d_u64("max", exec.max_replay_count));
     }
     skipped = exec.flow_id.is && exec.terminal_outcome == FF_OUTCOME_SKIPPED;
-    FF_TRY(ff_txn_remove(txn, FF_R_EXEC_RESULT, &key));
+    ff_txn_drop(txn, FF_R_EXEC_RESULT, &key);
     wipe(txn, &exec);
     exec.replay_count++;
     exec.pending_replay_reason = args->reason;

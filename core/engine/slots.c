@@ -28,14 +28,17 @@ ff_slot_drop(struct ff_txn *txn, const struct ff_slot *slot)
     return ff_txn_put_quota(txn, &quota);
 }
 
-/* An index may be a batch ahead of a record, or behind it: the record decides. */
+/* On a store that brokers share a page and a record may be of different instants: the record
+ * decides. The policy's own is written with each of its slots, and is older than the page. */
 ff_err
 ff_slots_lapse(struct ff_txn *txn, struct ff_quota *quota, bool *wrote)
 {
     const struct ff_scope scope = ff_scope_uuid(&quota->quota_policy_id);
     struct ff_entry at = { .sort = INT64_MIN }, next = { 0 };
+    const struct ff_key key = ff_record_key(FF_R_QUOTA, quota);
     bool found = true, pending = false, any = false;
 
+    FF_TRY(ff_txn_guard(txn, FF_IX_SLOTS, &scope, FF_R_QUOTA, &key));
     for (;;) {
         struct ff_slot slot = { 0 };
         ff_err err = FF_E_OK;
@@ -98,8 +101,10 @@ turn_all(struct ff_txn *txn, const struct ff_exec *exec, struct turn *turn)
 {
     const struct ff_scope scope = ff_scope_eid(&exec->execution_id);
     struct ff_entry at = { .sort = INT64_MIN }, next = { 0 };
+    const struct ff_key key = ff_key_eid(&exec->execution_id);
     bool found = true, pending = false;
 
+    FF_TRY(ff_txn_guard(txn, FF_IX_SLOTS_OF, &scope, FF_R_EXEC, &key));
     for (;;) {
         FF_TRY(ff_txn_next(txn, FF_IX_SLOTS_OF, &scope, &at, 4, &next, &found));
         if (!found) {

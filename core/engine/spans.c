@@ -320,6 +320,7 @@ ff_span_load(struct ff_engine *engine, const struct ff_want *want)
     if (!append) {
         span->page_from_start = !want->has_after;
         span->page_after = want->after;
+        span->loaded_in = engine->stats.loads;
         span->page_n = 0;
         span->page_head = 0;
     }
@@ -438,23 +439,38 @@ choose(const struct span *span, uint32_t i, const struct mark *mark, struct ff_e
     return span->page_complete;
 }
 
+/* The running call has used the page, and reads on behind it. On a store that answers later it
+ * starts again from the top then: a page from there would have it want the two in turn for ever. */
+static bool
+is_needed_before(const struct ff_engine *engine, const struct span *span,
+                 const struct ff_entry *after)
+{
+    return !engine->store->ops->immediate && span->page_valid &&
+           span->used_by == engine->random_call && after != NULL &&
+           ff_entry_cmp(after, &span->page[span->page_n - 1].entry) > 0;
+}
+
 ff_err
 ff_span_next(struct ff_txn *txn, struct span *span, const struct ff_entry *after,
              struct ff_entry *out, bool *found)
 {
+    struct ff_engine *engine = txn->engine;
     uint32_t limit = span->expect + span->removed + 1;
 
     for (;;) {
         const struct ff_entry *from = after;
+        bool covers = page_covers(span, after);
 
-        if (page_covers(span, after)) {
-            if (choose(span, page_after(span, after), present_after(span, after), out, found)) {
-                return FF_E_OK;
-            }
-            from = span->page_n > 0 ? &span->page[span->page_n - 1].entry : after;
+        if (covers &&
+            choose(span, page_after(span, after), present_after(span, after), out, found)) {
+            span->used_by = engine->random_call;
+            return FF_E_OK;
+        }
+        if (span->page_n > 0 && (covers || is_needed_before(engine, span, after))) {
+            from = &span->page[span->page_n - 1].entry;
             limit = limit > span->page_n ? limit : span->page_n;
         }
-        FF_TRY(ff_want_page(txn->engine, span, from, limit, &txn->fault));
+        FF_TRY(ff_want_page(engine, span, from, limit, &txn->fault));
     }
 }
 

@@ -159,6 +159,9 @@ ff_txn_drop(struct ff_txn *txn, enum ff_record kind, const struct ff_key *key)
     struct cell *cell = ff_cell_get(txn->engine, kind, key);
 
     touch(txn, cell);
+    if (!txn->engine->store->ops->exclusive && cell->stored != NULL && cell->stored->absent) {
+        ff_cell_reread(txn->engine, cell); /* it was not there; another broker may have made it */
+    }
     ff_cell_drop(txn->engine, cell);
 }
 
@@ -202,6 +205,13 @@ stands_at(enum ff_record kind, const void *record, const struct ff_place *place)
     return false;
 }
 
+/* Our own marks of what is in the store by now would go on hiding what others did since. */
+static void
+release_marks(struct ff_engine *engine)
+{
+    ff_marks_release(engine, &engine->lingering, engine->loading ? engine->load_epoch : UINT64_MAX);
+}
+
 /* Asks for a page again, and for all records that the call has used. */
 static ff_err
 reread_page(struct ff_txn *txn, enum ff_index index, const struct ff_scope *scope)
@@ -210,8 +220,7 @@ reread_page(struct ff_txn *txn, enum ff_index index, const struct ff_scope *scop
     struct span *span = NULL;
     ff_err err = FF_E_OK;
 
-    /* Our own marks of what is in the store by now would go on hiding what others did since. */
-    ff_marks_release(engine, &engine->lingering, engine->loading ? engine->load_epoch : UINT64_MAX);
+    release_marks(engine);
     span = ff_span_get(engine, index, scope);
     span->page_valid = false;
     err = ff_want_page(engine, span, NULL, span->expect > 0 ? span->expect : 1, &txn->fault);
@@ -244,6 +253,40 @@ ff_txn_doubt(struct ff_txn *txn, enum ff_index index, const struct ff_scope *sco
     }
     txn->task->rereads++;
     return reread_page(txn, index, scope);
+}
+
+ff_err
+ff_txn_guard(struct ff_txn *txn, enum ff_index index, const struct ff_scope *scope,
+             enum ff_record kind, const struct ff_key *record)
+{
+    struct ff_engine *engine = txn->engine;
+    struct span *span = NULL;
+    struct cell *cell = NULL;
+
+    FF_TRY(resident(txn, kind, record, &cell));
+    if (engine->store->ops->exclusive) {
+        return FF_E_OK;
+    }
+    span = ff_span_get(engine, index, scope);
+    if (!span->page_valid || span->loaded_in < cell->loaded_in) {
+        release_marks(engine);
+        ff_span_get(engine, index, scope)->page_valid = false;
+    }
+    return FF_E_OK;
+}
+
+ff_err
+ff_txn_hold(struct ff_txn *txn, enum ff_record kind, const struct ff_key *key)
+{
+    struct cell *cell = NULL;
+    struct row *row = NULL;
+
+    FF_TRY(resident(txn, kind, key, &cell));
+    row = ff_cell_top(cell);
+    if (!txn->engine->store->ops->exclusive && !row->absent) {
+        ff_cell_write(txn->engine, cell, ff_row_new(kind, row->data));
+    }
+    return FF_E_OK;
 }
 
 /* ---- events ---- */

@@ -91,6 +91,19 @@ FF_MUST_USE ff_err ff_txn_follow(struct ff_txn *txn, enum ff_record kind,
 FF_MUST_USE ff_err ff_txn_doubt(struct ff_txn *txn, enum ff_index index,
                                 const struct ff_scope *scope);
 
+/* Of this scope ff_txn_next gives from here on what stood there when the call's record was read, or
+ * what stands there later. Where all that adds to the scope or takes from it writes that record,
+ * too, a commit that writes it was made from all of the scope: what others do to it meanwhile is a
+ * conflict. FF_E_PENDING, FF_E_CORRUPTION. */
+FF_MUST_USE ff_err ff_txn_guard(struct ff_txn *txn, enum ff_index index,
+                                const struct ff_scope *scope, enum ff_record kind,
+                                const struct ff_key *record);
+
+/* What the call decides holds only as long as this record, which it does not write, stays as it is:
+ * on a store that brokers share the commit then conflicts with others that write it. (What a claim
+ * merely consults is not held: spec/records.md §1.6.) FF_E_PENDING, FF_E_CORRUPTION. */
+FF_MUST_USE ff_err ff_txn_hold(struct ff_txn *txn, enum ff_record kind, const struct ff_key *key);
+
 /* Appends an event to the feed of its family, in the same step as the puts. */
 void ff_txn_event(struct ff_txn *txn, const struct ff_event *event);
 

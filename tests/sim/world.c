@@ -10,16 +10,6 @@ static const struct acts *const tables[] = { &ff_sim_client_acts, &ff_sim_worker
                                              &ff_sim_scanner_acts, &ff_sim_wait_acts,
                                              &ff_sim_admission_acts };
 
-/* Quotas on a store that brokers share are known to be wrong (README.md); until they are mended the
- * acts of admission, the last table, and the policies with quotas stay away from such a store. */
-#define QUOTA_POLICIES 3
-
-static size_t
-n_tables(const struct world *world)
-{
-    return FF_COUNT(tables) - world->faults.shared;
-}
-
 /* ---- brokers ---- */
 
 static int64_t
@@ -138,9 +128,7 @@ add_policies(struct world *world)
          "\"quota_policy_id\":\"c0000000-0000-4000-8000-000000000001\"}"),
     };
 
-    size_t n = FF_COUNT(policies) - (world->faults.shared ? QUOTA_POLICIES : 0);
-
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < FF_COUNT(policies); i++) {
         world->policies[world->n_policies++] = ff_rig_any(world->rig, policies[i]);
     }
     world->no_capabilities = ff_rig_any(world->rig, "[]");
@@ -268,7 +256,7 @@ some_act(struct world *world)
 {
     uint32_t total = 0, at = 0;
 
-    for (size_t t = 0; t < n_tables(world); t++) {
+    for (size_t t = 0; t < FF_COUNT(tables); t++) {
         for (size_t i = 0; i < tables[t]->n; i++) {
             total += tables[t]->v[i].weight;
         }
