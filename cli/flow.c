@@ -8,6 +8,7 @@
 #include "cli/flow.h"
 #include "cli/input.h"
 #include "cli/output.h"
+#include "cli/where.h"
 #include "core/codec.h"
 #include "core/id.h"
 
@@ -54,13 +55,16 @@ parse(int key, char *arg, struct argp_state *state)
 static const struct ff_cli_command command = {
     own_options, parse, "submit FILE\nshow ID\nwatch ID\ncancel ID\nls\ngraph ID",
     "Work with flows: executions that wait for each other.\n\n"
-    "submit reads a graph as JSON (- reads standard input) and prints the flow's id; show lists "
-    "its members with their states and what each waits for; watch does so until it has ended; "
-    "graph writes it for Graphviz.\v"
+    "submit reads a graph as JSON (- reads standard input) and prints the flow's id; show draws "
+    "its members as a tree, with their states and what each waits for; watch does so until it has "
+    "ended, in a pipe as a line for each change; cancel ends those that have not ended; graph "
+    "writes it for Graphviz; ls lists flows.\v"
     "A graph is {\"flow\": {\"flow_kind\": K}, \"members\": [{\"key\": K, \"execution_kind\": K, "
-    "\"input\": ANY}...], \"edges\": [{\"from\": K, \"to\": K}...], \"groups\": [...]}: the "
+    "\"input\": ANY}...], \"edges\": [{\"from\": K, \"to\": K}...], \"groups\": [{\"member\": K, "
+    "\"policy\": {\"kind\": \"any_of\", \"on_satisfied\": \"cancel_remaining\"}}...]}: the "
     "arguments of submit_flow (`ffctl ops submit_flow'). What is left out: flow_id is made, "
-    "namespace and lane_id are `default'; \"input\" is any JSON, handed on as its text.\n\n"
+    "namespace and lane_id are `default', a member in no group waits for all its edges; \"input\" "
+    "is any JSON, handed on as its text.\n\n"
     "Exit status: 0 done, or with watch and --wait: completed; 1 the operation answered an error, "
     "or the flow failed or was cancelled; 2 wrong usage, nothing was done; 3 no daemon answers; "
     "4 --timeout was over first."
@@ -76,7 +80,7 @@ set_default(json_t *map, const char *name, const char *value)
     }
 }
 
-/* "input": any JSON, in place of input_payload in base64. */
+/* "input": any JSON, in place of input_payload in base64. With both it is refused later. */
 static void
 spell_input(json_t *member)
 {
@@ -84,7 +88,7 @@ spell_input(json_t *member)
     char *text = NULL, *base64 = NULL;
     size_t room = 0;
 
-    if (input == NULL) {
+    if (input == NULL || json_object_get(member, "input_payload") != NULL) {
         return;
     }
     text = json_dumps(input, JSON_ENCODE_ANY | JSON_COMPACT);
@@ -123,55 +127,158 @@ complete_graph(struct ff_cli *cli, json_t *graph)
     }
 }
 
-static json_t *
-read_graph(const char *path)
-{
-    struct ff_str text = { .p = NULL };
-    json_error_t error;
-    json_t *graph = NULL;
+/* A file, and what it says. */
+struct graph {
+    const char *path;
+    struct ff_str text; /* to be freed */
+    json_t *json;
+};
 
-    if (!ff_cli_read_file(path, FILE_BYTES_MAX, &text)) {
-        fprintf(stderr, "ffctl: %s: %s\n", path,
-                errno == EFBIG ? "larger than 64 MiB" : strerror(errno));
-        return NULL;
-    }
-    graph = json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES, &error);
-    free((char *) (uintptr_t) text.p);
-    if (graph == NULL) {
-        fprintf(stderr, "ffctl: %s: line %d, column %d: %s\n", path, error.line, error.column,
-                error.text);
-    } else if (!json_is_object(graph)) {
-        fprintf(stderr, "ffctl: %s: a graph is a map with flow, members and edges\n", path);
-        json_decref(graph);
-        graph = NULL;
-    }
-    return graph;
+static void
+graph_done(struct graph *graph)
+{
+    json_decref(graph->json);
+    free((char *) (uintptr_t) graph->text.p);
 }
 
-/* The fault's path leads to a position: people know the member by its key. */
-static void
-tell_member(const json_t *graph, struct ff_answer *answer)
+/* False: said why. */
+static bool
+read_graph(struct graph *graph)
 {
-    const char *at = strstr(ff_answer_text(answer), "members[");
-    const json_t *member = NULL;
+    json_error_t error;
 
-    if (at != NULL) {
-        member = json_array_get(json_object_get(graph, "members"),
-                                strtoul(at + strlen("members["), NULL, 10));
+    if (!ff_cli_read_file(graph->path, FILE_BYTES_MAX, &graph->text)) {
+        fprintf(stderr, "ffctl: %s: %s\n", graph->path,
+                errno == EFBIG ? "larger than 64 MiB" : strerror(errno));
+        return false;
     }
-    if (member != NULL && json_is_string(json_object_get(member, "key"))) {
-        fprintf(stderr, "ffctl: that is member '%s'\n",
-                json_string_value(json_object_get(member, "key")));
+    graph->json = json_loadb(graph->text.p, graph->text.n, JSON_REJECT_DUPLICATES, &error);
+    if (graph->json == NULL) {
+        fprintf(stderr, "ffctl: %s: line %d, column %d: %s\n", graph->path, error.line,
+                error.column, error.text);
+    } else if (!json_is_object(graph->json)) {
+        fprintf(stderr, "ffctl: %s: a graph is a map with flow, members and edges\n", graph->path);
     }
+    return json_is_object(graph->json);
+}
+
+/* What stands at a position, as its author calls it: "member 'one': "; "" for nothing known. */
+static const char *
+call_it(const json_t *graph, const char *path, struct ff_arena *arena)
+{
+    static const struct {
+        const char *list, *key, *to, *what;
+    } lists[] = {
+        { "members", "key", NULL, "member" },
+        { "edges", "from", "to", "the edge" },
+        { "groups", "member", NULL, "the group of" },
+    };
+
+    for (size_t i = 0; i < FF_COUNT(lists); i++) {
+        size_t n = strlen(lists[i].list);
+        const json_t *element = NULL;
+        const char *key = NULL, *to = NULL;
+
+        if (strncmp(path, lists[i].list, n) == 0 && path[n] == '[') {
+            element = json_array_get(json_object_get(graph, lists[i].list),
+                                     strtoul(path + n + 1, NULL, 10));
+        }
+        key = json_string_value(json_object_get(element, lists[i].key));
+        to = lists[i].to == NULL ? NULL : json_string_value(json_object_get(element, lists[i].to));
+        if (key != NULL) {
+            return ff_arena_printf(arena, "%s '%s'%s%s%s: ", lists[i].what, key,
+                                   to == NULL ? "" : " -> '", to == NULL ? "" : to,
+                                   to == NULL ? "" : "'")
+                .p;
+        }
+    }
+    return "";
+}
+
+/* The path of an edge of a cycle, "edges[3]", and the cycle for people; NULL: it is none. */
+static const char *
+find_cycle(const json_t *graph, const json_t *cycle, const char **words, struct ff_arena *arena)
+{
+    const char *from = json_string_value(json_array_get(cycle, 0));
+    const char *to = json_string_value(json_array_get(cycle, 1 % json_array_size(cycle)));
+    const json_t *edge = NULL;
+    size_t i = 0;
+
+    *words = "";
+    for (i = 0; i < json_array_size(cycle) && i < 20; i++) {
+        const char *key = json_string_value(json_array_get(cycle, i));
+
+        *words = ff_arena_printf(arena, "%s%s -> ", *words, key == NULL ? "?" : key).p;
+    }
+    *words = ff_arena_printf(arena, "cycle: %s%s", *words,
+                             i < json_array_size(cycle) || from == NULL ? "..." : from)
+                 .p;
+    json_array_foreach(json_object_get(graph, "edges"), i, edge)
+    {
+        const char *a = json_string_value(json_object_get(edge, "from"));
+        const char *b = json_string_value(json_object_get(edge, "to"));
+
+        if (a != NULL && b != NULL && from != NULL && to != NULL && strcmp(a, from) == 0 &&
+            strcmp(b, to) == 0) {
+            return ff_arena_printf(arena, "edges[%zu]", i).p;
+        }
+    }
+    return NULL;
+}
+
+/* "execution_knid: unknown field" */
+static const char *
+say_reason(const char *path, const char *reason, struct ff_arena *arena)
+{
+    const char *dot = strchr(path, '.'), *words = ff_cli_safe(ff_cstr(reason), arena);
+    char *text = NULL;
+
+    words = ff_arena_printf(arena, "%s: %s",
+                            ff_cli_safe(ff_cstr(dot == NULL ? path : dot + 1), arena), words)
+                .p;
+    text = (char *) (uintptr_t) words;
+    for (char *at = strstr(text, ": "); *at != '\0'; at++) {
+        *at = *at == '_' ? ' ' : *at;
+    }
+    return text;
+}
+
+/* Where in the file it is wrong, and why. False: the fault does not lead into it. */
+static bool
+tell_place(const struct graph *graph, struct ff_answer *answer)
+{
+    struct ff_arena *arena = &answer->arena;
+    struct ff_str text = ff_cli_json_of(answer->map, arena);
+    json_t *error = json_loadb(text.p, text.n, 0, NULL);
+    json_t *detail = json_object_get(error, "detail"), *cycle = json_object_get(detail, "cycle");
+    const char *path = json_string_value(json_object_get(detail, "path"));
+    const char *reason = json_string_value(json_object_get(detail, "reason")), *words = NULL;
+
+    if (json_array_size(cycle) > 0) {
+        path = find_cycle(graph->json, cycle, &words, arena);
+    } else if (path != NULL && reason != NULL) {
+        words = say_reason(path, reason, arena);
+    }
+    if (path != NULL && words != NULL) {
+        fprintf(stderr,
+                "ffctl: %s, line %u: %s%s\n       `ffctl flow --help' shows what a graph is,"
+                " `ffctl ops submit_flow' all of it.\n",
+                strcmp(graph->path, "-") == 0 ? "standard input" : graph->path,
+                (unsigned) ff_cli_json_line(graph->text, path),
+                ff_cli_safe(ff_cstr(call_it(graph->json, path, arena)), arena),
+                ff_cli_safe(ff_cstr(words), arena));
+    }
+    json_decref(error);
+    return path != NULL && words != NULL;
 }
 
 static int
-send_graph(struct ff_cli *cli, const json_t *graph, struct ff_submit_flow_result *result,
+send_graph(struct ff_cli *cli, const struct graph *graph, struct ff_submit_flow_result *result,
            struct ff_answer *answer)
 {
     FF_SCOPED(ff_packer) packer = { 0 };
     struct ff_fault fault = { 0 };
-    char *text = json_dumps(graph, JSON_COMPACT);
+    char *text = json_dumps(graph->json, JSON_COMPACT);
     ff_err err = FF_E_OK;
 
     ff_packer_init(&packer);
@@ -182,13 +289,11 @@ send_graph(struct ff_cli *cli, const json_t *graph, struct ff_submit_flow_result
     if (err == FF_E_OK) {
         err = ff_answer_result(answer, FF_OP_submit_flow, result);
     }
-    if (err != FF_E_OK) {
-        int status = ff_cli_report(cli, "submit_flow", answer);
-
-        tell_member(graph, answer);
-        return status;
+    if (err == FF_E_OK) {
+        return FF_CLI_OK;
     }
-    return FF_CLI_OK;
+    return !cli->json && tell_place(graph, answer) ? FF_CLI_FAILED
+                                                   : ff_cli_report(cli, "submit_flow", answer);
 }
 
 static int
@@ -197,19 +302,21 @@ submit(struct ff_cli *cli, void *data)
     struct ff_cli_flow *options = data;
     struct ff_submit_flow_result result = { 0 };
     FF_SCOPED(ff_answer) answer = { 0 };
-    json_t *graph = read_graph(options->words.v[0]);
+    struct graph graph = { .path = options->words.v[0] };
     int status = FF_CLI_USAGE;
 
-    if (graph == NULL) {
-        return status;
+    if (read_graph(&graph)) {
+        complete_graph(cli, graph.json);
+        status = send_graph(cli, &graph, &result, &answer);
     }
-    complete_graph(cli, graph);
-    status = send_graph(cli, graph, &result, &answer);
-    json_decref(graph);
+    graph_done(&graph);
     if (status == FF_CLI_OK && cli->json) {
         ff_cli_print_json(answer.map);
     } else if (status == FF_CLI_OK) {
         puts(ff_cli_uuid_text(&result.flow_id, &cli->arena));
+        if (strcmp(result.outcome, "already_submitted") == 0) {
+            fprintf(stderr, "ffctl: this graph was submitted before under this id\n");
+        }
     }
     fflush(stdout);
     return status == FF_CLI_OK && options->wait ? ff_cli_flow_watch(cli, &result.flow_id) : status;

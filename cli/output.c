@@ -25,6 +25,12 @@ json_of(struct ff_str msgpack, int indent, struct ff_arena *arena)
     return json;
 }
 
+struct ff_str
+ff_cli_json_of(struct ff_str msgpack, struct ff_arena *arena)
+{
+    return json_of(msgpack, 0, arena);
+}
+
 void
 ff_cli_print_json(struct ff_str msgpack)
 {

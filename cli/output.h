@@ -13,6 +13,8 @@
 
 /* ---- JSON ---- */
 
+/* A msgpack value as JSON, in the arena. */
+struct ff_str ff_cli_json_of(struct ff_str msgpack, struct ff_arena *arena);
 /* Prints a msgpack value: on a terminal over several lines, else on one. */
 void ff_cli_print_json(struct ff_str msgpack);
 /* Prints {"key": value} on one line, and flushes. */

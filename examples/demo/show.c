@@ -58,17 +58,12 @@ flush(void)
 }
 
 /* A line that wraps would count twice. */
-static void
-print_cut(const char *line)
+static int
+width_of_terminal(void)
 {
-    struct winsize size = { .ws_col = 80 };
-    int width = 80;
+    struct winsize size = { .ws_col = 0 };
 
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
-        width = size.ws_col;
-    }
-    printf("%.*s\033[K\n", width - 1, line);
-    drawn++;
+    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
 static void
@@ -145,20 +140,29 @@ say_many(const struct ff_demo_flow *flow, enum ff_demo_stage stage, char out[LIN
     }
 }
 
-/* The tree: each stage hangs below the one that it waits for. */
+/* The tree: each stage hangs below the one that it waits for. Drawn when it has changed. */
 static void
 draw_live(const struct ff_demo_flow *flow)
 {
-    char text[LINE_MAX], line[2 * LINE_MAX];
+    static char last[FF_DEMO_STAGES][LINE_MAX];
+    char text[LINE_MAX], lines[FF_DEMO_STAGES][LINE_MAX];
 
-    to_top();
     for (enum ff_demo_stage stage = 0; stage < FF_DEMO_STAGES; stage++) {
         (is_per_file(stage) ? say_many : say_one)(flow, stage, text);
-        snprintf(line, sizeof(line), "  %*s%s%-*s  %s", 2 * (int) stage, "",
+        memset(lines[stage], 0, LINE_MAX);
+        snprintf(lines[stage], LINE_MAX, "  %*s%s%-*s  %.200s", 2 * (int) stage, "",
                  stage == 0 ? "" : "`- ", 18 - 2 * (int) stage - (stage == 0 ? 0 : 3),
                  ff_demo_kinds[stage], text);
-        print_cut(line);
     }
+    if (drawn > 0 && memcmp(lines, last, sizeof(lines)) == 0) {
+        return;
+    }
+    to_top();
+    for (enum ff_demo_stage stage = 0; stage < FF_DEMO_STAGES; stage++) {
+        printf("%.*s\033[K\n", width_of_terminal() - 1, lines[stage]);
+        drawn++;
+    }
+    memcpy(last, lines, sizeof(last));
 }
 
 /* A line for each quarter of a stage, and for each change of a member alone in its. */

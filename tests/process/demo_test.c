@@ -13,7 +13,7 @@
 
 struct demo {
     char dir[32]; /* its TMPDIR */
-    char out[65536];
+    char out[1 << 20];
     size_t n;
     int fd; /* its output */
     pid_t pid;
