@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "backends/memory/memory.h"
+#include "backends/postgres/postgres.h"
 #include "backends/sqlite/sqlite.h"
 
 static ff_err
@@ -11,7 +12,8 @@ bad(struct ff_fault *fault, const char *reason, struct ff_str value)
     return ff_fail(fault, FF_E_INVALID_CONFIG, ff_d_text("reason", reason),
                    ff_d_str("value", value),
                    ff_d_text("known", "memory:, memory:contrary?seed=N, "
-                                      "sqlite:PATH[?durability=commit|interval:MS|none]"));
+                                      "sqlite:PATH[?durability=commit|interval:MS|none], "
+                                      "postgres://…"));
 }
 
 static bool
@@ -158,6 +160,9 @@ ff_store_open(struct ff_str url, const struct ff_store_host *host, struct ff_sto
     }
     if (begins(url, "sqlite:")) {
         return open_sqlite(skip(url, strlen("sqlite:")), host, store_out, fault);
+    }
+    if (begins(url, "postgres://") || begins(url, "postgresql://")) {
+        return ff_postgres_open(url, host, store_out, fault);
     }
     return bad(fault, "unknown_scheme", url);
 }

@@ -8,6 +8,7 @@
  * memory:contrary?seed=N                   the same, behaving as badly as a store may: defers
  * loads, delays and reorders completions, injects conflicts and failed commits; for tests
  * sqlite:PATH[?durability=commit|interval:MS|none]
+ * postgres://… or postgresql://…           any URL of libpq's; several brokers may share a database
  *
  * FF_E_INVALID_CONFIG {reason, known}  unknown scheme or option.
  * FF_E_CORRUPTION {reason}             not a database, damaged, or of a newer schema.

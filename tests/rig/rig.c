@@ -5,6 +5,7 @@
 
 #include "backends/store.h"
 #include "core/id.h"
+#include "tests/rig/pg_server.h"
 
 /* A contrary store answers late; so many polls are more than any call needs. */
 #define POLLS_MAX 200000
@@ -14,10 +15,12 @@ static const struct kind {
     const char *name;
     const char *url;
     bool contrary;
+    bool server; /* takes a server: only where it is asked for by name */
 } kinds[] = {
-    { "memory", "memory:", false },
-    { "contrary", "memory:contrary?seed=%s", true },
-    { "sqlite", "sqlite:%s/store.db?durability=none", false },
+    { "memory", "memory:", false, false },
+    { "contrary", "memory:contrary?seed=%s", true, false },
+    { "sqlite", "sqlite:%s/store.db?durability=none", false, false },
+    { "postgres", "%s", false, true },
 };
 static const struct kind *kind = &kinds[0];
 
@@ -42,16 +45,21 @@ open_store(struct ff_rig *rig, struct ff_partition_counts *counts)
     struct ff_store *store = NULL;
     struct ff_fault fault = { 0 };
     const char *seed = getenv("FF_RIG_SEED") == NULL ? "7" : getenv("FF_RIG_SEED");
-    char url[160];
+    char url[FF_PG_URL_MAX], database[FF_PG_URL_MAX];
+    const char *where = kind->contrary ? seed : rig->dir;
     bool applied = false;
 
     if (strncmp(kind->url, "sqlite:", 7) == 0) {
         strcpy(rig->dir, "/tmp/ff-rig-XXXXXX");
         assert_non_null(mkdtemp(rig->dir));
     }
+    if (kind->server) {
+        ff_pg_fresh(database);
+        where = database;
+    }
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-    snprintf(url, sizeof(url), kind->url, kind->contrary ? seed : rig->dir);
+    snprintf(url, sizeof(url), kind->url, where);
 #pragma GCC diagnostic pop
     assert_int_equal(ff_store_open(ff_cstr(url), &host, &store, &fault), FF_E_OK);
     assert_int_equal(store->ops->prepare(store, counts, &applied, &fault), FF_E_OK);
@@ -511,8 +519,11 @@ ff_rig_main(const char *group, const struct ff_rows *tables, size_t n_tables,
     for (size_t i = 0; i < FF_COUNT(kinds); i++) {
         char name[128];
 
-        if (only != NULL && strcmp(only, kinds[i].name) != 0) {
+        if (only != NULL ? strcmp(only, kinds[i].name) != 0 : kinds[i].server) {
             continue;
+        }
+        if (kinds[i].server && !ff_pg_there()) {
+            return 77; /* skipped */
         }
         kind = &kinds[i];
         snprintf(name, sizeof(name), "%s on %s", group, kind->name);

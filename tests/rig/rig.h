@@ -1,8 +1,9 @@
 /* rig.h: an engine on a store under a virtual clock, for tests.
  *
  * Calls go the whole way: encoded, decoded, run, answered, decoded again. A test program runs its
- * tests once on each store (ff_rig_main): memory, memory in its contrary mode, sqlite. What the
- * contrary store refuses with a transport error is tried again by the rig.
+ * tests once on each store (ff_rig_main): memory, memory in its contrary mode, sqlite; on a server
+ * where FF_RIG_STORE names it. What the contrary store refuses with a transport error is tried
+ * again by the rig.
  */
 #ifndef FF_TESTS_RIG_RIG_H
 #define FF_TESTS_RIG_RIG_H
@@ -95,7 +96,7 @@ struct ff_create_execution_args ff_rig_new_exec(uint8_t number);
 
 /* ---- programs ---- */
 
-/* Runs tables and tests once on each store; FF_RIG_STORE=memory|contrary|sqlite picks one,
+/* Runs tables and tests once on each store; FF_RIG_STORE=memory|contrary|sqlite|postgres picks one,
  * FF_RIG_SEED the moods of the contrary one. */
 int ff_rig_main(const char *group, const struct ff_rows *tables, size_t n_tables,
                 const struct CMUnitTest *singles, size_t n_singles);

@@ -6,6 +6,7 @@
 #include <uthash.h>
 
 #include "core/codec.h"
+#include "tests/rig/pg_server.h"
 #include "tests/rows.h"
 
 #define RETRIES_MAX 10000
@@ -34,7 +35,10 @@ ff_bed_init(struct ff_bed *bed, const char *kind, const char *options)
     *bed = (struct ff_bed){ .wake = wake };
     bed->stored = strcmp(kind, "sqlite") == 0;
     bed->retries = strcmp(kind, "contrary") == 0;
-    if (bed->stored) {
+    if (strcmp(kind, "postgres") == 0) {
+        ff_pg_fresh(bed->url);
+        bed->stored = true;
+    } else if (bed->stored) {
         snprintf(bed->dir, sizeof(bed->dir), "/tmp/ff-store-XXXXXX");
         assert_non_null(mkdtemp(bed->dir));
         snprintf(bed->url, sizeof(bed->url), "sqlite:%s/db", bed->dir);
@@ -116,10 +120,10 @@ ff_bed_done(struct ff_bed *bed)
         free((char *) (uintptr_t) record->body.p);
         free(record);
     }
-    for (size_t i = 0; bed->stored && i < FF_COUNT(files); i++) {
+    for (size_t i = 0; bed->dir[0] != '\0' && i < FF_COUNT(files); i++) {
         unlink(ff_bed_path(bed, files[i]));
     }
-    if (bed->stored) {
+    if (bed->dir[0] != '\0') {
         rmdir(bed->dir);
     }
     ff_arena_done(&bed->arena);
@@ -315,6 +319,9 @@ ff_bed_try_commit(struct ff_bed *bed, bool keep)
     bed->finished = false;
     ff_store_commit(bed->store, batch);
     assert_false(bed->finished);
+    if (bed->on_commit != NULL) {
+        bed->on_commit();
+    }
     for (int polls = 0; !bed->finished; polls++) {
         assert_true(polls < RETRIES_MAX);
         ff_store_poll(bed->store, true);

@@ -1,6 +1,7 @@
 /* What every store must do (core/store.h): one suite, run against each of them. */
 #include <stdio.h>
 
+#include "tests/rig/pg_server.h"
 #include "tests/rows.h"
 #include "tests/store/bed.h"
 
@@ -13,6 +14,7 @@ static const struct kind {
     { "sqlite", "sqlite", NULL },
     { "sqlite interval", "sqlite", "durability=interval:20" },
     { "sqlite none", "sqlite", "durability=none" },
+    { "postgres", "postgres", NULL },
 };
 
 /* ---- records ---- */
@@ -670,6 +672,11 @@ open_bed(void **state)
     struct ff_fault fault = { 0 };
 
     assert_non_null(bed);
+    if (strcmp(kind->kind, "postgres") == 0 && !ff_pg_there()) {
+        free(bed);
+        *state = NULL;
+        skip();
+    }
     ff_bed_init(bed, kind->kind, kind->options);
     *state = bed;
     return ff_bed_open(bed, &fault) == FF_E_OK ? 0 : -1;

@@ -1,0 +1,173 @@
+/* pg_int.h: the PostgreSQL store's own structures.
+ *
+ *   pg_conn  one connection in pipeline mode. It carries one job at a time: statements up to a sync.
+ *   pg       the store: one connection that writes, one that reads; what waits for them.
+ *
+ * Both connections and a timer stand in one epoll set, whose descriptor the owner watches.
+ */
+#ifndef FF_BACKENDS_POSTGRES_PG_INT_H
+#define FF_BACKENDS_POSTGRES_PG_INT_H
+
+#include <sys/queue.h>
+
+#include "backends/postgres/schema.h"
+
+#define PG_WORDS_MAX 256
+
+struct pg;
+struct pg_conn;
+
+/* What a job does with what comes back. */
+struct pg_job {
+    /* One result that is no error; `tag` as sent. */
+    void (*result)(struct pg *pg, uint64_t tag, const PGresult *result);
+    /* The sync has come: `ok`, or the job was refused (conn->state, conn->words). */
+    void (*done)(struct pg *pg, bool ok);
+    /* The connection is gone, and whatever was not answered is unknown. */
+    void (*lost)(struct pg *pg);
+};
+
+enum pg_conn_phase {
+    PG_DOWN,       /* to be connected again at retry_at_ms */
+    PG_CONNECTING, /* libpq is at it */
+    PG_READY
+};
+
+struct pg_conn {
+    struct pg *pg;
+    bool writer;
+    enum pg_conn_phase phase;
+    PGconn *conn;
+    int fd;          /* in the epoll set; -1: none */
+    uint32_t events; /* what it is watched for */
+    int64_t retry_at_ms;
+    uint32_t wait_ms;           /* before the next try */
+    uint8_t prepared[PG_S_N];   /* enum prepared, conn.c */
+    const struct pg_job *job;   /* NULL: nothing under way */
+    uint64_t *tags;             /* of the statements sent */
+    uint32_t sent, tags_room;   /* statements */
+    uint32_t at;                /* statement whose results come now */
+    bool got;                   /* of that statement: at least one */
+    bool refused;               /* the job has had an error */
+    bool open_block;            /* and has left a transaction block behind */
+    char state[6];              /* SQLSTATE of that error */
+    char words[PG_WORDS_MAX];   /* its message, or why there is no connection */
+};
+
+struct pg_params {
+    int n;
+    const char *values[6];
+    int lengths[6];
+};
+
+/* A load that waits or is under way. */
+struct pg_load {
+    TAILQ_ENTRY(pg_load) link;
+    struct ff_load *load;
+    int64_t since_ms;
+    uint32_t *order; /* record wants by kind; in the load's arena */
+    uint32_t losses; /* connections that went away under it */
+};
+TAILQ_HEAD(pg_loads, pg_load);
+
+/* How a write is made. */
+enum pg_how { PG_BY_INSERT, PG_BY_UPDATE, PG_BY_DELETE, PG_BY_DROP, PG_BY_ABSENT };
+
+struct pg_write {
+    const struct ff_write *write;
+    uint32_t at; /* its place in the commit */
+    uint8_t kind;
+    uint8_t how; /* enum pg_how */
+};
+
+enum pg_commit_phase {
+    PG_C_NONE,
+    PG_C_WAITING, /* not sent */
+    PG_C_SENT,    /* its outcome is to come */
+    PG_C_UNSURE,  /* the connection is gone since; the mark will tell */
+    PG_C_LOOKING  /* refused: which records have moved? */
+};
+
+struct pg {
+    struct ff_store store;
+    struct ff_store_host host;
+    char *url;
+    int epoll_fd, timer_fd;
+    bool applied; /* opening has changed the schema */
+    struct pg_table *tables;
+    struct pg_conn write, read;
+    struct pg_buf scratch[5]; /* parameters being made */
+    struct pg_buf text;       /* a statement being made */
+    struct ff_arena arena;    /* of what is being made */
+
+    struct pg_loads loads; /* the first one is under way, if the reader has its job */
+    struct ff_fault load_fault;
+
+    struct ff_uuid broker;
+    uint64_t session; /* one more for each connection that writes */
+    struct ff_commit *commit;
+    enum pg_commit_phase commit_phase;
+    int64_t commit_since_ms;
+    uint64_t number;     /* of the commit under way, or the last one */
+    uint64_t marked;     /* what the fence has read */
+    uint32_t retries;    /* of this commit */
+    struct pg_write *writes; /* of the commit, in the order in which they are made */
+    uint32_t writes_room;
+    uint32_t *conflicts;
+    uint32_t n_conflicts, conflicts_room;
+
+    bool completed; /* since poll began */
+};
+
+int64_t ff_pg_now_ms(void);
+
+/* ---- conn.c ---- */
+
+/* Connects, blocking; *conn is ready for jobs, or down. FF_E_TRANSPORT. */
+FF_MUST_USE ff_err ff_pg_conn_open(struct pg_conn *conn, struct ff_fault *fault);
+/* The first connection, not in pipeline mode yet, for what blocks. */
+FF_MUST_USE ff_err ff_pg_connect(struct pg *pg, PGconn **out, char words[PG_WORDS_MAX],
+                                 struct ff_fault *fault);
+void ff_pg_conn_close(struct pg_conn *conn);
+static inline bool
+ff_pg_conn_free(const struct pg_conn *conn)
+{
+    return conn->phase == PG_READY && conn->job == NULL;
+}
+void ff_pg_begin(struct pg_conn *conn, const struct pg_job *job);
+void ff_pg_send(struct pg_conn *conn, int statement, uint64_t tag, const struct pg_params *params);
+void ff_pg_end(struct pg_conn *conn);
+/* Takes what has come, and goes on with what can be sent. */
+void ff_pg_conn_pump(struct pg_conn *conn);
+/* Tries again to connect, if it is time. */
+void ff_pg_conn_tick(struct pg_conn *conn, int64_t now_ms);
+void ff_pg_param(struct pg_params *params, const void *bytes, size_t n);
+void ff_pg_param_buf(struct pg_params *params, const struct pg_buf *buf);
+/* A transport fault of an SQLSTATE. words: stay the caller's. */
+ff_err ff_pg_fail(struct ff_fault *fault, const char *state, const char *words);
+
+/* ---- load.c ---- */
+
+void ff_pg_load(struct ff_store *store, struct ff_load *load);
+/* Sends the next load, if the reader is free. */
+void ff_pg_loads_go(struct pg *pg);
+void ff_pg_loads_tick(struct pg *pg, int64_t now_ms);
+
+/* ---- batch.c: what a batch is made of ---- */
+
+/* Puts the writes of pg->commit in order. */
+void ff_pg_order_writes(struct pg *pg);
+/* Sends all that the commit changes. */
+void ff_pg_send_batch(struct pg *pg);
+/* Asks which of its records have moved; the tag of an answer is where its group begins. */
+void ff_pg_send_look(struct pg *pg);
+
+/* ---- commit.c ---- */
+
+void ff_pg_commit(struct ff_store *store, struct ff_commit *commit);
+void ff_pg_commit_go(struct pg *pg);
+/* The writer is connected anew, and pg->marked says what was committed. */
+void ff_pg_commit_fenced(struct pg *pg);
+void ff_pg_commit_tick(struct pg *pg, int64_t now_ms);
+
+#endif

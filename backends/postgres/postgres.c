@@ -1,0 +1,245 @@
+#include "backends/postgres/postgres.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "backends/postgres/pg_int.h"
+
+#define SERVER_VERSION_MIN 140000
+#define TICK_MS 50
+/* How long closing waits for a batch whose outcome is not known. */
+#define CLOSE_WAIT_MS 10000
+
+static struct pg *
+of(struct ff_store *store)
+{
+    return (struct pg *) store;
+}
+
+/* ---- the clockwork ---- */
+
+static void
+tick(struct pg *pg)
+{
+    int64_t now_ms = ff_pg_now_ms();
+    uint64_t times = 0;
+
+    if (read(pg->timer_fd, &times, sizeof(times)) != (ssize_t) sizeof(times)) {
+        return;
+    }
+    ff_pg_conn_tick(&pg->write, now_ms);
+    ff_pg_conn_tick(&pg->read, now_ms);
+    ff_pg_commit_tick(pg, now_ms);
+    ff_pg_loads_tick(pg, now_ms);
+}
+
+static void
+poll_once(struct pg *pg, int timeout_ms)
+{
+    struct epoll_event events[4];
+    int n = epoll_wait(pg->epoll_fd, events, (int) FF_COUNT(events), timeout_ms);
+
+    for (int i = 0; i < n; i++) {
+        if (events[i].data.ptr == pg) {
+            tick(pg);
+        } else {
+            ff_pg_conn_pump(events[i].data.ptr);
+        }
+    }
+}
+
+static void
+pg_poll(struct ff_store *store, bool wait)
+{
+    struct pg *pg = of(store);
+
+    pg->completed = false;
+    poll_once(pg, 0);
+    while (wait && !pg->completed && (pg->commit != NULL || !TAILQ_EMPTY(&pg->loads))) {
+        poll_once(pg, -1);
+    }
+}
+
+static int
+pg_fd(const struct ff_store *store)
+{
+    return ((const struct pg *) store)->epoll_fd;
+}
+
+/* ---- life ---- */
+
+static void
+free_all(struct pg *pg)
+{
+    ff_pg_conn_close(&pg->write);
+    ff_pg_conn_close(&pg->read);
+    if (pg->timer_fd >= 0) {
+        close(pg->timer_fd);
+    }
+    if (pg->epoll_fd >= 0) {
+        close(pg->epoll_fd);
+    }
+    for (size_t i = 0; i < FF_COUNT(pg->scratch); i++) {
+        ff_pg_buf_done(&pg->scratch[i]);
+    }
+    ff_pg_buf_done(&pg->text);
+    ff_arena_done(&pg->arena);
+    free(pg->tables);
+    free(pg->writes);
+    free(pg->conflicts);
+    free(pg->url);
+    free(pg);
+}
+
+static void
+pg_close(struct ff_store *store)
+{
+    struct pg *pg = of(store);
+    int64_t from_ms = ff_pg_now_ms();
+
+    while ((pg->commit != NULL || !TAILQ_EMPTY(&pg->loads)) &&
+           ff_pg_now_ms() - from_ms < CLOSE_WAIT_MS) {
+        poll_once(pg, TICK_MS);
+    }
+    free_all(pg);
+}
+
+/* What the fault points to must outlive a store that is not opened. */
+static ff_err
+keep_message(struct ff_fault *fault)
+{
+    static char message[PG_WORDS_MAX];
+
+    if (fault->message != NULL) {
+        snprintf(message, sizeof(message), "%s", fault->message);
+        fault->message = message;
+    }
+    return fault->code;
+}
+
+static ff_err
+pg_prepare(struct ff_store *store, struct ff_partition_counts *counts, bool *applied,
+           struct ff_fault *fault)
+{
+    struct pg *pg = of(store);
+    char words[PG_WORDS_MAX];
+    PGconn *conn = NULL;
+    ff_err err = ff_pg_connect(pg, &conn, words, fault);
+
+    *applied = pg->applied;
+    pg->applied = false;
+    if (err == FF_E_OK) {
+        err = ff_pg_counts(conn, counts, applied, words, fault);
+        PQfinish(conn);
+    }
+    return err == FF_E_OK ? err : keep_message(fault);
+}
+
+static const struct ff_store_ops pg_ops = {
+    .label = "postgres",
+    .handle_tag = 0x13,
+    .exclusive = false,
+    .immediate = false,
+    .prepare = pg_prepare,
+    .load = ff_pg_load,
+    .commit = ff_pg_commit,
+    .poll = pg_poll,
+    .fd = pg_fd,
+    .close = pg_close,
+};
+
+static struct pg *
+pg_new(struct ff_str url, const struct ff_store_host *host)
+{
+    struct itimerspec every = { .it_interval = { .tv_nsec = TICK_MS * 1000000L },
+                                .it_value = { .tv_nsec = TICK_MS * 1000000L } };
+    struct pg *pg = calloc(1, sizeof(*pg));
+    struct epoll_event event = { .events = EPOLLIN, .data = { .ptr = pg } };
+
+    FF_ASSERT(pg != NULL);
+    pg->store.ops = &pg_ops;
+    pg->host = *host;
+    pg->url = strndup(url.p, url.n);
+    pg->tables = calloc(FF_R_N, sizeof(*pg->tables));
+    pg->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    pg->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    FF_ASSERT(pg->url != NULL && pg->tables != NULL && pg->epoll_fd >= 0 && pg->timer_fd >= 0);
+    FF_ASSERT(timerfd_settime(pg->timer_fd, 0, &every, NULL) == 0);
+    FF_ASSERT(epoll_ctl(pg->epoll_fd, EPOLL_CTL_ADD, pg->timer_fd, &event) == 0);
+    TAILQ_INIT(&pg->loads);
+    pg->write = (struct pg_conn){ .pg = pg, .writer = true, .fd = -1 };
+    pg->read = (struct pg_conn){ .pg = pg, .fd = -1 };
+    randombytes_buf(pg->broker.b, sizeof(pg->broker.b));
+    return pg;
+}
+
+static ff_err
+refuse(struct ff_fault *fault, const char *words)
+{
+    return ff_fail_transport(fault, "postgres", "other", words);
+}
+
+static ff_err
+check_server(PGconn *conn, struct ff_fault *fault)
+{
+    const char *encoding = PQparameterStatus(conn, "server_encoding");
+    const char *read_only = PQparameterStatus(conn, "default_transaction_read_only");
+    const char *standby = PQparameterStatus(conn, "in_hot_standby");
+
+    if (PQserverVersion(conn) < SERVER_VERSION_MIN) {
+        return refuse(fault, "postgres: the server is older than version 14");
+    }
+    if (encoding == NULL || strcmp(encoding, "UTF8") != 0) {
+        return refuse(fault, "postgres: the database is not in encoding UTF8");
+    }
+    if (standby != NULL && strcmp(standby, "on") == 0) {
+        return refuse(fault, "postgres: the server is a standby, and read-only");
+    }
+    if (read_only != NULL && strcmp(read_only, "on") == 0) {
+        return refuse(fault, "postgres: the database or the user is read-only");
+    }
+    return FF_E_OK;
+}
+
+static ff_err
+set_up(struct pg *pg, struct ff_fault *fault)
+{
+    char words[PG_WORDS_MAX];
+    PGconn *conn = NULL;
+    ff_err err = ff_pg_connect(pg, &conn, words, fault);
+
+    if (err == FF_E_OK) {
+        err = check_server(conn, fault);
+    }
+    if (err == FF_E_OK) {
+        err = ff_pg_migrate(conn, pg->tables, &pg->applied, words, fault);
+    }
+    PQfinish(conn);
+    if (err == FF_E_OK) {
+        err = ff_pg_conn_open(&pg->write, fault);
+    }
+    if (err == FF_E_OK) {
+        err = ff_pg_conn_open(&pg->read, fault);
+    }
+    return err == FF_E_OK ? err : keep_message(fault);
+}
+
+ff_err
+ff_postgres_open(struct ff_str url, const struct ff_store_host *host, struct ff_store **store_out,
+                 struct ff_fault *fault)
+{
+    struct pg *pg = pg_new(url, host);
+    ff_err err = set_up(pg, fault);
+
+    if (err != FF_E_OK) {
+        free_all(pg);
+        return err;
+    }
+    *store_out = &pg->store;
+    return FF_E_OK;
+}

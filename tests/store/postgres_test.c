@@ -1,0 +1,253 @@
+/* What the PostgreSQL store does when the server goes away, and what it says at start. */
+#include <stdio.h>
+
+#include "tests/rig/pg_server.h"
+#include "tests/rows.h"
+#include "tests/store/bed.h"
+
+static const char cut_all[] = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                              " WHERE application_name = 'flowfabric'";
+
+static int
+open_bed(void **state)
+{
+    struct ff_bed *bed = calloc(1, sizeof(*bed));
+    struct ff_fault fault = { 0 };
+
+    assert_non_null(bed);
+    if (!ff_pg_there()) {
+        free(bed);
+        skip();
+    }
+    ff_bed_init(bed, "postgres", NULL);
+    *state = bed;
+    return ff_bed_open(bed, &fault) == FF_E_OK ? 0 : -1;
+}
+
+static int
+close_bed(void **state)
+{
+    if (*state != NULL) {
+        ff_bed_done(*state);
+        free(*state);
+    }
+    return 0;
+}
+
+static void
+put_one(struct ff_bed *bed, uint32_t n)
+{
+    struct ff_exec exec = ff_bed_exec(n);
+    struct ff_exec_input input = ff_bed_input(&exec, "p");
+
+    ff_bed_put(bed, FF_R_EXEC, &exec);
+    ff_bed_put(bed, FF_R_EXEC_INPUT, &input);
+    ff_bed_event(bed, FF_FAMILY_COMPLETION, "1");
+}
+
+static void
+test_a_server_that_comes_back_has_lost_nothing(void **state)
+{
+    struct ff_bed *bed = *state;
+
+    put_one(bed, 1);
+    ff_bed_commit(bed);
+    ff_pg_stop(true);
+    ff_pg_start();
+    put_one(bed, 2); /* waits for the connection */
+    ff_bed_commit(bed);
+    ff_bed_check(bed);
+}
+
+/* The commit is handed over, and then something happens. */
+static void
+commit_through(struct ff_bed *bed, void (*happens)(void))
+{
+    bed->on_commit = happens;
+    ff_bed_commit(bed);
+    bed->on_commit = NULL;
+}
+
+static void
+server_dies(void)
+{
+    ff_pg_stop(true);
+    ff_pg_start();
+}
+
+static void
+server_is_restarted(void)
+{
+    ff_pg_stop(false);
+    ff_pg_start();
+}
+
+static void
+connections_are_cut(void)
+{
+    (void) ff_pg_sql_text(cut_all);
+}
+
+static void
+test_a_server_that_dies_under_a_commit(void **state)
+{
+    struct ff_bed *bed = *state;
+
+    for (uint32_t n = 0; n < 3; n++) {
+        put_one(bed, n);
+        commit_through(bed, server_dies);
+    }
+    ff_bed_check(bed); /* each was made, and made once: events are counted */
+}
+
+static void
+test_a_server_that_is_restarted_under_a_commit(void **state)
+{
+    struct ff_bed *bed = *state;
+
+    put_one(bed, 1);
+    commit_through(bed, server_is_restarted);
+    ff_bed_check(bed);
+}
+
+static void
+test_connections_cut_in_the_middle_of_commits(void **state)
+{
+    struct ff_bed *bed = *state;
+
+    for (uint32_t n = 0; n < 40; n++) {
+        for (uint32_t i = 0; i < 25; i++) {
+            put_one(bed, n * 25 + i);
+        }
+        commit_through(bed, connections_are_cut);
+    }
+    ff_bed_check(bed);
+}
+
+/* A batch that an earlier connection has left behind waits for a lock, and must not be made any
+ * more once its broker has asked what became of it. */
+static void
+test_a_batch_that_was_given_up_is_shut_out(void **state)
+{
+    struct ff_bed *bed = *state;
+
+    put_one(bed, 1);
+    ff_bed_commit(bed);
+    (void) ff_pg_sql_text("UPDATE flowfabric.batch_mark SET session = session + 1");
+    put_one(bed, 2);
+    assert_int_equal(ff_bed_try_commit(bed, true), FF_COMMIT_FAILED);
+    ff_bed_check(bed);
+}
+
+static void
+test_texts_with_zero_bytes_come_back(void **state)
+{
+    struct ff_bed *bed = *state;
+    struct ff_exec exec = ff_bed_exec(1);
+
+    exec.execution_kind = ff_str("a\0b\x1a" "c\x1a", 6);
+    exec.blocking_detail = ff_str("\0", 1);
+    ff_bed_put(bed, FF_R_EXEC, &exec);
+    ff_bed_commit(bed);
+    ff_bed_reopen(bed);
+}
+
+/* ---- for people ---- */
+
+static void
+test_an_analyst_reads_views_and_nothing_else(void **state)
+{
+    struct ff_bed *bed = *state;
+
+    put_one(bed, 1);
+    ff_bed_commit(bed);
+    assert_string_equal(ff_pg_sql_text("SET ROLE flowfabric_reader;"
+                                       "SELECT lifecycle_phase FROM flowfabric_read.exec"),
+                        "runnable");
+    assert_string_equal(
+        ff_pg_sql_text("SELECT has_schema_privilege('flowfabric_reader', 'flowfabric', 'USAGE')"),
+        "f");
+    assert_string_equal(ff_pg_sql_text("SELECT count(*) FROM pg_views WHERE viewname = 'keyring'"
+                                       " AND schemaname = 'flowfabric_read'"),
+                        "0");
+    assert_string_equal(ff_pg_sql_text("SELECT obj_description('flowfabric_read.exec'::regclass)"
+                                       " IS NOT NULL"),
+                        "t");
+}
+
+/* ---- refusals ---- */
+
+static ff_err
+open_url(const char *url, struct ff_fault *fault)
+{
+    static const struct ff_store_host host;
+    struct ff_store *store = NULL;
+    ff_err err = ff_store_open(ff_cstr(url), &host, &store, fault);
+
+    if (err == FF_E_OK) {
+        ff_store_close(store);
+    }
+    return err;
+}
+
+static void
+refused(const char *url, const char *kind, const char *word)
+{
+    struct ff_fault fault = { 0 };
+
+    assert_int_equal(open_url(url, &fault), FF_E_TRANSPORT);
+    assert_true(ff_str_is(fault.detail[1].v.str, kind));
+    assert_non_null(strstr(fault.message, word));
+}
+
+static void
+test_what_is_wrong_is_said(void **state)
+{
+    struct ff_bed *bed = *state;
+    char url[2 * FF_PG_URL_MAX];
+    const char *host = strstr(bed->url, "?host=");
+
+    snprintf(url, sizeof(url), "postgres://flowfabric@/nowhere%s", host);
+    refused(url, "other", "database \"nowhere\" does not exist");
+    snprintf(url, sizeof(url), "postgres://nobody_we_know@/flowfabric%s", host);
+    refused(url, "auth", "nobody_we_know");
+    snprintf(url, sizeof(url), "%s/not/there", bed->url);
+    refused(url, "transport", "/not/there");
+    snprintf(url, sizeof(url), "%s&options=-c%%20default_transaction_read_only%%3Don", bed->url);
+    refused(url, "other", "read-only");
+}
+
+static void
+test_a_newer_schema_is_refused(void **state)
+{
+    struct ff_bed *bed = *state;
+    struct ff_fault fault = { 0 };
+
+    (void) ff_pg_sql_text("UPDATE flowfabric.info SET value = '99' WHERE name = 'schema'");
+    assert_int_equal(open_url(bed->url, &fault), FF_E_CORRUPTION);
+    (void) ff_pg_sql_text("UPDATE flowfabric.info SET value = '1' WHERE name = 'schema'");
+}
+
+#define TEST(name)                                                                                 \
+    {                                                                                              \
+#name, test_##name, open_bed, close_bed, NULL                                                   \
+    }
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_server_that_comes_back_has_lost_nothing),
+        TEST(a_server_that_dies_under_a_commit),
+        TEST(a_server_that_is_restarted_under_a_commit),
+        TEST(connections_cut_in_the_middle_of_commits),
+        TEST(a_batch_that_was_given_up_is_shut_out),
+        TEST(texts_with_zero_bytes_come_back),
+        TEST(an_analyst_reads_views_and_nothing_else),
+        TEST(what_is_wrong_is_said),
+        TEST(a_newer_schema_is_refused),
+    };
+
+    cmocka_set_test_filter(getenv("FF_TEST"));
+    return cmocka_run_group_tests_name("postgres", tests, NULL, NULL);
+}
