@@ -123,10 +123,16 @@ put_row(struct pg *pg, const struct pg_write *of)
     struct ff_index_key stands[FF_INDEX_KEYS_MAX];
     struct ff_fault fault = { 0 };
     struct pg_row row = { .kind = write->kind, .key = write->key };
-    void *record = ff_arena_zalloc(&pg->arena, ff_records[write->kind]->size);
-    bool fits = ff_row_decode(write->kind, write->body, &pg->arena, record, &fault) == FF_E_OK &&
-                ff_pg_fits(write->kind, record);
+    const void *record = pg->fresh ? write->record : NULL;
+    bool fits = true;
 
+    if (record == NULL) {
+        void *room = ff_arena_zalloc(&pg->arena, ff_records[write->kind]->size);
+
+        fits = ff_row_decode(write->kind, write->body, &pg->arena, room, &fault) == FF_E_OK;
+        record = room;
+    }
+    fits = fits && ff_pg_fits(write->kind, record);
     row.version = of->how == PG_BY_INSERT ? write->version : write->version_from;
     if (fits) {
         row.record = record;

@@ -173,7 +173,9 @@ ff_pg_commit(struct ff_store *store, struct ff_commit *commit)
     pg->retries = 0;
     commit->fault = (struct ff_fault){ 0 };
     ff_pg_order_writes(pg);
+    pg->fresh = true;
     ff_pg_commit_go(pg);
+    pg->fresh = false;
 }
 
 void

@@ -107,6 +107,7 @@ struct pg {
     uint64_t session; /* one more for each connection that writes */
     struct ff_commit *commit;
     enum pg_commit_phase commit_phase;
+    bool fresh; /* ff_store_commit has not returned yet: its records are there as structs */
     int64_t commit_since_ms;
     uint64_t number;     /* of the commit under way, or the last one */
     uint64_t marked;     /* what the fence has read */

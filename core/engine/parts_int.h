@@ -75,6 +75,10 @@ void ff_unwant(struct ff_engine *engine, const struct ff_want *want);
 /* Sends the gathered wants off, if no load is under way. */
 bool ff_loads_start(struct ff_engine *engine);
 
+/* ---- ahead.c ---- */
+/* A call of the frame waits for a load: what it and those behind it will read goes with that. */
+void ff_look_ahead(struct ff_engine *engine, const struct ff_task *task);
+
 /* ---- feeds.c: pages of events ---- */
 void ff_feed_load(struct ff_engine *engine, const struct ff_want *want);
 void ff_feed_unwant(struct ff_engine *engine, const struct ff_want *want);

@@ -311,6 +311,9 @@ ff_task_run(struct ff_engine *engine, struct ff_task *task)
         }
         err = run_call(engine, task);
         if (err == FF_E_PENDING) {
+            if (!engine->store->ops->immediate) {
+                ff_look_ahead(engine, task);
+            }
             ff_task_move(engine, task, engine->aside ? TASK_LONELY : TASK_WANTING);
             return;
         }

@@ -26,7 +26,7 @@ turn(struct ff_rig *rig, const bool *done)
 {
     for (uint32_t i = 0; i < POLLS_MAX && !*done; i++) {
         ff_engine_run(rig->engine);
-        ff_store_poll(rig->store, false);
+        ff_store_poll(rig->store, !rig->contrary);
     }
 }
 

@@ -26,6 +26,7 @@ static struct {
     const char *setting;
     pid_t owner; /* who has made it */
     pid_t pid;   /* of the server; 0 = none */
+    PGconn *admin; /* to the database of ff_pg_fresh; NULL: none */
 } server;
 
 /* ---- programs, as the unprivileged user ---- */
@@ -202,6 +203,8 @@ ff_pg_start(void)
 void
 ff_pg_stop(bool at_once)
 {
+    PQfinish(server.admin);
+    server.admin = NULL;
     if (server.pid > 0) {
         kill(server.pid, at_once ? SIGQUIT : SIGINT);
         await(server.pid);
@@ -262,9 +265,10 @@ ff_pg_fresh(char url[FF_PG_URL_MAX])
         PQfinish(conn);
         made = true;
     }
-    conn = connect_to("flowfabric");
-    run(conn, empty_tables);
-    PQfinish(conn);
+    if (server.admin == NULL) {
+        server.admin = connect_to("flowfabric");
+    }
+    run(server.admin, empty_tables);
     url_of("flowfabric", url);
 }
 
