@@ -48,7 +48,7 @@ function(ff_add_module name)
 endfunction()
 
 # ff_add_test(name SOURCES … LIBS … ARGS … LABEL unit): a cmocka program run by ctest.
-# Labels: unit store scenario process sim fuzz tidy. A fuzz build has no tests, only targets.
+# Labels: unit store server scenario process sim fuzz tidy. A fuzz build has no tests, only targets.
 function(ff_add_test name)
   cmake_parse_arguments(T "" "LABEL" "SOURCES;LIBS;ARGS" ${ARGN})
   if(FF_FUZZ OR NOT BUILD_TESTING)
