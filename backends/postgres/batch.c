@@ -12,9 +12,7 @@ static enum pg_how
 how_of(const struct ff_write *write)
 {
     if (write->deleted) {
-        return write->unseen              ? PG_BY_DROP
-               : write->version_from == 0 ? PG_BY_ABSENT
-                                          : PG_BY_DELETE;
+        return write->unseen ? PG_BY_DROP : write->version_from == 0 ? PG_BY_ABSENT : PG_BY_DELETE;
     }
     return write->version_from == 0 ? PG_BY_INSERT : PG_BY_UPDATE;
 }
@@ -220,7 +218,8 @@ send_removals(struct pg *pg, uint32_t from, uint32_t to)
 
 /* Calls `send` for each group of writes of one table that are made alike. */
 static void
-each_group(struct pg *pg, bool split_by_how, void (*send)(struct pg *pg, uint32_t from, uint32_t to))
+each_group(struct pg *pg, bool split_by_how,
+           void (*send)(struct pg *pg, uint32_t from, uint32_t to))
 {
     uint32_t n = pg->commit->n_writes, from = 0;
 

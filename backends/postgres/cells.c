@@ -5,7 +5,7 @@
 
 #include "core/id.h"
 
-/* ---- bytes ---- */
+/* ---- bytes; memory that cannot be had ends the process, as everywhere ---- */
 
 void
 ff_pg_buf_done(struct pg_buf *buf)
@@ -153,7 +153,7 @@ ff_pg_fits(enum ff_record kind, const void *record)
     return true;
 }
 
-/* ---- writing ---- */
+/* ---- writing: a value in its type's binary form, with its length before it; -1: NULL ---- */
 
 static void
 put_null(struct pg_buf *buf)
@@ -231,6 +231,7 @@ put_field(struct pg_buf *buf, const struct ff_field *field, const void *record,
     }
 }
 
+/* Where the record stands in an index; at most once. */
 static const struct ff_index_key *
 stand_in(const struct pg_row *row, uint8_t index)
 {
@@ -312,7 +313,7 @@ ff_pg_put_row(struct pg_buf *buf, const struct pg_table *table, const struct pg_
     memcpy(buf->p + length_at, &n, sizeof(n));
 }
 
-/* ---- reading ---- */
+/* ---- reading: numbers are big-endian, and stand anywhere ---- */
 
 struct ff_str
 ff_pg_get_bytes(const PGresult *result, int row, int column)
@@ -341,6 +342,7 @@ ff_pg_get_u64(const PGresult *result, int row, int column)
     return be64toh(wide);
 }
 
+/* A word that is not known is from a newer program, or somebody has written it by hand. */
 static bool
 get_word(const struct ff_field *field, struct ff_str text, void *record)
 {
@@ -448,36 +450,36 @@ get_field(const struct cell *cell)
 }
 
 ff_err
-ff_pg_get_body(enum ff_record kind, const struct pg_table *table, const PGresult *result, int row,
-               int first, struct ff_arena *arena, struct ff_str *body_out, struct ff_fault *fault)
+ff_pg_get_body(const struct pg_rows *rows, int row, struct ff_str *body_out, struct ff_fault *fault)
 {
-    const struct ff_desc *desc = ff_records[kind];
-    struct ff_str raw = ff_pg_get_bytes(result, row, first);
+    const struct ff_desc *desc = ff_records[rows->kind];
+    struct ff_str raw = ff_pg_get_bytes(rows->result, row, rows->first);
     void *record = NULL;
     struct ff_packer packer;
-    int column = first + 1;
+    int column = rows->first + 1;
 
     if (raw.p != NULL) {
-        *body_out = ff_arena_copy(arena, raw);
+        *body_out = ff_arena_copy(rows->arena, raw);
         return FF_E_OK;
     }
-    record = ff_arena_zalloc(arena, desc->size);
-    for (uint32_t i = 0; i < table->n; i++) {
-        struct cell cell = { .field = table->columns[i].field, .record = record, .arena = arena };
+    record = ff_arena_zalloc(rows->arena, desc->size);
+    for (uint32_t i = 0; i < rows->table->n; i++) {
+        struct cell cell = { .field = rows->table->columns[i].field,
+                             .record = record,
+                             .arena = rows->arena };
 
-        if (table->columns[i].source != PG_FIELD) {
+        if (rows->table->columns[i].source != PG_FIELD) {
             continue;
         }
-        cell.text = ff_pg_get_bytes(result, row, column++);
+        cell.text = ff_pg_get_bytes(rows->result, row, column++); /* NULL: its zero, or absent */
         if (cell.text.p != NULL && !get_field(&cell)) {
             return ff_fail(fault, FF_E_CORRUPTION, ff_d_text("reason", "unreadable_cell"),
-                           ff_d_text("context", desc->name),
-                           ff_d_text("field", cell.field->name));
+                           ff_d_text("context", desc->name), ff_d_text("field", cell.field->name));
         }
     }
     ff_packer_init(&packer);
-    ff_row_encode(kind, record, &packer.pk);
-    *body_out = ff_arena_copy(arena, ff_packer_str(&packer));
+    ff_row_encode(rows->kind, record, &packer.pk);
+    *body_out = ff_arena_copy(rows->arena, ff_packer_str(&packer));
     ff_packer_done(&packer);
     return FF_E_OK;
 }

@@ -45,14 +45,20 @@ bool ff_pg_fits(enum ff_record kind, const void *record);
 
 /* ---- results, in binary ---- */
 
-struct ff_str ff_pg_get_bytes(const PGresult *result, int row, int column); /* absent: p == NULL */
+/* Absent: p == NULL. It lives as long as the result. */
+struct ff_str ff_pg_get_bytes(const PGresult *result, int row, int column);
 uint64_t ff_pg_get_u64(const PGresult *result, int row, int column);
 
-/* Columns from `first` on: _raw, then the fields in the table's order. *body_out is the stored form,
- * in the arena. FF_E_CORRUPTION. */
-FF_MUST_USE ff_err ff_pg_get_body(enum ff_record kind, const struct pg_table *table,
-                                  const PGresult *result, int row, int first,
-                                  struct ff_arena *arena, struct ff_str *body_out,
+/* Records in a result: from column `first` on _raw, then the fields in the table's order. */
+struct pg_rows {
+    enum ff_record kind;
+    const struct pg_table *table;
+    const PGresult *result;
+    int first;
+    struct ff_arena *arena; /* of the bodies */
+};
+/* The stored form of one of them. FF_E_CORRUPTION. */
+FF_MUST_USE ff_err ff_pg_get_body(const struct pg_rows *rows, int row, struct ff_str *body_out,
                                   struct ff_fault *fault);
 
 #endif

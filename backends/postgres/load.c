@@ -189,6 +189,7 @@ static void
 answer_records(struct pg *pg, const struct pg_load *waiting, uint32_t from, const PGresult *result)
 {
     struct ff_load *load = waiting->load;
+    struct pg_rows rows = { .result = result, .first = 2, .arena = load->arena };
 
     for (int row = 0; row < PQntuples(result); row++) {
         uint32_t at = from + (uint32_t) ff_pg_get_u64(result, row, 0) - 1;
@@ -196,8 +197,9 @@ answer_records(struct pg *pg, const struct pg_load *waiting, uint32_t from, cons
 
         want->found = true;
         want->version = ff_pg_get_u64(result, row, 1);
-        (void) (ff_pg_get_body(want->kind, &pg->tables[want->kind], result, row, 2, load->arena,
-                               &want->body, &pg->load_fault) == FF_E_OK);
+        rows.kind = want->kind;
+        rows.table = &pg->tables[want->kind];
+        (void) (ff_pg_get_body(&rows, row, &want->body, &pg->load_fault) == FF_E_OK);
     }
 }
 
@@ -243,13 +245,14 @@ answer_scopes(struct ff_load *load, struct ff_want *want, const PGresult *result
 static void
 answer_events(struct pg *pg, struct ff_load *load, struct ff_want *want, const PGresult *result)
 {
+    const struct pg_rows rows = { FF_R_EVENT, &pg->tables[FF_R_EVENT], result, 1, load->arena };
+
     want->n = (uint32_t) PQntuples(result);
     want->bodies = FF_ARENA_NEW(load->arena, struct ff_str, want->n + 1);
     want->seqs = FF_ARENA_NEW(load->arena, uint64_t, want->n + 1);
     for (uint32_t i = 0; i < want->n; i++) {
         want->seqs[i] = ff_pg_get_u64(result, (int) i, 0);
-        (void) (ff_pg_get_body(FF_R_EVENT, &pg->tables[FF_R_EVENT], result, (int) i, 1, load->arena,
-                               &want->bodies[i], &pg->load_fault) == FF_E_OK);
+        (void) (ff_pg_get_body(&rows, (int) i, &want->bodies[i], &pg->load_fault) == FF_E_OK);
     }
 }
 

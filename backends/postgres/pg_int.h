@@ -1,6 +1,6 @@
 /* pg_int.h: the PostgreSQL store's own structures.
  *
- *   pg_conn  one connection in pipeline mode. It carries one job at a time: statements up to a sync.
+ *   pg_conn  one connection in pipeline mode. It carries one job at a time: statements, a sync.
  *   pg       the store: one connection that writes, one that reads; what waits for them.
  *
  * Both connections and a timer stand in one epoll set, whose descriptor the owner watches.
@@ -41,17 +41,17 @@ struct pg_conn {
     int fd;          /* in the epoll set; -1: none */
     uint32_t events; /* what it is watched for */
     int64_t retry_at_ms;
-    uint32_t wait_ms;           /* before the next try */
-    uint8_t prepared[PG_S_N];   /* enum prepared, conn.c */
-    const struct pg_job *job;   /* NULL: nothing under way */
-    uint64_t *tags;             /* of the statements sent */
-    uint32_t sent, tags_room;   /* statements */
-    uint32_t at;                /* statement whose results come now */
-    bool got;                   /* of that statement: at least one */
-    bool refused;               /* the job has had an error */
-    bool open_block;            /* and has left a transaction block behind */
-    char state[6];              /* SQLSTATE of that error */
-    char words[PG_WORDS_MAX];   /* its message, or why there is no connection */
+    uint32_t wait_ms;         /* before the next try */
+    uint8_t prepared[PG_S_N]; /* enum prepared, conn.c */
+    const struct pg_job *job; /* NULL: nothing under way */
+    uint64_t *tags;           /* of the statements sent */
+    uint32_t sent, tags_room; /* statements */
+    uint32_t at;              /* statement whose results come now */
+    bool got;                 /* of that statement: at least one */
+    bool refused;             /* the job has had an error */
+    bool open_block;          /* and has left a transaction block behind */
+    char state[6];            /* SQLSTATE of that error */
+    char words[PG_WORDS_MAX]; /* its message, or why there is no connection */
 };
 
 struct pg_params {
@@ -109,9 +109,9 @@ struct pg {
     enum pg_commit_phase commit_phase;
     bool fresh; /* ff_store_commit has not returned yet: its records are there as structs */
     int64_t commit_since_ms;
-    uint64_t number;     /* of the commit under way, or the last one */
-    uint64_t marked;     /* what the fence has read */
-    uint32_t retries;    /* of this commit */
+    uint64_t number;         /* of the commit under way, or the last one */
+    uint64_t marked;         /* what the fence has read */
+    uint32_t retries;        /* of this commit */
     struct pg_write *writes; /* of the commit, in the order in which they are made */
     uint32_t writes_room;
     uint32_t *conflicts;

@@ -23,6 +23,7 @@ of(struct ff_store *store)
 
 /* ---- the clockwork ---- */
 
+/* Both connections are tried again here, and what has waited too long is given up. */
 static void
 tick(struct pg *pg)
 {
@@ -38,6 +39,7 @@ tick(struct pg *pg)
     ff_pg_loads_tick(pg, now_ms);
 }
 
+/* What one connection brings may let the other go on: each is looked at when it has something. */
 static void
 poll_once(struct pg *pg, int timeout_ms)
 {
@@ -184,6 +186,7 @@ refuse(struct ff_fault *fault, const char *words)
     return ff_fail_transport(fault, "postgres", "other", words);
 }
 
+/* What would else show as an error of every commit. */
 static ff_err
 check_server(PGconn *conn, struct ff_fault *fault)
 {
@@ -206,6 +209,7 @@ check_server(PGconn *conn, struct ff_fault *fault)
     return FF_E_OK;
 }
 
+/* What blocks is done on a connection of its own; those that stay never block. */
 static ff_err
 set_up(struct pg *pg, struct ff_fault *fault)
 {

@@ -174,10 +174,9 @@ view_column(struct pg_buf *buf, const struct ff_field *field)
         break;
     case FF_TYPE_U64:
     case FF_TYPE_POS_U64:
-        ff_pg_text(buf,
-                   required ? PG_VIEWS ".whole(coalesce(t.\"%s\", 0))"
-                            : PG_VIEWS ".whole(t.\"%s\")",
-                   field->name);
+        ff_pg_text(
+            buf, required ? PG_VIEWS ".whole(coalesce(t.\"%s\", 0))" : PG_VIEWS ".whole(t.\"%s\")",
+            field->name);
         break;
     case FF_TYPE_BYTES:
     case FF_TYPE_ANY:

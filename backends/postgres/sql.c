@@ -19,7 +19,8 @@ ff_pg_text(struct pg_buf *buf, const char *format, ...)
     buf->n--;
 }
 
-/* Plans are made once, for tables of any size: by index, never by what the table's size is today. */
+/* Plans are made once, for tables of any size: by index, whatever a table's size is today. The
+ * setting of isolation: repeatable read where one load must be of one instant. */
 static const char *const plain[PG_S_KIND] = {
     [PG_S_SETUP] = "SELECT set_config('plan_cache_mode', 'force_generic_plan', false),"
                    " set_config('enable_seqscan', 'off', false),"
@@ -105,6 +106,7 @@ sql_insert(struct pg_buf *buf, int kind)
                table_of(kind), table_of(kind));
 }
 
+/* Rows come with the version that they were made from. */
 static void
 sql_update(struct pg_buf *buf, int kind, const struct pg_table *table)
 {
@@ -182,6 +184,7 @@ sql_of_kind(struct pg_buf *buf, enum pg_op op, int kind, const struct pg_table *
 
 /* ---- events ---- */
 
+/* The rows' numbers count from 1 in each family; what the feed had comes on top. */
 static void
 sql_events(struct pg_buf *buf, const struct pg_table *table)
 {
@@ -212,7 +215,7 @@ sql_feed_page(struct pg_buf *buf, const struct pg_table *table)
                     " e._version > $2::bigint ORDER BY e._family, e._version LIMIT $3::bigint");
 }
 
-/* ---- indexes ---- */
+/* ---- indexes: pages and scopes; of several kinds, one list ---- */
 
 static void
 sql_page(struct pg_buf *buf, const struct pg_index *index)
@@ -230,13 +233,14 @@ sql_page(struct pg_buf *buf, const struct pg_index *index)
                    "%s(SELECT _%s_sort, _key FROM flowfabric.\"%s\" WHERE _%s_scope = $1::bytea"
                    " AND (_%s_sort, _key) > ($2::bigint, $3::bytea)"
                    " ORDER BY _%s_scope, _%s_sort, _key LIMIT $4::bigint)",
-                   i == 0 ? "" : " UNION ALL ", index->name, table_of(index->kinds[i]),
-                   index->name, index->name, index->name, index->name);
+                   i == 0 ? "" : " UNION ALL ", index->name, table_of(index->kinds[i]), index->name,
+                   index->name, index->name, index->name);
     }
     ff_pg_text(buf, index->n_kinds == 1 ? ") AS u(sort, key)"
                                         : ") AS u(sort, key) ORDER BY 1, 2 LIMIT $4::bigint");
 }
 
+/* From scope to scope, not from entry to entry. */
 static void
 sql_scopes_of(struct pg_buf *buf, const struct pg_index *index, uint32_t i)
 {
@@ -261,8 +265,8 @@ sql_scopes_of(struct pg_buf *buf, const struct pg_index *index, uint32_t i)
                " t._%s_scope > s.scope AND t._%s_scope < $2::bytea ORDER BY t._%s_scope,"
                " t._%s_sort, t._key LIMIT 1) FROM s WHERE s.scope IS NOT NULL)"
                " SELECT scope FROM s WHERE scope IS NOT NULL)",
-               index->name, of, index->name, index->name, index->name, index->name, index->name,
-               of, index->name, index->name, index->name, index->name);
+               index->name, of, index->name, index->name, index->name, index->name, index->name, of,
+               index->name, index->name, index->name, index->name);
 }
 
 const char *

@@ -24,14 +24,14 @@ enum pg_statement {
     PG_S_COMMIT,
     PG_S_ROLLBACK,
     PG_S_PING,
-    PG_S_FENCE,      /* $1 broker, $2 session → number */
-    PG_S_MARK,       /* $1 broker, $2 session, $3 number */
-    PG_S_EVENTS,     /* $1 rows, $2 families, $3 how many of each */
-    PG_S_TRIM,       /* $1 family, $2 up to */
-    PG_S_FEED,       /* $1 family → newest, oldest */
-    PG_S_FEED_PAGE,  /* $1 family, $2 after, $3 limit → seq, raw, fields */
-    PG_S_BEAT,       /* $1 broker → whether there are others */
-    PG_S_NOTIFY,     /* $1 payload */
+    PG_S_FENCE,     /* $1 broker, $2 session → number */
+    PG_S_MARK,      /* $1 broker, $2 session, $3 number */
+    PG_S_EVENTS,    /* $1 rows, $2 families, $3 how many of each */
+    PG_S_TRIM,      /* $1 family, $2 up to */
+    PG_S_FEED,      /* $1 family → newest, oldest */
+    PG_S_FEED_PAGE, /* $1 family, $2 after, $3 limit → seq, raw, fields */
+    PG_S_BEAT,      /* $1 broker → whether there are others */
+    PG_S_NOTIFY,    /* $1 payload */
     PG_S_LISTEN,
     PG_S_KIND,
     PG_S_PAGE = PG_S_KIND + PG_OPS * FF_R_N, /* $1 scope, $2 sort, $3 key, $4 limit → sort, key;

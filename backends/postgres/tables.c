@@ -2,7 +2,11 @@
 
 #include <stdio.h>
 
-#define OF(name_, kind_) { .name = name_, .n_kinds = 1, .kinds = { FF_R_##kind_ } }
+/* An index over one kind; one that is the order of the kind's keys, by their first bytes. */
+#define OF(name_, kind_)                                                                           \
+    {                                                                                              \
+        .name = name_, .n_kinds = 1, .kinds = { FF_R_##kind_ }                                     \
+    }
 #define KEYS(name_, kind_, n_)                                                                     \
     {                                                                                              \
         .name = name_, .n_kinds = 1, .kinds = { FF_R_##kind_ }, .by_key = true, .scope_n = (n_)    \
@@ -109,7 +113,7 @@ ff_pg_column_name(const struct pg_column *column, char out[64])
     }
 }
 
-/* ---- types ---- */
+/* ---- types: numbers above 2^63 - 1 wrap around in a bigint (the views put that right) ---- */
 
 struct type {
     const char *name;
@@ -158,6 +162,7 @@ type_of_field(const struct ff_field *field)
     }
 }
 
+/* Texts are text, shapes and lists json, words of a vocabulary text. */
 const char *
 ff_pg_column_type(const struct pg_column *column, uint32_t *oid)
 {
@@ -181,7 +186,7 @@ ff_pg_column_type(const struct pg_column *column, uint32_t *oid)
     return type->name;
 }
 
-/* ---- the columns of a kind ---- */
+/* ---- the columns of a kind: first what the store needs, then the record's own fields ---- */
 
 static void
 add(struct pg_column *out, uint32_t *n, struct pg_column column)

@@ -24,8 +24,8 @@ static struct {
     char bin[128]; /* "" = not looked for yet */
     char dir[64];  /* "" = no cluster yet */
     const char *setting;
-    pid_t owner; /* who has made it */
-    pid_t pid;   /* of the server; 0 = none */
+    pid_t owner;   /* who has made it */
+    pid_t pid;     /* of the server; 0 = none */
     PGconn *admin; /* to the database of ff_pg_fresh; NULL: none */
 } server;
 
@@ -127,8 +127,8 @@ static void
 make_cluster(void)
 {
     char program[160], data[96], log[96];
-    char *const argv[] = { program, "-D",         data,        "-U", "flowfabric", "-A", "trust",
-                           "-E",    "UTF8",       "--no-sync", "--locale=C",       NULL };
+    char *const argv[] = { program, "-D", data,   "-U",        "flowfabric", "-A",
+                           "trust", "-E", "UTF8", "--no-sync", "--locale=C", NULL };
 
     strcpy(server.dir, "/tmp/ff-pg-XXXXXX");
     assert_non_null(mkdtemp(server.dir));
@@ -242,7 +242,8 @@ run(PGconn *conn, const char *sql)
 static const char empty_tables[] =
     "DO $$ DECLARE t record; BEGIN"
     " FOR t IN SELECT relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-    "  WHERE nspname = 'flowfabric' AND relkind = 'r' AND relname NOT IN ('feed', 'info') LOOP"
+    "  WHERE nspname = 'flowfabric' AND relkind = 'r' AND relname NOT IN"
+    " ('feed', 'info', 'batch_mark', 'broker') LOOP"
     "  EXECUTE format('DELETE FROM flowfabric.%I', t.relname);"
     " END LOOP;"
     " IF to_regclass('flowfabric.feed') IS NOT NULL THEN"

@@ -26,10 +26,10 @@ struct ff_bed {
     struct ff_commit batch; /* what the next commit takes */
     uint32_t writes_room, changes_room, events_room;
     bool finished;
-    void (*on_commit)(void); /* after a commit was handed over; NULL: nothing */
+    void (*on_commit)(void); /* when one was handed over; NULL: nothing */
 };
 
-/* kind: "memory", "contrary", "sqlite" or "postgres"; options: behind the question mark, may be NULL. */
+/* kind: "memory", "contrary", "sqlite" or "postgres"; options: behind the question mark; or NULL */
 void ff_bed_init(struct ff_bed *bed, const char *kind, const char *options);
 void ff_bed_done(struct ff_bed *bed);
 /* Opens and prepares; the caller looks at the error. */

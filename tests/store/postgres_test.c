@@ -145,7 +145,9 @@ test_texts_with_zero_bytes_come_back(void **state)
     struct ff_bed *bed = *state;
     struct ff_exec exec = ff_bed_exec(1);
 
-    exec.execution_kind = ff_str("a\0b\x1a" "c\x1a", 6);
+    exec.execution_kind = ff_str("a\0b\x1a"
+                                 "c\x1a",
+                                 6);
     exec.blocking_detail = ff_str("\0", 1);
     ff_bed_put(bed, FF_R_EXEC, &exec);
     ff_bed_commit(bed);
@@ -230,7 +232,7 @@ test_a_newer_schema_is_refused(void **state)
 
 #define TEST(name)                                                                                 \
     {                                                                                              \
-#name, test_##name, open_bed, close_bed, NULL                                                   \
+#name, test_##name, open_bed, close_bed, NULL                                              \
     }
 
 int
