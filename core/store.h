@@ -160,9 +160,20 @@ struct ff_store {
     const struct ff_store_ops *ops;
 };
 
-/* How a store reaches its owner from a thread of its own. */
+/* What another broker has committed to the same store. */
+struct ff_news {
+    bool is_feed;
+    enum ff_event_family family; /* is_feed: has new events */
+    enum ff_index index;         /* else: that many entries were added */
+    struct ff_scope scope;
+    uint32_t n;
+};
+
+/* How a store reaches its owner. */
 struct ff_store_host {
     void (*wake)(void *ctx); /* any thread; leads to a ff_store_poll soon */
+    /* Inside ff_store_poll. news NULL: anything may have changed. May be NULL. */
+    void (*news)(void *ctx, const struct ff_news *news);
     void *ctx;
 };
 

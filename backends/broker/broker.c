@@ -5,6 +5,9 @@
 #include "backends/broker/hello.h"
 #include "backends/broker/secret.h"
 
+/* How often waiting calls are judged again on a store that others write too: what nobody has told
+ * is found then (spec/records.md §5). */
+#define LOOK_AGAIN_S 1.0
 /* How often an ending broker looks whether its last replies have left. */
 #define LEAVING_S 0.005
 
@@ -17,6 +20,7 @@ struct ff_broker {
     struct ff_greeting greeting;
     struct ev_async store_wake; /* perhaps from the store's own thread */
     struct ev_io store_ready;   /* of a store that talks over sockets */
+    struct ev_timer look_again; /* where others write the store too */
     struct ev_timer engine_due; /* a parked call's time is over */
     struct ev_prepare settle;   /* before each sleep of the loop */
     struct ev_timer grace;      /* of the ordered end */
@@ -75,6 +79,27 @@ on_store_ready(struct ev_loop *loop, struct ev_io *watcher, int events)
     (void) loop;
     (void) events;
     ff_store_poll(broker->store, false);
+    run(broker);
+}
+
+static void
+on_news(void *ctx, const struct ff_news *news)
+{
+    struct ff_broker *broker = ctx;
+
+    if (broker->engine != NULL) {
+        ff_engine_told(broker->engine, news);
+    }
+}
+
+static void
+on_look_again(struct ev_loop *loop, struct ev_timer *watcher, int events)
+{
+    struct ff_broker *broker = watcher->data;
+
+    (void) loop;
+    (void) events;
+    ff_engine_told(broker->engine, NULL);
     run(broker);
 }
 
@@ -314,6 +339,8 @@ watch(struct ff_broker *broker)
     ev_init(&broker->store_ready, on_store_ready);
     broker->store_ready.data = broker;
     ev_timer_init(&broker->engine_due, on_engine_due, 0.0, 0.0);
+    ev_timer_init(&broker->look_again, on_look_again, LOOK_AGAIN_S, LOOK_AGAIN_S);
+    broker->look_again.data = broker;
     ev_prepare_init(&broker->settle, on_settle);
     ev_init(&broker->grace, NULL);
     ev_timer_init(&broker->idle.over, on_idle_over, 0.0, 0.0);
@@ -340,7 +367,7 @@ static ff_err
 open_engine(struct ff_broker *broker, struct ff_fault *fault)
 {
     const struct ff_broker_options *options = &broker->options;
-    struct ff_store_host host = { .wake = wake_loop, .ctx = broker };
+    struct ff_store_host host = { .wake = wake_loop, .news = on_news, .ctx = broker };
     struct ff_engine_config config;
     bool applied = false;
 
@@ -361,6 +388,9 @@ open_engine(struct ff_broker *broker, struct ff_fault *fault)
     broker->engine = ff_engine_new(&config, broker->store);
     FF_TRY(ff_broker_install_secret(options, broker->store, broker->engine, fault));
     register_lanes(broker);
+    if (!broker->store->ops->exclusive) {
+        ev_timer_start(broker->loop, &broker->look_again);
+    }
     if (!options->test_mode) { /* there nothing is done unasked (08 §3) */
         ff_engine_consume(broker->engine);
     }
@@ -470,6 +500,7 @@ ff_broker_close(struct ff_broker *broker)
     }
     ev_async_stop(broker->loop, &broker->store_wake);
     ev_timer_stop(broker->loop, &broker->engine_due);
+    ev_timer_stop(broker->loop, &broker->look_again);
     ev_prepare_stop(broker->loop, &broker->settle);
     ev_timer_stop(broker->loop, &broker->grace);
     ff_arena_done(&broker->idle.arena);

@@ -22,6 +22,9 @@ complete(struct pg *pg, enum ff_commit_outcome outcome)
     commit->outcome = outcome;
     commit->conflicts = pg->conflicts;
     commit->n_conflicts = outcome == FF_COMMIT_CONFLICT ? pg->n_conflicts : 0;
+    if (outcome == FF_COMMIT_OK) {
+        ff_pg_committed(pg, commit);
+    }
     pg->commit = NULL;
     pg->commit_phase = PG_C_NONE;
     pg->completed = true;

@@ -316,6 +316,9 @@ read_setup_done(struct pg *pg, bool ok)
 {
     if (ok) {
         pg->read.wait_ms = RETRY_FIRST_MS;
+        if (pg->host.news != NULL) {
+            pg->host.news(pg->host.ctx, NULL); /* what was told meanwhile was not heard */
+        }
         ff_pg_loads_go(pg);
     } else {
         lost(&pg->read);
@@ -345,6 +348,8 @@ setup(struct pg_conn *conn)
         ff_pg_param(&params, pg->broker.b, sizeof(pg->broker.b));
         ff_pg_param(&params, &session, sizeof(session));
         ff_pg_send(conn, PG_S_FENCE, TAG_FENCE, &params);
+    } else {
+        ff_pg_send(conn, PG_S_LISTEN, TAG_SETUP, NULL);
     }
     ff_pg_end(conn);
 }

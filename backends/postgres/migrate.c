@@ -269,6 +269,10 @@ ff_pg_counts(PGconn *pg, struct ff_partition_counts *counts, bool *applied, char
     char sql[256], text[128];
 
     ff_store_default_counts(&wanted);
+    FF_TRY(run(pg,
+               "DELETE FROM flowfabric.broker WHERE seen_at < now() - interval '1 day';"
+               "DELETE FROM flowfabric.batch_mark WHERE at < now() - interval '30 days'",
+               words, fault));
     snprintf(sql, sizeof(sql),
              "INSERT INTO flowfabric.info (name, value) VALUES ('counts', '%u %u %u')"
              " ON CONFLICT DO NOTHING RETURNING value",

@@ -10,6 +10,7 @@
 
 #include <sys/queue.h>
 
+#include "backends/news.h"
 #include "backends/postgres/schema.h"
 
 #define PG_WORDS_MAX 256
@@ -117,6 +118,10 @@ struct pg {
     uint32_t *conflicts;
     uint32_t n_conflicts, conflicts_room;
 
+    bool others; /* brokers that were alive at the last beat */
+    int64_t beat_ms, told_ms;
+    struct ff_news_list news; /* to be told to them */
+
     bool completed; /* since poll began */
 };
 
@@ -153,6 +158,16 @@ void ff_pg_load(struct ff_store *store, struct ff_load *load);
 /* Sends the next load, if the reader is free. */
 void ff_pg_loads_go(struct pg *pg);
 void ff_pg_loads_tick(struct pg *pg, int64_t now_ms);
+
+/* ---- peers.c ---- */
+
+/* Tells the others that this broker lives, and learns whether there are any. */
+void ff_pg_beat_tick(struct pg *pg, int64_t now_ms);
+/* Keeps what a commit has made to be told; sends what is kept, if the reader is free. */
+void ff_pg_committed(struct pg *pg, const struct ff_commit *commit);
+void ff_pg_tell_others(struct pg *pg);
+/* Hands over what others have told. */
+void ff_pg_hear(struct pg *pg);
 
 /* ---- batch.c: what a batch is made of ---- */
 

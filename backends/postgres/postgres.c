@@ -35,6 +35,7 @@ tick(struct pg *pg)
     }
     ff_pg_conn_tick(&pg->write, now_ms);
     ff_pg_conn_tick(&pg->read, now_ms);
+    ff_pg_beat_tick(pg, now_ms);
     ff_pg_commit_tick(pg, now_ms);
     ff_pg_loads_tick(pg, now_ms);
 }
@@ -53,6 +54,8 @@ poll_once(struct pg *pg, int timeout_ms)
             ff_pg_conn_pump(events[i].data.ptr);
         }
     }
+    ff_pg_hear(pg);
+    ff_pg_tell_others(pg);
 }
 
 static void

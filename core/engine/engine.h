@@ -77,6 +77,9 @@ void ff_engine_submit(struct ff_engine *engine, struct ff_frame *frame);
 void ff_engine_cancel(struct ff_engine *engine, struct ff_frame *frame);
 /* Does all that can be done now without waiting. */
 void ff_engine_run(struct ff_engine *engine);
+/* Another broker has changed the store; calls that wait for that are judged again by the next
+ * ff_engine_run. news NULL: whatever they wait for. */
+void ff_engine_told(struct ff_engine *engine, const struct ff_news *news);
 /* Milliseconds until ff_engine_run has something to do because of time alone; -1: never. */
 int64_t ff_engine_wait_ms(const struct ff_engine *engine);
 /* Something is queued, loading or committing (parked calls do not count). */

@@ -2,6 +2,7 @@
 
 #include "core/engine/engine_int.h"
 #include "core/engine/scan.h"
+#include "core/engine/topics.h"
 
 static int
 topic_cmp(const struct topic *a, const struct topic *b)
@@ -373,6 +374,48 @@ ff_parking_wake(struct ff_engine *engine, const struct ff_scope *scope)
     RB_FOREACH(topic, topic_tree, &engine->topics)
     {
         credit(engine, topic, UINT32_MAX);
+    }
+}
+
+/* Frames of which it is are not told: both topics of the stream. */
+static void
+told_of_frames(struct ff_engine *engine, const struct ff_scope *frames)
+{
+    const struct ff_key key = ff_key_bytes(ff_str(frames->b, frames->n - 1u));
+    const struct ff_eid id = ff_key_to_eid(&key);
+    uint32_t attempt_index = (uint32_t) key.b[18] << 24 | (uint32_t) key.b[19] << 16 |
+                             (uint32_t) key.b[20] << 8 | key.b[21];
+
+    for (int durable = 0; durable <= 1; durable++) {
+        struct ff_scope topic = ff_topic_stream(&id, attempt_index, durable != 0);
+
+        ff_parking_wake(engine, &topic);
+    }
+}
+
+/* Pages that were read before are old now. */
+void
+ff_engine_told(struct ff_engine *engine, const struct ff_news *news)
+{
+    if (engine->n_parked == 0) {
+        return;
+    }
+    ff_spans_stale(engine);
+    ff_feeds_stale(engine);
+    if (news == NULL) {
+        ff_parking_wake(engine, NULL);
+    } else if (news->is_feed) {
+        struct ff_scope topic = ff_topic_feed(news->family);
+
+        ff_parking_wake(engine, &topic);
+    } else if (news->index == FF_IX_FRAMES && news->scope.n == 23) {
+        told_of_frames(engine, &news->scope);
+    } else {
+        struct ff_index_key key = { .index = (uint8_t) news->index, .scope = news->scope };
+
+        for (uint32_t i = 0; i < news->n && i < engine->n_parked; i++) {
+            note_for_lane(engine, &key);
+        }
     }
 }
 

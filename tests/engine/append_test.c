@@ -188,11 +188,16 @@ test_owner_is_over(void **state)
 static void
 test_unknown_execution(void **state)
 {
-    struct ff_rig *rig = *state, *elsewhere = ff_rig_new();
-    struct ff_claim_result claim = output_begin(elsewhere);
+    struct ff_rig *rig = *state, *elsewhere = NULL;
+    struct ff_claim_result claim;
     struct ff_new_frame frame = frame_of("x");
     struct ff_append_frame_result result;
 
+    if (rig->server) { /* two rigs would have one database */
+        skip();
+    }
+    elsewhere = ff_rig_new();
+    claim = output_begin(elsewhere);
     assert_err(append(rig, &claim, &frame, &result), FF_E_EXECUTION_NOT_FOUND);
     ff_rig_free(elsewhere);
 }

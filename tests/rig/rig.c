@@ -112,6 +112,7 @@ ff_rig_new(void)
     ff_rig_engine_config(rig, &config);
     rig->now_ms = FF_RIG_START_MS;
     rig->contrary = kind->contrary;
+    rig->server = kind->server;
     rig->cheap = strcmp(kind->url, "memory:") == 0;
     rig->store = open_store(rig, &config.counts);
     rig->engine = ff_engine_new(&config, rig->store);

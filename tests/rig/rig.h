@@ -24,7 +24,8 @@ struct ff_rig {
     struct ff_arena arena; /* answers; lives as long as the rig */
     msgpack_zone zone;
     bool contrary;
-    bool cheap; /* memory: a call costs next to nothing */
+    bool server;  /* its store is a server's, of all rigs one */
+    bool cheap;   /* memory: a call costs next to nothing */
     char dir[64]; /* of the sqlite file; "" = none */
     uint32_t n_running;
     uint8_t next_id;

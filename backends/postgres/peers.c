@@ -1,0 +1,96 @@
+/* The other brokers on the database: whether there are any, what they are told, what they tell. */
+#include <endian.h>
+#include <stdlib.h>
+
+#include "backends/postgres/pg_int.h"
+
+#define BEAT_MS 1000
+/* Every notifying commit of the server queues at one lock: news are gathered that long. */
+#define NOTIFY_MS 2
+
+enum { TAG_BEAT, TAG_NOTIFY };
+
+static void
+peers_result(struct pg *pg, uint64_t tag, const PGresult *result)
+{
+    if (tag == TAG_BEAT) {
+        pg->others = ff_pg_get_u64(result, 0, 0) > 0;
+    }
+}
+
+/* What could not be told is found by looking. */
+static void
+peers_done(struct pg *pg, bool ok)
+{
+    (void) ok;
+    ff_pg_loads_go(pg);
+}
+
+static void
+peers_lost(struct pg *pg)
+{
+    (void) pg;
+}
+
+static const struct pg_job peers_job = { peers_result, peers_done, peers_lost };
+
+void
+ff_pg_beat_tick(struct pg *pg, int64_t now_ms)
+{
+    struct pg_params params = { 0 };
+
+    if (now_ms - pg->beat_ms < BEAT_MS || !ff_pg_conn_free(&pg->read)) {
+        return;
+    }
+    pg->beat_ms = now_ms;
+    ff_pg_begin(&pg->read, &peers_job);
+    ff_pg_param(&params, pg->broker.b, sizeof(pg->broker.b));
+    ff_pg_send(&pg->read, PG_S_BEAT, TAG_BEAT, &params);
+    ff_pg_end(&pg->read);
+}
+
+void
+ff_pg_tell_others(struct pg *pg)
+{
+    int64_t now_ms = 0;
+    struct pg_params params = { 0 };
+    char text[FF_NEWS_TEXT_MAX];
+    size_t n = 0;
+
+    if (!ff_news_any(&pg->news) || !ff_pg_conn_free(&pg->read)) {
+        return;
+    }
+    now_ms = ff_pg_now_ms();
+    if (now_ms - pg->told_ms < NOTIFY_MS) {
+        return; /* the next load, commit or tick comes by here */
+    }
+    n = ff_news_text(&pg->news, &pg->broker, text);
+    pg->news = (struct ff_news_list){ 0 };
+    pg->told_ms = now_ms;
+    ff_pg_begin(&pg->read, &peers_job);
+    ff_pg_param(&params, text, n);
+    ff_pg_send(&pg->read, PG_S_NOTIFY, TAG_NOTIFY, &params);
+    ff_pg_end(&pg->read);
+}
+
+void
+ff_pg_committed(struct pg *pg, const struct ff_commit *commit)
+{
+    if (pg->others) {
+        ff_news_add(&pg->news, commit);
+    }
+}
+
+void
+ff_pg_hear(struct pg *pg)
+{
+    struct ff_news_list list;
+    PGnotify *note = NULL;
+
+    while (pg->read.conn != NULL && (note = PQnotifies(pg->read.conn)) != NULL) {
+        if (ff_news_read(ff_cstr(note->extra), &pg->broker, &list)) {
+            ff_news_tell(&list, &pg->host);
+        }
+        PQfreemem(note);
+    }
+}
