@@ -29,7 +29,7 @@ hint_for(const struct ff_fault *fault, const char *op, struct ff_arena *arena)
     case FF_E_EXECUTION_NOT_FOUND:
         return "`ffctl ls' lists what there is.";
     case FF_E_CHILD_NOT_FOUND:
-        return strcmp(op, "run_scanner") == 0 ? "`ffctl scan --help' names some scanners."
+        return strcmp(op, "run_scanner") == 0 ? "`ffctl scan' names the scanners."
                                               : "`ffctl tree' lists the processes.";
     case FF_E_INVALID_CONFIG:
         return "The configuration in force is still the old one.";

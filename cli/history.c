@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "cli/leases.h"
 #include "cli/life.h"
 #include "cli/output.h"
 #include "cli/wait.h"
@@ -13,9 +14,10 @@
 
 static const struct ff_cli_command command = {
     NULL, ff_cli_parse_one, "ID",
-    "Tell the life of an execution: its attempts and leases with their times and workers, how each "
-    "ended, and why it waits now. With --json what the daemon answered: the execution, its fields, "
-    "and each attempt on a line of its own." FF_CLI_EXIT_HELP
+    "Tell the life of an execution: its attempts, its leases with their times and workers as the "
+    "lease feed has them, how each ended, and why it waits now. With --json what the daemon "
+    "answered: the execution, its fields, each attempt and each event of its leases on a line of "
+    "its own." FF_CLI_EXIT_HELP
 };
 
 /* Something that happened. */
@@ -28,6 +30,7 @@ struct moment {
 struct history {
     struct ff_cli *cli;
     struct ff_cli_life life;
+    struct ff_cli_leases leases;
     struct moment *moments;
     uint32_t n, room;
 };
@@ -36,6 +39,7 @@ static void
 history_done(struct history *history)
 {
     ff_cli_life_done(&history->life);
+    ff_cli_leases_done(&history->leases);
     free(history->moments);
 }
 
@@ -142,24 +146,40 @@ add_end(struct history *history, const struct ff_attempt_view *attempt)
                         duration(history, attempt->ended_at.v - from_ms)));
 }
 
+/* Who had it first: the record knows the last one only. */
+static struct ff_str
+first_owner(const struct history *history, const struct ff_attempt_view *attempt)
+{
+    for (uint32_t i = 0; i < history->leases.n; i++) {
+        const struct ff_feed_event *event = &history->leases.v[i];
+
+        if (event->attempt_index.is && event->attempt_index.v == attempt->attempt_index) {
+            return ff_str_is(event->event, "reclaimed") ? event->new_owner
+                                                        : event->worker_instance_id;
+        }
+    }
+    return attempt->resumed_at.is ? ff_cstr(NULL) : attempt->worker_instance_id;
+}
+
 static void
 add_attempt(struct history *history, const struct ff_attempt_view *attempt)
 {
     struct ff_arena *arena = &history->life.arena;
     uint32_t index = attempt->attempt_index;
     int64_t from_ms = attempt->started_at.is ? attempt->started_at.v : attempt->created_at;
+    bool told = history->leases.n > 0; /* the feed has each suspension, not just the last */
     bool resumed = attempt->resumed_at.is;
 
     add(history, from_ms,
         ff_arena_printf(arena, "attempt %" PRIu32 " begins%s%s", index,
-                        resumed ? "" : around(history, " on ", attempt->worker_instance_id, ""),
+                        around(history, " on ", first_owner(history, attempt), ""),
                         why_made(history, attempt)));
-    if (resumed) {
+    if (resumed && !told) {
         add(history, attempt->resumed_at.v,
             ff_arena_printf(arena, "attempt %" PRIu32 " goes on%s", index,
                             around(history, " on ", attempt->worker_instance_id, "")));
     }
-    if (attempt->suspended_at.is) {
+    if (attempt->suspended_at.is && !told) {
         add(history, attempt->suspended_at.v,
             ff_arena_printf(arena, "attempt %" PRIu32 " is suspended%s", index,
                             around(history, ": ", attempt->suspension_id, "")));
@@ -224,6 +244,106 @@ read_all_attempts(struct history *history)
     return status;
 }
 
+/* ---- leases ---- */
+
+/* "", or ", after 3 renewals" */
+static const char *
+renewed(struct history *history, uint32_t renewals)
+{
+    return renewals == 0 ? ""
+                         : ff_arena_printf(&history->life.arena, ", after %" PRIu32 " renewal%s",
+                                           renewals, renewals == 1 ? "" : "s")
+                               .p;
+}
+
+/* How a lease ended that did not end with its attempt. */
+static void
+add_release(struct history *history, const struct ff_feed_event *event, uint32_t renewals)
+{
+    struct ff_arena *arena = &history->life.arena;
+    uint32_t index = event->attempt_index.v;
+    const char *after = renewed(history, renewals);
+
+    if (!ff_str_is(event->revoked_by, "backend")) {
+        add(history, event->at,
+            ff_arena_printf(arena, "attempt %" PRIu32 ": the lease was revoked%s%s%s", index,
+                            around(history, " by ", event->revoked_by, ""),
+                            around(history, ": ", event->reason, ""), after));
+    } else if (ff_str_is(event->reason, "suspended")) {
+        add(history, event->at,
+            ff_arena_printf(arena, "attempt %" PRIu32 " is suspended%s", index, after));
+    } else if (ff_str_is(event->reason, "delayed")) {
+        add(history, event->at,
+            ff_arena_printf(arena, "attempt %" PRIu32 " is delayed%s", index, after));
+    } else if (ff_str_is(event->reason, "waiting_children")) {
+        add(history, event->at,
+            ff_arena_printf(arena, "attempt %" PRIu32 " waits for its children%s", index, after));
+    }
+}
+
+/* What the attempts do not tell: each lease of theirs but the first, and how it was lost. */
+static void
+add_leases(struct history *history)
+{
+    struct ff_arena *arena = &history->life.arena;
+    struct ff_opt_u32 attempt = { .is = false };
+    uint32_t renewals = 0;
+
+    for (uint32_t i = 0; i < history->leases.n; i++) {
+        const struct ff_feed_event *event = &history->leases.v[i];
+        bool same = attempt.is && attempt.v == event->attempt_index.v;
+
+        if (ff_str_is(event->event, "renewed")) {
+            renewals++;
+            continue;
+        }
+        if (ff_str_is(event->event, "acquired") && same) {
+            add(history, event->at,
+                ff_arena_printf(arena, "attempt %" PRIu32 " goes on%s", attempt.v,
+                                around(history, " on ", event->worker_instance_id, "")));
+        } else if (ff_str_is(event->event, "expired")) {
+            add(history, event->at,
+                ff_arena_printf(
+                    arena, "the lease was lost%s%s%s", around(history, ": ", event->prev_owner, ""),
+                    around(history, " (", event->reason, ")"), renewed(history, renewals)));
+        } else if (ff_str_is(event->event, "revoked")) {
+            add_release(history, event, renewals);
+        }
+        attempt = event->attempt_index;
+        renewals = 0;
+    }
+    if (renewals > 0) {
+        add(history, history->leases.v[history->leases.n - 1].at,
+            ff_arena_printf(arena, "the lease was renewed last (renewal %" PRIu32 ")", renewals));
+    }
+}
+
+/* From its creation on, to its end. */
+static int
+read_leases(struct history *history)
+{
+    const struct ff_execution_info *info = history->life.info.info;
+    struct ff_cli_lease_question question = { .execution_id = info->execution_id,
+                                              .namespace = info->namespace,
+                                              .from_ms = info->created_at,
+                                              .until_ms = INT64_MAX };
+    int status = FF_CLI_OK;
+
+    if (info->completed_at.is) {
+        question.until_ms = info->completed_at.v;
+    }
+    status = ff_cli_leases_read(history->cli, &question, &history->leases);
+    for (uint32_t i = 0; status == FF_CLI_OK && history->cli->json && i < history->leases.n; i++) {
+        struct ff_packer packer;
+
+        ff_packer_init(&packer);
+        ff_encode(&ff_desc_feed_event, &history->leases.v[i], &packer.pk);
+        ff_cli_print_wrapped("lease", ff_packer_str(&packer));
+        ff_packer_done(&packer);
+    }
+    return status;
+}
+
 /* ---- the execution ---- */
 
 static void
@@ -255,9 +375,11 @@ add_execution(struct history *history)
     add_field(history, "last_capability_mismatch_at", "a worker lacked what it requires",
               "required_capabilities");
     add_field(history, "progress_updated_at", "progress", "progress_message");
-    add_field(history, "lease_last_renewed_at", "the lease was renewed last", NULL);
-    add_field(history, "lease_expired_at", "the lease was lost", "current_worker_instance_id");
-    add_field(history, "lease_revoked_at", "the lease was revoked", "lease_revoke_reason");
+    if (history->leases.n == 0) { /* the feed knows no more, or not yet */
+        add_field(history, "lease_last_renewed_at", "the lease was renewed last", NULL);
+        add_field(history, "lease_expired_at", "the lease was lost", "current_worker_instance_id");
+        add_field(history, "lease_revoked_at", "the lease was revoked", "lease_revoke_reason");
+    }
     if (info->completed_at.is) {
         const char *reason =
             info->public_state == FF_PUBLIC_CANCELLED ? "cancellation_reason" : "failure_reason";
@@ -322,7 +444,11 @@ print_history(struct history *history)
     ff_cli_print_row("state", ff_word(&ff_vocab_public_state, info->public_state));
     putchar('\n');
     add_execution(history);
+    add_leases(history);
     print_moments(history);
+    if (history->leases.gone || history->leases.cut) {
+        printf("(older leases are no longer in the feed, or not all of it was read)\n");
+    }
     printf("\n%s\n", reason.sentence);
     return FF_CLI_OK;
 }
@@ -342,6 +468,9 @@ ff_cli_history(struct ff_cli *cli, int argc, char **argv)
     if (status == FF_CLI_OK && cli->json) {
         ff_cli_print_json(history.life.of_info.map);
         ff_cli_print_json(history.life.of_more.map);
+    }
+    if (status == FF_CLI_OK) {
+        status = read_leases(&history);
     }
     if (status == FF_CLI_OK) {
         status = read_all_attempts(&history);

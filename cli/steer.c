@@ -368,32 +368,3 @@ ff_cli_log_level(struct ff_cli *cli, int argc, char **argv)
     args.process = ff_cstr(options.words[1]);
     return ff_cli_do_tell(cli, &act);
 }
-
-/* ---- scan ---- */
-
-static void
-tell_scanned(void *ctx, const void *result, struct ff_arena *arena)
-{
-    const struct ff_run_scanner_result *cycle = result;
-
-    (void) ctx;
-    (void) arena;
-    printf("%" PRIu32 " changed, %" PRIu32 " failed\n", cycle->processed, cycle->errors);
-}
-
-int
-ff_cli_scan(struct ff_cli *cli, int argc, char **argv)
-{
-    static const struct ff_cli_command command = {
-        NULL, parse, "SCANNER",
-        "Run one cycle of a scanner now and wait for its end, for example lease_expiry or "
-        "delayed_promoter." FF_CLI_EXIT_HELP
-    };
-    struct steer_options options = { .min = 1, .max = 1, .what = "the SCANNER" };
-    struct ff_run_scanner_args args = { 0 };
-    const struct ff_cli_act act = { .op = FF_OP_run_scanner, .args = &args, .tell = tell_scanned };
-
-    ff_cli_parse(cli, &command, argc, argv, &options);
-    args.name = ff_cstr(options.words[0]);
-    return ff_cli_do_tell(cli, &act);
-}

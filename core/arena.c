@@ -1,5 +1,6 @@
 #include "core/arena.h"
 
+#include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -112,6 +113,14 @@ ff_arena_done(struct ff_arena *arena)
     ff_arena_reset(arena);
     free(arena->block);
     *arena = (struct ff_arena){ 0 };
+}
+
+void
+ff_arena_wipe(struct ff_arena *arena)
+{
+    for (struct ff_arena_block *block = arena->block; block != NULL; block = block->next) {
+        sodium_memzero(block->room, block->size);
+    }
 }
 
 void *

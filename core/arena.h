@@ -25,6 +25,8 @@ struct ff_str ff_arena_printf(struct ff_arena *arena, const char *fmt, ...) FF_P
 /* Empties it, keeping one block for the next use. */
 void ff_arena_reset(struct ff_arena *arena);
 void ff_arena_done(struct ff_arena *arena);
+/* Zeroes all it holds, before it is emptied: for secrets. What was handed out is zero, too. */
+void ff_arena_wipe(struct ff_arena *arena);
 
 /* Room for one more element in a heap array of n: returns it, moved if need be, *room updated. Ends
  * the process when memory is out, as the arena does. */

@@ -21,7 +21,8 @@ enum ff_op_class { /* who may call it; ordered as the sockets admit them (00 §1
 enum {
     FF_OPF_MUTATING = 1,
     FF_OPF_BLOCKING = 2, /* may wait: alone in its frame when it does (00 §2) */
-    FF_OPF_PURE = 4      /* needs no store */
+    FF_OPF_PURE = 4,     /* needs no store */
+    FF_OPF_SECRET = 8    /* its arguments are wiped from memory once it is answered */
 };
 
 enum ff_op_place { FF_OP_IN_ENGINE, FF_OP_IN_HOST, FF_OP_NOWHERE_YET };

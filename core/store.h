@@ -41,6 +41,7 @@ struct ff_want {
     enum ff_event_family family; /* EVENTS */
     uint64_t after_seq;          /* EVENTS: exclusive */
     uint32_t limit;              /* PAGE, EVENTS: entries at the most, at least 1 */
+    void *owner;                 /* the caller's own */
 
     bool found;                  /* RECORD */
     struct ff_str body;          /* RECORD: the stored form */

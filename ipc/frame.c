@@ -228,6 +228,7 @@ read_call(struct ff_request *out, uint32_t i, const msgpack_object *pair, struct
         return;
     }
     out->mutates = out->mutates || (info->flags & FF_OPF_MUTATING) != 0;
+    out->secret = out->secret || (info->flags & FF_OPF_SECRET) != 0;
     if (ff_op_wait_ms(call->op, args) > 0) {
         out->may_wait = true;
         if (out->n > 1) {

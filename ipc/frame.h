@@ -22,6 +22,7 @@ struct ff_request {
     bool has_client;
     bool mutates;  /* one of the calls may write */
     bool may_wait; /* its only call may wait */
+    bool secret;   /* arguments of one of the calls are to be wiped */
     uint64_t seq;  /* as far as it could be read, else 0 */
     uint32_t n;
     struct ff_call *calls; /* op FF_OP_N for an unknown one; its fault is set then */

@@ -1,5 +1,7 @@
 #include "ipc/server_int.h"
 
+#include <sodium.h>
+
 /* Structs kept for the next requests, with one block of their arena each. */
 #define SPARE_MAX 256
 
@@ -22,12 +24,29 @@ new_inflight(struct ff_server *server)
     return inflight;
 }
 
+/* What could not be read as a whole may hold one, too. */
+static bool
+may_hold_secret(const struct ff_inflight *inflight)
+{
+    return inflight->request.secret || inflight->request.fault.code != FF_E_OK;
+}
+
+void
+ff_inflight_wipe(struct ff_inflight *inflight)
+{
+    sodium_memzero(nng_msg_body(inflight->msg), nng_msg_len(inflight->msg));
+    ff_arena_wipe(&inflight->frame.arena);
+}
+
 void
 ff_inflight_free(struct ff_inflight *inflight)
 {
     struct ff_server *server = inflight->server;
     struct ff_arena arena = inflight->frame.arena;
 
+    if (may_hold_secret(inflight)) {
+        ff_inflight_wipe(inflight);
+    }
     server->request_bytes -= inflight->bytes;
     nng_msg_free(inflight->msg);
     if (server->spare_n == SPARE_MAX) {

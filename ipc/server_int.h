@@ -165,6 +165,8 @@ void ff_channels_check_grace(struct ff_server *server);
 
 /* request.c: one message in */
 void ff_server_take(struct ff_listener *listener, nng_msg *msg);
+/* Zeroes the message and what was made of it. */
+void ff_inflight_wipe(struct ff_inflight *inflight);
 void ff_inflight_free(struct ff_inflight *inflight);
 void ff_inflight_free_spare(struct ff_server *server);
 

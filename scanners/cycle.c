@@ -54,6 +54,15 @@ add_up(struct ff_scanner_tally *tally, const struct ff_scanner_tally *more)
     tally->busy_ms += more->busy_ms;
 }
 
+/* What had to be repaired should not have been broken. */
+static enum ff_log_level
+level_of(const struct scanner *scanner)
+{
+    bool repaired = (scanner->info->flags & FF_SCANF_REPAIR) != 0 && scanner->untold.processed > 0;
+
+    return repaired ? FF_LEVEL_WARN : FF_LEVEL_INFO;
+}
+
 /* A cycle that did something is told at info; those that follow within a second, together. */
 static void
 note_cycle(struct scanner *scanner)
@@ -70,13 +79,16 @@ note_cycle(struct scanner *scanner)
 
     add_up(&scanner->stats.total, &tally);
     scanner->stats.last = *counts;
+    scanner->stats.last_ms = tally.busy_ms;
+    scanner->stats.last_at = ff_scan_wall_ms();
+    scanner->stats.backed_off = ff_failures_backed_off(&scanner->failures);
     say_cycles(scanner, FF_LEVEL_TRACE, &tally);
     if (counts->processed > 0 || counts->errors > 0) {
         add_up(&scanner->untold, &tally);
     }
     if (scanner->untold.cycles > 0 &&
         (now_ms - scanner->told_mono_ms >= TOLD_MS_MIN || scanner->all->stopping)) {
-        say_cycles(scanner, FF_LEVEL_INFO, &scanner->untold);
+        say_cycles(scanner, level_of(scanner), &scanner->untold);
         scanner->untold = (struct ff_scanner_tally){ 0 };
         scanner->told_mono_ms = now_ms;
     }
@@ -403,12 +415,28 @@ ff_scan_on_acted(struct scanner *scanner, uint32_t n, const struct scan_call *ca
 
 /* ---- between cycles ---- */
 
+/* One item without arguments: its operation is for everything. */
+static void
+act_on_all(struct scanner *scanner)
+{
+    struct ff_due_item *all = FF_ARENA_NEW(&scanner->page.arena, struct ff_due_item, 1);
+    const struct ff_scan_due_result due = { .items = { .v = all, .n = 1 } };
+
+    scanner->more = false;
+    scanner->cursor_n = 0;
+    act_on_page(scanner, &due);
+}
+
 static void
 begin(struct scanner *scanner)
 {
     ev_timer_stop(scanner->all->loop, &scanner->pause);
     cycle_start(scanner);
-    ff_scan_ask(scanner, 0);
+    if (scanner->cycle.forced && (scanner->info->flags & FF_SCANF_REPAIR) != 0) {
+        act_on_all(scanner);
+    } else {
+        ff_scan_ask(scanner, 0);
+    }
 }
 
 static void

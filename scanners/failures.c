@@ -115,3 +115,15 @@ ff_failures_count(const struct ff_failures *failures)
 {
     return HASH_COUNT(failures->entries);
 }
+
+uint32_t
+ff_failures_backed_off(const struct ff_failures *failures)
+{
+    const struct ff_failure_entry *entry = NULL;
+    uint32_t n = 0;
+
+    for (entry = failures->entries; entry != NULL; entry = entry->hh.next) {
+        n += failures->cycle <= entry->skipped_until;
+    }
+    return n;
+}

@@ -34,5 +34,7 @@ void ff_failures_succeeded(struct ff_failures *failures, const struct ff_digest 
 /* A full cycle is over. */
 void ff_failures_next_cycle(struct ff_failures *failures);
 uint32_t ff_failures_count(const struct ff_failures *failures);
+/* Those that are left alone now. */
+uint32_t ff_failures_backed_off(const struct ff_failures *failures);
 
 #endif

@@ -216,3 +216,9 @@ ff_scanners_stats(const struct ff_scanners *scanners, enum ff_scanner name)
 
     return scanner == NULL ? NULL : &scanner->stats;
 }
+
+const char *
+ff_scanners_process(const struct ff_scanners *scanners)
+{
+    return scanners->options.process;
+}

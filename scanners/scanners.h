@@ -41,6 +41,9 @@ struct ff_scanner_tally {
 struct ff_scanner_stats {
     struct ff_scanner_tally total; /* since the start of the process */
     struct ff_scanner_cycle last;
+    uint64_t last_ms;    /* how long it took */
+    int64_t last_at;     /* when it ended, Unix ms; 0: there was none */
+    uint32_t backed_off; /* items left alone at its end */
 };
 
 /* True for a name of a process that has scanners, or will have. */
@@ -66,6 +69,8 @@ struct ff_scanners_run {
 FF_MUST_USE ff_err ff_scanners_run(struct ff_scanners *scanners, const struct ff_scanners_run *run,
                                    struct ff_fault *fault);
 
+/* Its name, as given. */
+const char *ff_scanners_process(const struct ff_scanners *scanners);
 /* NULL: not one of this process. */
 const struct ff_scanner_stats *ff_scanners_stats(const struct ff_scanners *scanners,
                                                  enum ff_scanner name);

@@ -149,6 +149,18 @@ pack_trim(const struct scanner *scanner, const struct ff_due_item *due, struct f
     ff_encode(ff_ops[FF_OP_trim_retention].args, &args, &map->pk);
 }
 
+static void
+pack_reconcile_index(const struct scanner *scanner, const struct ff_due_item *due,
+                     struct ff_packer *map)
+{
+    const struct ff_reconcile_execution_index_args args = {
+        .partition = due->partition,
+        .filter = (struct ff_scan_filter *) scanner->all->options.filter
+    };
+
+    ff_encode(ff_ops[FF_OP_reconcile_execution_index].args, &args, &map->pk);
+}
+
 /* The item's members that are arguments of this operation. */
 static struct ff_due_item
 own_part(enum ff_op op, const struct ff_due_item *due)
@@ -171,6 +183,8 @@ pack_args(const struct scanner *scanner, enum ff_op op, const struct ff_due_item
         pack_trim(scanner, due, map);
     } else if (op == FF_OP_trim_flows) {
         pack_trim_flows(scanner, due, map);
+    } else if (op == FF_OP_reconcile_execution_index) {
+        pack_reconcile_index(scanner, due, map);
     } else {
         const struct ff_due_item own = own_part(op, due);
 

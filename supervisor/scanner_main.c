@@ -51,13 +51,54 @@ on_scan(void *ctx, struct ff_ctl_request *request, const void *args)
     }
 }
 
+/* Its figures as they travel. */
+static struct ff_scanner_stat
+stat_of(const struct ff_scanners *scanners, enum ff_scanner name, const char *process)
+{
+    const struct ff_scanner_stats *stats = ff_scanners_stats(scanners, name);
+
+    return (struct ff_scanner_stat){
+        .name = name,
+        .process = ff_cstr(process),
+        .passes = stats->total.cycles,
+        .processed = stats->total.processed,
+        .errors = stats->total.errors,
+        .skipped = stats->total.skipped,
+        .backed_off = stats->backed_off,
+        .busy_ms = stats->total.busy_ms,
+        .last_at = { .v = stats->last_at, .is = stats->last_at != 0 },
+        .last_ms = stats->last_ms,
+        .last_processed = stats->last.processed,
+        .last_errors = stats->last.errors,
+    };
+}
+
+/* All scanners of this process; those of others are theirs to tell. */
+static void
+on_stats(void *ctx, struct ff_ctl_request *request, const void *args)
+{
+    struct ff_scanner_stat stats[FF_SCANNERS];
+    struct ff_ctl_scanner_stats_result result = { .scanners = { .v = stats } };
+
+    (void) args;
+    for (int i = 0; i < FF_SCANNERS; i++) {
+        if (ff_scanners_stats(ctx, (enum ff_scanner) i) != NULL) {
+            stats[result.scanners.n++] =
+                stat_of(ctx, (enum ff_scanner) i, ff_scanners_process(ctx));
+        }
+    }
+    ff_ctl_answer(request, &result);
+}
+
 static const struct ff_ctl_handler handlers[] = {
     { FF_CTL_scan, on_scan },
+    { FF_CTL_scanner_stats, on_stats },
     { 0 },
 };
 
 /* ---- the process ---- */
 
+/* Texts live as long as the configuration. */
 static void
 options_of(struct ff_config *config, const char *name, struct ff_scanners_options *options)
 {
@@ -79,6 +120,7 @@ options_of(struct ff_config *config, const char *name, struct ff_scanners_option
 #include "core/scanners.def"
 }
 
+/* NULL: the configuration names none, and all is meant (07 §1.3). */
 static const struct ff_scan_filter *
 filter_of(struct ff_config *config)
 {

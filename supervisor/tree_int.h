@@ -121,6 +121,11 @@ void ff_tree_stop_soon(struct ff_tree *tree, uint64_t grace_ms);
 /* Adds or stops processes of a worker host until there are `count`. */
 void ff_tree_scale(struct ff_tree *tree, const char *host, uint32_t count);
 
+/* ---- tree_stats.c ---- */
+
+/* Answers with what the scanners of all processes that run have done. */
+void ff_tree_scanner_stats(struct ff_tree *tree, struct ff_ctl_request *request);
+
 /* ---- reload.c ---- */
 
 /* Writes the copy of the configuration that the children read.

@@ -477,6 +477,10 @@ ff_tree_operate(struct ff_tree *tree, struct ff_ctl_request *request,
         run_scanner(tree, request, args, operate->now_ms);
         return;
     }
+    if (info == &ff_ops[FF_OP_scanner_stats]) {
+        ff_tree_scanner_stats(tree, request);
+        return;
+    }
     for (size_t i = 0; i < FF_COUNT(table); i++) {
         if (info == &ff_ops[table[i].op]) {
             answer_now(&asked, info, request, table[i].run);

@@ -21,6 +21,7 @@ struct ff_feed {
     struct ff_read_events_args args;
     char cursor[CURSOR_BYTES]; /* args.cursor */
     bool once, gap;
+    bool moved; /* the last page has examined events, though it may show none */
     struct ff_answer page_answer;
     struct ff_read_events_result page;
     uint32_t at; /* next of it */
@@ -169,6 +170,7 @@ fetch(struct ff_feed *feed, uint64_t block_ms, struct ff_answer *answer)
     feed->page_answer = (struct ff_answer){ 0 };
     feed->page = (struct ff_read_events_result){ .gap = false };
     feed->at = 0;
+    feed->moved = false;
     feed->args.block_ms = block_ms;
     err = ff_client_read_events(feed->client, &feed->args, &feed->page, &feed->page_answer);
     if (err != FF_E_OK) {
@@ -179,6 +181,7 @@ fetch(struct ff_feed *feed, uint64_t block_ms, struct ff_answer *answer)
         return err;
     }
     feed->gap = feed->page.gap;
+    feed->moved = !ff_str_eq(feed->page.cursor, feed->args.cursor);
     if (feed->page.events.n == 0) {
         set_cursor(feed, feed->page.cursor);
     }
@@ -241,7 +244,7 @@ ff_feed_next(struct ff_feed *feed, uint64_t wait_ms, const struct ff_feed_event 
         if (err != FF_E_OK && feed->once) {
             return told_lost(answer);
         }
-        if (feed->page.events.n == 0 && !feed->gap && mono_ms() >= until_ms) {
+        if (feed->page.events.n == 0 && !feed->gap && !feed->moved && mono_ms() >= until_ms) {
             return FF_E_OK;
         }
         if (err != FF_E_OK) {

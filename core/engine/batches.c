@@ -384,7 +384,8 @@ ff_batch_start(struct ff_engine *engine)
     engine->sealed = batch;
     engine->open = batch == &engine->batches[0] ? &engine->batches[1] : &engine->batches[0];
     batch_reset(engine, engine->open);
-    if (batch->commit.n_writes == 0 && batch->n_events == 0 && batch->commit.n_trims == 0) {
+    if (batch->commit.n_writes == 0 && batch->commit.n_changes == 0 && batch->n_events == 0 &&
+        batch->commit.n_trims == 0) {
         finish(engine, batch); /* reads, of what is committed */
     } else {
         ff_store_commit(engine->store, &batch->commit);

@@ -266,7 +266,7 @@ void
 ff_engine_stop_waits(struct ff_engine *engine)
 {
     engine->waits_stopped = true;
-    engine->facts.streams_closed = true;
+    engine->facts.gate_closed = true;
     ff_engine_stop_claims(engine);
 }
 

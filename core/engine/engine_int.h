@@ -153,6 +153,7 @@ struct ff_engine {
     TAILQ_HEAD(, cell) lru; /* least recently used first */
     struct span_tree spans;
     struct scopes_tree scopes;
+    struct peek *peeks; /* uthash */
     LIST_HEAD(, feed_page) feed_pages;
     uint64_t feed_committed[FF_FAMILIES]; /* number of the last batch with such events */
     uint64_t trims[FF_FAMILIES];          /* of the running call */
@@ -171,10 +172,11 @@ struct ff_engine {
     struct batch batches[2];
     struct batch *open, *sealed; /* sealed: being committed, or NULL */
     uint64_t next_batch;
-    uint64_t committed;  /* number of the last batch that is done */
-    uint32_t stream_ops; /* permits of the stream pool that are out */
-    bool solo;           /* the open batch holds lonely tasks */
-    uint32_t shift_left; /* calls to run before the store is turned to again */
+    uint64_t committed;       /* number of the last batch that is done */
+    uint32_t stream_ops;      /* permits of the stream pool that are out */
+    bool passes[FF_SCANNERS]; /* it was given items, and has not asked again */
+    bool solo;                /* the open batch holds lonely tasks */
+    uint32_t shift_left;      /* calls to run before the store is turned to again */
 
     struct undo *undo; /* of the running call */
     uint32_t n_undo, undo_room;

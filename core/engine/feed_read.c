@@ -257,7 +257,7 @@ read_feed(struct reading *reading, struct ff_str cursor)
     if (reading->events.n > 0 || reading->gap || reading->over || reading->block_ms == 0) {
         return FF_E_OK;
     }
-    if (txn->facts->streams_closed) {
+    if (txn->facts->gate_closed) {
         return ff_fail(&txn->fault, FF_E_STREAM_DISCONNECTED, cursor_datum(reading, reading->at));
     }
     ff_txn_keep_number(txn, reading->at);

@@ -38,7 +38,11 @@ take(struct ff_engine *engine, const struct ff_want *want)
         take_record(engine, want);
         break;
     case FF_WANT_PAGE:
-        ff_span_load(engine, want);
+        if (want->owner != NULL) {
+            ff_peek_load(want->owner, want);
+        } else {
+            ff_span_load(engine, want);
+        }
         break;
     case FF_WANT_SCOPES:
         ff_scopes_load(engine, want);
@@ -54,6 +58,8 @@ ff_unwant(struct ff_engine *engine, const struct ff_want *want)
 {
     if (want->what == FF_WANT_RECORD) {
         ff_cell_get(engine, want->kind, &want->key)->wanted = false;
+    } else if (want->what == FF_WANT_PAGE && want->owner != NULL) {
+        ((struct peek *) want->owner)->wanted = false;
     } else if (want->what == FF_WANT_PAGE) {
         ff_span_unwant(engine, want);
     } else if (want->what == FF_WANT_SCOPES) {
@@ -167,13 +173,37 @@ ff_want_page(struct ff_engine *engine, struct span *span, const struct ff_entry 
     if (span->want_at < engine->n_wants) {
         struct ff_want *gathered = &engine->wants[span->want_at];
 
-        if (gathered->what == FF_WANT_PAGE && gathered->index == want.index &&
-            ff_scope_cmp(&gathered->scope, &want.scope) == 0 &&
+        if (gathered->what == FF_WANT_PAGE && gathered->owner == NULL &&
+            gathered->index == want.index && ff_scope_cmp(&gathered->scope, &want.scope) == 0 &&
             gathered->limit + limit <= PAGE_ENTRIES_MAX) {
             gathered->limit += limit;
         }
     }
     return FF_E_PENDING;
+}
+
+ff_err
+ff_want_peek(struct ff_engine *engine, struct peek *peek, const struct ff_entry *before,
+             struct ff_fault *fault)
+{
+    const struct ff_want want = { .what = FF_WANT_PAGE,
+                                  .index = (enum ff_index) peek->place.index,
+                                  .scope = peek->place.scope,
+                                  .has_after = true,
+                                  .after = *before,
+                                  .limit = 1,
+                                  .owner = peek };
+
+    if (peek->wanted) {
+        return FF_E_PENDING;
+    }
+    peek->wanted = true;
+    if (engine->store->ops->immediate) {
+        struct ff_want now = want;
+
+        return load_now(engine, &now, fault);
+    }
+    return want_later(engine, &want);
 }
 
 ff_err
@@ -206,6 +236,7 @@ fail_tasks(struct ff_engine *engine, const struct ff_fault *fault)
     while ((task = TAILQ_FIRST(&engine->loading_tasks)) != NULL) {
         ff_task_answer_fault(engine, task, task->at, fault);
         ff_permit_return(engine, task);
+        ff_pass_note(engine);
         ff_batch_add(engine, task, task->at);
         task->at++;
         task->arrived_mono_ms = -1;

@@ -83,6 +83,14 @@ struct span {
 };
 RB_HEAD(span_tree, span);
 
+/* One place of an index, as the store had it. */
+struct peek {
+    UT_hash_handle hh;
+    struct ff_index_key place; /* zeroed behind what is in use */
+    bool valid, stands;
+    bool wanted; /* part of a load to come or under way */
+};
+
 /* The scopes of an index under a prefix, as the store had them. */
 struct scopes {
     RB_ENTRY(scopes) node;

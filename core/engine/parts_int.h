@@ -38,6 +38,8 @@ struct span *ff_span_get(struct ff_engine *engine, enum ff_index index,
                          const struct ff_scope *scope);
 /* The open batch adds or removes a position. */
 void ff_span_change(struct ff_engine *engine, const struct ff_index_key *key, bool add);
+/* What batches have done there: 1 added, -1 taken away, 0 nothing. */
+int ff_span_marked(struct ff_engine *engine, const struct ff_index_key *place);
 /* The open batch's marks become the sealed one's. */
 void ff_marks_seal(struct batch *batch);
 /* A sealed batch is in the store, but the load under way may have looked before that. */
@@ -67,6 +69,10 @@ void ff_marks_free(struct ff_engine *engine);
 /* Notes what is to be loaded; on an immediate store loads it at once. FF_E_OK: it is there now;
  * FF_E_PENDING; FF_E_CORRUPTION; on an immediate store also FF_E_TRANSPORT. */
 ff_err ff_want_cell(struct ff_engine *engine, struct cell *cell, struct ff_fault *fault);
+ff_err ff_want_peek(struct ff_engine *engine, struct peek *peek, const struct ff_entry *before,
+                    struct ff_fault *fault);
+void ff_peek_load(struct peek *peek, const struct ff_want *want);
+void ff_peeks_stale(struct ff_engine *engine);
 ff_err ff_want_page(struct ff_engine *engine, struct span *span, const struct ff_entry *after,
                     uint32_t limit, struct ff_fault *fault);
 ff_err ff_want_scopes(struct ff_engine *engine, struct scopes *scopes, struct ff_fault *fault);
@@ -175,5 +181,7 @@ void ff_projector_free(struct ff_engine *engine);
 /* The present call of the task is over: what it held goes back, and what waits for that is woken.
  */
 void ff_permit_return(struct ff_engine *engine, struct ff_task *task);
+/* A call for a scanner, or a pass, has ended: what waits for the last one is judged again. */
+void ff_pass_note(struct ff_engine *engine);
 
 #endif

@@ -264,10 +264,13 @@ ff_op_scan_due(struct ff_txn *txn, const struct ff_scan_due_args *args,
                        ff_d_text("scanner", ff_word(&ff_vocab_scanner, args->scanner)));
     }
     FF_TRY(open_scan(&scan, scanner));
-    FF_TRY(scanner->list(&scan));
+    if (!txn->facts->gate_closed) { /* else no pass begins or goes on (01 §10.6) */
+        FF_TRY(scanner->list(&scan));
+    }
     if (scan.pending) {
         return FF_E_PENDING;
     }
+    ff_txn_pass(txn, args->scanner, result->items.n > 0);
     if (scan.more && scan.has_last) {
         result->next_cursor = cursor_text(txn, &scan.last);
     }

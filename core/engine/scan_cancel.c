@@ -38,8 +38,13 @@ list_flow(struct ff_scan *scan, const struct ff_entry *due, const struct ff_entr
     struct ff_scope scope = ff_scope_none();
     struct ff_flow flow = { 0 };
     bool found = false, go_on = true;
+    ff_err err = ff_txn_find(scan->txn, FF_R_FLOW, &due->id, &flow, &found);
 
-    FF_TRY(ff_txn_find(scan->txn, FF_R_FLOW, &due->id, &flow, &found));
+    if (err == FF_E_CORRUPTION) { /* it keeps the others from nothing */
+        scan->txn->fault = (struct ff_fault){ 0 };
+        return FF_E_OK;
+    }
+    FF_TRY(err);
     scope = ff_scope_flow(&flow.flow_id);
     at = after == NULL ? at : *after;
     while (found && go_on) {

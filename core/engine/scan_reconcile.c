@@ -1,5 +1,6 @@
-/* What the reconcilers of admission have to do: all there is, a partition at a time; and whether a
- * worker's record has lapsed. */
+/* What the reconcilers of admission have to do: all there is, a partition at a time; whether a
+ * worker's record has lapsed; whether indexes may disagree with their records. */
+#include "core/engine/engine_int.h"
 #include "core/engine/scan.h"
 
 /* Every partition of the family that an index has entries of. */
@@ -56,6 +57,19 @@ ff_scan_worker_registry_sweep(struct ff_scan *scan)
         scan->next_due_at = ff_time_add(first.sort, 1);
     } else if (ff_scan_room(scan, &place)) {
         ff_scan_give(scan);
+    }
+    return FF_E_OK;
+}
+
+/* One item, for everything. A store that one broker owns keeps its indexes itself (07 §3.12). */
+ff_err
+ff_scan_index_reconciler(struct ff_scan *scan)
+{
+    const struct ff_scan_place place = { 0 };
+
+    if (!scan->txn->engine->store->ops->exclusive && !scan->has_after &&
+        ff_scan_room(scan, &place)) {
+        ff_scan_give(scan)->partition = scan->args->partition;
     }
     return FF_E_OK;
 }

@@ -122,24 +122,6 @@ find_next_due(struct ff_scan *scan, struct merge *merge)
     return FF_E_OK;
 }
 
-/* A waitpoint's item names its execution, which its record knows. */
-static ff_err
-fill_waitpoint(struct ff_scan *scan, const struct ff_entry *entry)
-{
-    struct ff_waitpoint waitpoint = { 0 };
-    struct ff_due_item *item = NULL;
-    bool found = false;
-    ff_err err = ff_txn_find(scan->txn, FF_R_WAITPOINT, &entry->id, &waitpoint, &found);
-
-    scan->pending = scan->pending || err == FF_E_PENDING;
-    if (err == FF_E_OK && found) {
-        item = ff_scan_give(scan);
-        item->execution_id = FF_SOME(ff_opt_eid, waitpoint.execution_id);
-        item->waitpoint_id = FF_SOME(ff_opt_uuid, waitpoint.waitpoint_id);
-    }
-    return err == FF_E_PENDING ? FF_E_OK : err;
-}
-
 /* A candidate whose records are to be loaded, or cannot be read, keeps nobody waiting. */
 static ff_err
 passed_over(struct ff_scan *scan, ff_err err)
@@ -149,6 +131,26 @@ passed_over(struct ff_scan *scan, ff_err err)
         scan->txn->fault = (struct ff_fault){ 0 };
     }
     return err == FF_E_PENDING || err == FF_E_CORRUPTION ? FF_E_OK : err;
+}
+
+/* A waitpoint's item names its execution, which its record knows. */
+static ff_err
+fill_waitpoint(struct ff_scan *scan, const struct ff_entry *entry)
+{
+    struct ff_waitpoint waitpoint = { 0 };
+    struct ff_due_item *item = NULL;
+    bool found = false;
+    ff_err err = ff_txn_find(scan->txn, FF_R_WAITPOINT, &entry->id, &waitpoint, &found);
+
+    if (err != FF_E_OK) {
+        return passed_over(scan, err);
+    }
+    if (found) {
+        item = ff_scan_give(scan);
+        item->execution_id = FF_SOME(ff_opt_eid, waitpoint.execution_id);
+        item->waitpoint_id = FF_SOME(ff_opt_uuid, waitpoint.waitpoint_id);
+    }
+    return FF_E_OK;
 }
 
 /* A cascade's item tells how the execution ended. */

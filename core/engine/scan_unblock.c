@@ -135,6 +135,41 @@ quota_is_open(struct unblock *unblock, const struct ff_exec *exec, struct source
     return FF_E_OK;
 }
 
+/* One that cannot be read is not found, and keeps the others from nothing. */
+static ff_err
+find_exec(struct ff_txn *txn, const struct ff_entry *entry, struct ff_exec *out, bool *found)
+{
+    ff_err err = ff_txn_find(txn, FF_R_EXEC, &entry->id, out, found);
+
+    if (err == FF_E_CORRUPTION) {
+        txn->fault = (struct ff_fault){ 0 };
+        *found = false;
+        return FF_E_OK;
+    }
+    return err;
+}
+
+/* The first one that can be read speaks for the others behind it. */
+static ff_err
+find_speaker(struct unblock *unblock, struct source *source, struct ff_exec *out)
+{
+    const struct ff_scan *scan = unblock->scan;
+    bool found = false;
+
+    for (uint32_t i = 0; source->has && i < FF_SCAN_LOOKS_MAX; i++) {
+        struct ff_entry passed = source->head;
+
+        FF_TRY(find_exec(scan->txn, &passed, out, &found));
+        if (found) {
+            return FF_E_OK;
+        }
+        FF_TRY(ff_txn_next(scan->txn, source->index, &source->scope, &passed, scan->limit + 1,
+                           &source->head, &source->has));
+    }
+    source->has = false;
+    return FF_E_OK;
+}
+
 /* What cannot be read keeps its executions blocked, but for the registry, which is advice only. */
 static ff_err
 judge(struct unblock *unblock, struct source *source, bool *open)
@@ -142,11 +177,10 @@ judge(struct unblock *unblock, struct source *source, bool *open)
     struct ff_txn *txn = unblock->scan->txn;
     struct ff_exec exec = { 0 };
     ff_err err = FF_E_OK;
-    bool found = false;
 
     *open = false;
-    err = ff_txn_find(txn, FF_R_EXEC, &source->head.id, &exec, &found);
-    if (err == FF_E_OK) {
+    FF_TRY(find_speaker(unblock, source, &exec));
+    if (source->has) {
         err = source->reason == FF_BLOCK_WAITING_FOR_BUDGET ? budgets_are_open(unblock, &exec, open)
               : source->reason == FF_BLOCK_WAITING_FOR_QUOTA
                   ? quota_is_open(unblock, &exec, source, open)
@@ -276,7 +310,7 @@ fits(struct unblock *unblock, const struct source *source, bool *out)
     if (room == NULL || (room->window > 0 && room->slots > 0)) {
         return FF_E_OK;
     }
-    FF_TRY(ff_txn_find(txn, FF_R_EXEC, &source->head.id, &exec, &found));
+    FF_TRY(find_exec(txn, &source->head, &exec, &found));
     counted = exec.quota_guard_until.is && exec.quota_guard_until.v > txn->now_ms;
     *out = counted && room->slots > 0;
     return FF_E_OK;
@@ -301,7 +335,13 @@ skip_to_counted(struct unblock *unblock, struct source *source)
     struct ff_exec exec = { 0 };
     bool found = false, any = false, pending = false;
 
-    FF_TRY(ff_txn_find(txn, FF_R_EXEC, &source->head.id, &exec, &found));
+    FF_TRY(find_exec(txn, &source->head, &exec, &found));
+    if (!found) {
+        struct ff_entry passed = source->head;
+
+        return ff_txn_next(txn, source->index, &source->scope, &passed, 16, &source->head,
+                           &source->has);
+    }
     for (int slot = 0; slot <= 1 && source->room->slots > 0; slot++) {
         const struct ff_scope scope = ff_scope_admitted(exec.lane_id, exec.class_digest, slot == 1);
         struct ff_entry at = { .sort = ff_time_add(txn->now_ms, 1) }, next = { 0 };
@@ -315,7 +355,7 @@ skip_to_counted(struct unblock *unblock, struct source *source)
                 break;
             }
             at = next;
-            FF_TRY(ff_gather(ff_txn_find(txn, FF_R_EXEC, &at.id, &one, &found), &pending));
+            FF_TRY(ff_gather(find_exec(txn, &at, &one, &found), &pending));
             entry = (struct ff_entry){ ff_rank(one.created_at, one.priority), at.id };
             if (one.eligibility_state == FF_ELIGIBLE_QUOTA &&
                 ff_entry_cmp(&entry, &source->head) > 0 &&

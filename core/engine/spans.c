@@ -200,6 +200,25 @@ ff_span_change(struct ff_engine *engine, const struct ff_index_key *key, bool ad
     }
 }
 
+int
+ff_span_marked(struct ff_engine *engine, const struct ff_index_key *place)
+{
+    struct mark probe;
+    const struct mark *mark = NULL;
+    struct span where, *span = NULL;
+
+    where.index = place->index;
+    where.scope = place->scope;
+    span = RB_FIND(span_tree, &engine->spans, &where);
+    if (span == NULL) {
+        return 0;
+    }
+    probe.entry.sort = place->sort;
+    probe.entry.id = place->id;
+    mark = RB_FIND(mark_tree, &span->all, &probe);
+    return mark == NULL ? 0 : mark_state(mark);
+}
+
 static void
 base_list_leave(struct mark *mark)
 {
@@ -366,6 +385,7 @@ ff_spans_stale(struct ff_engine *engine)
             free(scopes);
         }
     }
+    ff_peeks_stale(engine);
 }
 
 static bool

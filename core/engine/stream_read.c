@@ -386,7 +386,7 @@ ff_op_tail_stream(struct ff_txn *txn, const struct ff_tail_stream_args *args,
     result->closed_at = page.closed_at;
     result->closed_reason = page.closed_reason;
     result->truncated = page.truncated;
-    if (page.frames.n == 0 && !page.closed_at.is && !txn->facts->streams_closed) {
+    if (page.frames.n == 0 && !page.closed_at.is && !txn->facts->gate_closed) {
         struct ff_scope topic =
             ff_topic_stream(&args->execution_id, args->attempt_index, page.durable_only);
 
@@ -418,7 +418,7 @@ ff_op_read_summary(struct ff_txn *txn, const struct ff_read_summary_args *args,
     return FF_E_OK;
 }
 
-/* Waits until the last stream operation is over; the gate stays closed. */
+/* Waits until the last stream operation and the last pass are over; the gate stays closed. */
 ff_err
 ff_op_shutdown_prepare(struct ff_txn *txn, const struct ff_shutdown_prepare_args *args,
                        struct ff_shutdown_prepare_result *result)
@@ -426,7 +426,7 @@ ff_op_shutdown_prepare(struct ff_txn *txn, const struct ff_shutdown_prepare_args
     const struct ff_scope pool = ff_topic_stream_pool();
 
     (void) result;
-    if (ff_txn_close_streams(txn) == 0) {
+    if (ff_txn_close_gate(txn) == 0) {
         return FF_E_OK;
     }
     FF_TRY(ff_txn_park(txn, &pool, args->grace_ms, INT64_MAX));

@@ -289,9 +289,13 @@ run_call(struct ff_engine *engine, struct ff_task *task)
     }
     if (err != FF_E_PENDING && err != FF_E_PARKED) {
         ff_permit_return(engine, task);
+        ff_pass_note(engine);
     }
     ff_cells_settle(engine);
     ff_feeds_settle(engine, err == FF_E_OK || err == FF_E_STEP);
+    if ((ff_ops[call->op].flags & FF_OPF_SECRET) != 0) {
+        ff_arena_wipe(&engine->scratch);
+    }
     ff_arena_reset(&engine->scratch);
     return err;
 }

@@ -218,111 +218,206 @@ trim_key(struct ff_txn *txn, enum ff_record kind, const struct ff_key *key,
     return *gone ? ff_txn_remove(txn, kind, key) : FF_E_OK;
 }
 
-/* Of one kind, behind walk->at, which is left where the next step goes on. */
-static ff_err
-trim_scope(struct ff_txn *txn, const struct ff_scope *scope, const struct ff_partition *only,
-           uint32_t most, bool *over)
+/* ---- trim_expired: what there is, oldest first ---- */
+
+/* Kinds of keys, the streams, and the feeds. */
+#define SOURCES_MAX 16
+
+/* One list in the order in which its entries lapse. rank: which one; the order at one instant.
+ * Below FF_R_N a kind of key, or FF_R_STREAM; from there on a feed. */
+struct source {
+    uint32_t rank;
+    struct ff_scope scope; /* of a kind of key */
+    struct ff_entry head;  /* sort: when it lapses */
+    bool has;
+    struct ff_old_events events; /* of a feed */
+    uint32_t next;
+};
+
+struct trimming {
+    struct ff_txn *txn;
+    const struct ff_partition *only; /* NULL: all */
+    struct source sources[SOURCES_MAX];
+    uint32_t n;
+    uint32_t most; /* that may still go */
+    uint32_t looks, events;
+    bool pending;
+    bool cut; /* more of a feed is to be loaded: the next step's */
+};
+
+/* Where a source goes on: the walk has been at walk->at, of the source walk->stage. */
+static struct ff_entry
+position_in(const struct ff_walk *walk, uint32_t rank)
 {
-    struct ff_walk *walk = ff_txn_walk(txn);
-    bool pending = false, found = true;
-    uint32_t n = 0;
+    struct ff_entry after = walk->at;
 
-    for (; n < STEP_MAX && n < most; n++) {
-        struct ff_entry next = { 0 };
-        bool gone = false;
-        ff_err err = FF_E_OK;
-
-        FF_TRY(ff_txn_next(txn, FF_IX_EXPIRING, scope, &walk->at, STEP_MAX, &next, &found));
-        found = found && next.sort <= txn->now_ms;
-        if (!found) {
-            break;
-        }
-        walk->at = next;
-        err = trim_key(txn, (enum ff_record) scope->b[0], &next.id, only, &gone);
-        FF_TRY(ff_gather(err, &pending));
-        walk->counts[0] += gone && err == FF_E_OK;
+    if (rank != walk->stage) {
+        after.id.n = 0; /* before all of that instant */
+        after.sort += rank < walk->stage;
     }
-    *over = !found;
-    return pending ? FF_E_PENDING : FF_E_OK;
+    return after;
 }
 
-/* ---- trim_expired: best-effort frames ---- */
-
-/* A stream that has more than a step takes comes again in the next one. */
 static ff_err
-trim_streams(struct ff_txn *txn, const struct ff_partition *only, uint32_t most, bool *over)
+next_event(struct trimming *trimming, struct source *source)
 {
-    struct ff_walk *walk = ff_txn_walk(txn);
-    const struct ff_scope all = ff_scope_none();
-    bool pending = false, found = true;
-    uint64_t gone = 0;
+    struct ff_txn *txn = trimming->txn;
 
-    for (uint32_t n = 0; n < STEP_MAX && gone < most && gone < STEP_MAX; n++) {
-        struct ff_entry next = { 0 };
-        uint64_t removed = 0;
-
-        FF_TRY(ff_txn_next(txn, FF_IX_STREAM_DUE, &all, &walk->at, STEP_MAX, &next, &found));
-        found = found && next.sort <= txn->now_ms;
-        if (!found) {
-            break;
-        }
-        walk->at = next;
-        if (only == NULL || (only->family == FF_PARTITION_FLOW &&
-                             only->index == ff_key_to_eid(&next.id).partition)) {
-            FF_TRY(ff_gather(ff_stream_tend(txn, &next.id, most - gone, &removed), &pending));
-        }
-        gone += removed;
+    source->has = source->next < source->events.n;
+    if (source->has) {
+        source->head.sort =
+            ff_time_add(source->events.v[source->next].at, txn->facts->event_retention_ms);
     }
-    walk->counts[0] += gone;
-    *over = !found;
-    return pending ? FF_E_PENDING : FF_E_OK;
-}
-
-/* ---- trim_expired: events ---- */
-
-static ff_err
-trim_feed(struct ff_txn *txn, enum ff_event_family family, uint32_t most, bool *over)
-{
-    struct ff_walk *walk = ff_txn_walk(txn);
-    uint32_t limit = most < STEP_EVENTS_MAX ? most : STEP_EVENTS_MAX, n = 0;
-    struct ff_old_events events = { 0 };
-
-    FF_TRY(ff_txn_old_events(txn, family, limit, &events));
-    while (n < events.n &&
-           ff_time_add(events.v[n].at, txn->facts->event_retention_ms) <= txn->now_ms) {
-        n++;
-    }
-    if (n > 0) {
-        ff_txn_trim_events(txn, family, events.v[n - 1].seq);
-        walk->counts[0] += n;
-    }
-    *over = n < limit;
     return FF_E_OK;
 }
 
-/* ---- trim_expired ---- */
-
-/* The kinds of keys and the streams one after the other, then the feeds; stage: how many of them
- * are done. */
+/* Its oldest one first; more of them if it is to go. */
 static ff_err
-trim_stage(struct ff_txn *txn, const struct ff_scope_list *kinds, const struct ff_partition *only,
-           uint32_t most, bool *over)
+open_feed(struct trimming *trimming, struct source *source)
 {
-    uint32_t stage = ff_txn_walk(txn)->stage;
+    enum ff_event_family family = (enum ff_event_family)(source->rank - FF_R_N);
+    uint32_t limit = trimming->most < STEP_EVENTS_MAX ? trimming->most : (uint32_t) STEP_EVENTS_MAX;
 
-    if (stage == FF_R_STREAM) { /* no kind of key, so that its number is free */
-        return trim_streams(txn, only, most, over);
-    }
-    if (stage < FF_R_N) {
-        for (uint32_t i = 0; i < kinds->n; i++) {
-            if (kinds->v[i].b[0] == stage) {
-                return trim_scope(txn, &kinds->v[i], only, most, over);
-            }
-        }
-        *over = true;
+    FF_TRY(ff_txn_old_events(trimming->txn, family, 1, &source->events));
+    FF_TRY(next_event(trimming, source));
+    if (!source->has || source->head.sort > trimming->txn->now_ms) {
         return FF_E_OK;
     }
-    return trim_feed(txn, (enum ff_event_family)(stage - FF_R_N), most, over);
+    FF_TRY(ff_txn_old_events(trimming->txn, family, limit, &source->events));
+    return next_event(trimming, source);
+}
+
+static ff_err
+next_entry(struct trimming *trimming, struct source *source, const struct ff_entry *after)
+{
+    bool stream = source->rank == FF_R_STREAM; /* no kind of key: its number is free */
+
+    return ff_txn_next(trimming->txn, stream ? FF_IX_STREAM_DUE : FF_IX_EXPIRING, &source->scope,
+                       after, STEP_MAX, &source->head, &source->has);
+}
+
+static ff_err
+add_source(struct trimming *trimming, uint32_t rank, struct ff_scope scope)
+{
+    struct source *source = &trimming->sources[trimming->n++];
+    struct ff_entry after = position_in(ff_txn_walk(trimming->txn), rank);
+
+    FF_ASSERT(trimming->n <= SOURCES_MAX);
+    source->rank = rank;
+    source->scope = scope;
+    return rank >= FF_R_N ? open_feed(trimming, source) : next_entry(trimming, source, &after);
+}
+
+static ff_err
+open_sources(struct trimming *trimming)
+{
+    struct ff_scope any = ff_scope_none();
+    struct ff_scope_list kinds = { 0 };
+    bool *pending = &trimming->pending;
+
+    FF_TRY(ff_gather(ff_txn_scopes(trimming->txn, FF_IX_EXPIRING, &any, &kinds), pending));
+    for (uint32_t i = 0; i < kinds.n; i++) {
+        FF_TRY(ff_gather(add_source(trimming, kinds.v[i].b[0], kinds.v[i]), pending));
+    }
+    FF_TRY(ff_gather(add_source(trimming, FF_R_STREAM, any), pending));
+    for (uint32_t i = 0; trimming->only == NULL && i < FF_FAMILIES; i++) {
+        FF_TRY(ff_gather(add_source(trimming, FF_R_N + i, any), pending));
+    }
+    return *pending ? FF_E_PENDING : FF_E_OK;
+}
+
+/* The one whose head has lapsed first; NULL: none has. */
+static struct source *
+oldest(struct trimming *trimming)
+{
+    struct source *first = NULL;
+
+    for (uint32_t i = 0; i < trimming->n; i++) {
+        struct source *source = &trimming->sources[i];
+
+        if (source->has && source->head.sort <= trimming->txn->now_ms &&
+            (first == NULL || source->head.sort < first->head.sort ||
+             (source->head.sort == first->head.sort && source->rank < first->rank))) {
+            first = source;
+        }
+    }
+    return first;
+}
+
+/* A stream that has more than may go comes again. */
+static ff_err
+trim_stream(struct trimming *trimming, const struct ff_key *key, uint64_t *gone)
+{
+    const struct ff_partition *only = trimming->only;
+
+    if (only != NULL &&
+        (only->family != FF_PARTITION_FLOW || only->index != ff_key_to_eid(key).partition)) {
+        return FF_E_OK;
+    }
+    return ff_stream_tend(trimming->txn, key, trimming->most < STEP_MAX ? trimming->most : STEP_MAX,
+                          gone);
+}
+
+static ff_err
+trim_event(struct trimming *trimming, struct source *source)
+{
+    const struct ff_old_event *event = &source->events.v[source->next++];
+
+    ff_txn_trim_events(trimming->txn, (enum ff_event_family)(source->rank - FF_R_N), event->seq);
+    trimming->events++;
+    trimming->cut = trimming->cut || source->next == source->events.n;
+    return next_event(trimming, source);
+}
+
+/* Takes away what the head of this source stands for. */
+static ff_err
+trim_one(struct trimming *trimming, struct source *source)
+{
+    struct ff_walk *walk = ff_txn_walk(trimming->txn);
+    struct ff_entry head = source->head;
+    uint64_t gone = 0;
+    ff_err err = FF_E_OK;
+
+    if (source->rank >= FF_R_N) {
+        trimming->most--;
+        walk->counts[0]++;
+        return trim_event(trimming, source);
+    }
+    trimming->looks++;
+    if (source->rank == FF_R_STREAM) {
+        err = trim_stream(trimming, &head.id, &gone);
+        trimming->looks += (uint32_t) gone;
+    } else {
+        bool key_gone = false;
+
+        err = trim_key(trimming->txn, (enum ff_record) source->rank, &head.id, trimming->only,
+                       &key_gone);
+        gone = key_gone;
+    }
+    FF_TRY(ff_gather(err, &trimming->pending));
+    walk->counts[0] += (uint32_t) gone;
+    trimming->most -= (uint32_t) gone;
+    walk->at = head;
+    walk->stage = source->rank;
+    return next_entry(trimming, source, &head);
+}
+
+/* *over: nothing is left that has lapsed. */
+static ff_err
+trim_oldest(struct trimming *trimming, bool *over)
+{
+    FF_TRY(open_sources(trimming));
+    while (trimming->most > 0 && trimming->looks < STEP_MAX && trimming->events < STEP_EVENTS_MAX &&
+           !trimming->cut) {
+        struct source *source = oldest(trimming);
+
+        *over = source == NULL;
+        if (*over) {
+            break;
+        }
+        FF_TRY(trim_one(trimming, source));
+    }
+    return trimming->pending ? FF_E_PENDING : FF_E_OK;
 }
 
 ff_err
@@ -330,30 +425,23 @@ ff_op_trim_expired(struct ff_txn *txn, const struct ff_trim_expired_args *args,
                    struct ff_trim_expired_result *result)
 {
     struct ff_walk *walk = ff_txn_walk(txn);
-    struct ff_scope any = ff_scope_none();
-    struct ff_scope_list kinds = { 0 };
+    struct trimming *trimming = FF_ARENA_NEW(txn->arena, struct trimming, 1);
     struct ff_partition only = { 0 };
-    bool all = args->partition.p == NULL;
-    uint32_t stages = all ? FF_R_N + FF_FAMILIES : FF_R_N, begun = walk->counts[0];
+    bool over = false;
 
-    if (!all) {
+    if (args->partition.p != NULL) {
         FF_TRY(partition_of(txn, args->partition, &only));
+        trimming->only = &only;
     }
-    FF_TRY(ff_txn_scopes(txn, FF_IX_EXPIRING, &any, &kinds));
-    while (walk->stage < stages && walk->counts[0] < args->batch_size) {
-        bool over = false;
-
-        FF_TRY(
-            trim_stage(txn, &kinds, all ? NULL : &only, args->batch_size - walk->counts[0], &over));
-        if (over) {
-            walk->stage++;
-            walk->at = (struct ff_entry){ .sort = INT64_MIN };
-        } else if (walk->counts[0] < args->batch_size) {
-            return ff_txn_step(txn);
-        }
-        if (walk->counts[0] - begun >= STEP_MAX && walk->counts[0] < args->batch_size) {
-            return ff_txn_step(txn);
-        }
+    if (walk->counts[1] == STAGE_NEW) {
+        walk->counts[1] = STAGE_GOING;
+        walk->at = (struct ff_entry){ .sort = INT64_MIN };
+    }
+    trimming->txn = txn;
+    trimming->most = args->batch_size - walk->counts[0];
+    FF_TRY(trim_oldest(trimming, &over));
+    if (!over && walk->counts[0] < args->batch_size) {
+        return ff_txn_step(txn);
     }
     result->purged = walk->counts[0];
     return FF_E_OK;

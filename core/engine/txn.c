@@ -224,6 +224,7 @@ reread_page(struct ff_txn *txn, enum ff_index index, const struct ff_scope *scop
     span = ff_span_get(engine, index, scope);
     span->page_valid = false;
     err = ff_want_page(engine, span, NULL, span->expect > 0 ? span->expect : 1, &txn->fault);
+    ff_peeks_stale(engine);
     engine->doubt = true; /* the records are asked for when the call has been taken back */
     return err == FF_E_OK ? FF_E_PENDING : err;
 }
@@ -286,6 +287,20 @@ ff_txn_hold(struct ff_txn *txn, enum ff_record kind, const struct ff_key *key)
     if (!txn->engine->store->ops->exclusive && !row->absent) {
         ff_cell_write(txn->engine, cell, ff_row_new(kind, row->data));
     }
+    return FF_E_OK;
+}
+
+ff_err
+ff_txn_restand(struct ff_txn *txn, enum ff_record kind, const struct ff_index_key *place,
+               bool stands)
+{
+    struct cell *cell = NULL;
+    const struct row *top = NULL;
+
+    FF_TRY(resident(txn, kind, &place->id, &cell));
+    top = ff_cell_top(cell);
+    ff_cell_write(txn->engine, cell, ff_row_new(kind, top->absent ? NULL : top->data));
+    ff_span_change(txn->engine, place, stands);
     return FF_E_OK;
 }
 

@@ -12,9 +12,11 @@
 #define FF_CORE_ENGINE_TXN_H
 
 #include "core/arena.h"
+#include "core/engine/walks.h"
 #include "core/fault.h"
 #include "core/ops.h"
 #include "core/records.h"
+#include "core/scanners.h"
 #include "core/store.h"
 
 /* What the operations may know of the engine they run in; fixed while it runs. */
@@ -29,7 +31,7 @@ struct ff_engine_facts {
     uint64_t flow_retention_ms, event_retention_ms;
     bool consumes;       /* the engine itself does what a change in a flow leaves to be done */
     bool claims_stopped; /* shutting down: claims answer as on a paused lane (08 §4) */
-    bool streams_closed; /* shutdown_prepare was called (01 §10.6) */
+    bool gate_closed;    /* shutdown_prepare was called (01 §10.6) */
 };
 
 struct ff_walk;
@@ -73,6 +75,11 @@ FF_MUST_USE ff_err ff_txn_next(struct ff_txn *txn, enum ff_index index,
 FF_MUST_USE ff_err ff_txn_scopes(struct ff_txn *txn, enum ff_index index,
                                  const struct ff_scope *prefix, struct ff_scope_list *out);
 
+/* Whether the record with the key place->id stands there, changes of this batch included. Places
+ * may be far apart. FF_E_PENDING. */
+FF_MUST_USE ff_err ff_txn_stands(struct ff_txn *txn, const struct ff_index_key *place,
+                                 bool *stands);
+
 /* The record behind an entry that ff_txn_next has given. It stands there: on a store that brokers
  * share, where page and record may be from different instants, both are asked for again as long as
  * they disagree. FF_E_PENDING; FF_E_CORRUPTION, also where an exclusive store has no such record.
@@ -104,6 +111,13 @@ FF_MUST_USE ff_err ff_txn_guard(struct ff_txn *txn, enum ff_index index,
  * merely consults is not held: spec/records.md §1.6.) FF_E_PENDING, FF_E_CORRUPTION. */
 FF_MUST_USE ff_err ff_txn_hold(struct ff_txn *txn, enum ff_record kind, const struct ff_key *key);
 
+/* Repairs an index: the record with the key place->id stands there from now on, or does not. It is
+ * written as it is, so that on a shared store no change of it goes by. Cannot be taken back by a
+ * call that fails: the last thing that a step does. FF_E_PENDING, FF_E_CORRUPTION: not looked at
+ * before. */
+FF_MUST_USE ff_err ff_txn_restand(struct ff_txn *txn, enum ff_record kind,
+                                  const struct ff_index_key *place, bool stands);
+
 /* Appends an event to the feed of its family, in the same step as the puts. */
 void ff_txn_event(struct ff_txn *txn, const struct ff_event *event);
 
@@ -127,26 +141,6 @@ FF_MUST_USE ff_err ff_txn_old_events(struct ff_txn *txn, enum ff_event_family fa
                                      uint32_t limit, struct ff_old_events *out);
 /* Takes the events of a family up to this one away. */
 void ff_txn_trim_events(struct ff_txn *txn, enum ff_event_family family, uint64_t up_to_seq);
-
-/* What a walk (spec/records.md §6) keeps from step to step; zeroed at first. */
-struct ff_walk {
-    struct ff_entry at;
-    uint32_t stage;
-    uint32_t counts[2];
-    /* Of walks that follow references: what there is to visit, and how far that is done. */
-    struct ff_eid *todo; /* grows by ff_walk_add only */
-    uint32_t n, next, room;
-    bool inside; /* `at` says how far the one at `next` has been handled */
-    bool failed; /* ... and that something of it could not be */
-};
-/* Entities that a step of such a walk handles. */
-#define FF_WALK_STEP 256
-struct ff_walk *ff_txn_walk(struct ff_txn *txn);
-void ff_walk_add(struct ff_txn *txn, const struct ff_eid *id);
-/* The walk has done a step: what it has written is committed, others have their turn, and it is run
- * again with what it keeps. A step that is not committed is done again. Returns FF_E_STEP, which is
- * returned as it is. */
-FF_MUST_USE ff_err ff_txn_step(struct ff_txn *txn);
 
 /* The flow's summary, as this call has written it, is up to date (projector.c). */
 void ff_txn_projected(struct ff_txn *txn, const struct ff_uuid *flow_id);
@@ -193,14 +187,18 @@ struct ff_feed_page {
 FF_MUST_USE ff_err ff_txn_feed(struct ff_txn *txn, enum ff_event_family family, uint64_t after_seq,
                                uint32_t limit, struct ff_feed_page *out);
 
-/* ---- the stream pool and its gate: permits.c ---- */
+/* ---- the stream pool, passes of scanners, and their gate: permits.c ---- */
 
 /* Before anything else in a stream operation; held until the call is answered.
  * FF_E_UNAVAILABLE {gate} once the gate is closed, FF_E_RESOURCE_EXHAUSTED {pool, max,
  * retry_after_ms}. */
 FF_MUST_USE ff_err ff_txn_stream_permit(struct ff_txn *txn);
-/* Closes the gate for good; those that wait are judged again. How many permits are still out. */
-uint32_t ff_txn_close_streams(struct ff_txn *txn);
+/* A scanner was given items: its pass goes on until it asks for more; the items' own calls count by
+ * themselves. */
+void ff_txn_pass(struct ff_txn *txn, enum ff_scanner scanner, bool goes_on);
+/* Closes the gate for good: scan_due lists nothing any more, and those that wait are judged again.
+ * How many stream operations and passes of scanners there still are. */
+uint32_t ff_txn_close_gate(struct ff_txn *txn);
 
 /* Within walks: whether block_ms are over since the call's arrival, in real time. */
 bool ff_txn_time_over(struct ff_txn *txn, uint64_t block_ms);

@@ -75,7 +75,7 @@ test_number(void **state)
 static const char *const control_ops[] = {
     "tree",       "status",   "restart_child", "stop_child",  "start_child",
     "scale_host", "drain",    "pause_lane",    "resume_lane", "drain_lane",
-    "reload",     "shutdown", "set_log_level", "run_scanner",
+    "reload",     "shutdown", "set_log_level", "run_scanner", "scanner_stats",
 };
 
 static void

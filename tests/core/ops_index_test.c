@@ -174,6 +174,7 @@ static const struct row {
     { "reload", "operator", M },
     { "set_log_level", "operator", M },
     { "run_scanner", "operator", M | B },
+    { "scanner_stats", "operator", 0 }, /* ours, beside the index */
     { "shutdown", "operator", M },
 };
 

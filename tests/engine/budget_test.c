@@ -471,7 +471,8 @@ main(void)
         RIG_TEST("05 ex 21 an advisory budget", test_an_advisory_budget),
         RIG_TEST("05 ex 22 usage and limits", test_usage_and_limits),
         RIG_TEST("05 ex 23 five reports", test_five_reports),
-        RIG_TEST("05 ex 24 an unreadable budget is counted", test_an_unreadable_budget_is_counted),
+        RIG_TEST("05 ex 24, 07 ex 29 an unreadable budget is counted",
+                 test_an_unreadable_budget_is_counted),
         RIG_TEST("05 §0.3 too many dimensions", test_too_many_dimensions),
     };
 

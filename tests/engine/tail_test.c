@@ -322,6 +322,86 @@ test_gate(void **state)
     assert_ok(shut(rig, 0)); /* again */
 }
 
+/* ---- passes of scanners (01 §10.6) ---- */
+
+static struct ff_scan_due_result
+due_now(struct ff_rig *rig, uint64_t block_ms)
+{
+    const struct ff_scan_due_args args = { .scanner = FF_SCANNER_DELAYED_PROMOTER,
+                                           .block_ms = block_ms };
+    struct ff_scan_due_result due;
+
+    assert_ok(ff_rig_scan_due(rig, &args, &due));
+    return due;
+}
+
+static void
+delay_two(struct ff_rig *rig)
+{
+    for (uint8_t i = 1; i <= 2; i++) {
+        struct ff_claim_result claim = create_and_claim(rig, i);
+
+        assert_ok(delay(rig, &claim, rig->now_ms + 1000));
+    }
+    rig->now_ms += 1000;
+}
+
+static void
+test_gate_waits_for_a_pass(void **state)
+{
+    struct ff_rig *rig = *state;
+    const struct ff_shutdown_prepare_args args = { .grace_ms = 5000 };
+    struct ff_shutdown_prepare_result result;
+    struct ff_waiting *shutting = NULL;
+
+    delay_two(rig);
+    assert_int_equal(due_now(rig, 0).items.n, 2);
+    shutting = ff_rig_start(rig, FF_OP_shutdown_prepare, &args);
+    assert_true(waits(rig, shutting));
+    assert_string_equal(promote(rig, 1), "promoted"); /* the item under way is finished */
+    assert_true(waits(rig, shutting));
+    assert_int_equal(due_now(rig, 0).items.n, 0); /* the other one is left: the pass is over */
+    assert_false(waits(rig, shutting));
+    assert_ok(ff_rig_finish(rig, shutting, &result));
+    assert_int_equal(due_now(rig, 0).items.n, 0);
+    assert_ok(shut(rig, 0));
+    assert_field(rig, 2, "public_state", "delayed");
+}
+
+static void
+test_gate_gives_a_pass_its_grace(void **state)
+{
+    struct ff_rig *rig = *state;
+
+    delay_two(rig);
+    assert_int_equal(due_now(rig, 0).items.n, 2);
+    assert_err(shut(rig, 0), FF_E_TIMEOUT);
+    assert_detail(rig, "elapsed_ms", "0");
+    assert_int_equal(due_now(rig, 0).items.n, 0);
+    assert_ok(shut(rig, 0));
+}
+
+/* What waits for the next item is no pass; it goes on waiting, and is given nothing. */
+static void
+test_gate_keeps_scan_due_waiting(void **state)
+{
+    struct ff_rig *rig = *state;
+    const struct ff_scan_due_args args = { .scanner = FF_SCANNER_DELAYED_PROMOTER,
+                                           .block_ms = 30000 };
+    struct ff_waiting *waiting = ff_rig_start(rig, FF_OP_scan_due, &args);
+    struct ff_scan_due_result due;
+
+    assert_ok(shut(rig, 0));
+    delay_two(rig);
+    ff_rig_pump(rig);
+    assert_true(waits(rig, waiting));
+    rig->now_ms += 30000;
+    ff_rig_pump(rig);
+    assert_false(waits(rig, waiting));
+    assert_ok(ff_rig_finish(rig, waiting, &due));
+    assert_int_equal(due.items.n, 0);
+}
+
 /* ---- a store that keeps a read waiting ---- */
 
 static struct stuck {
@@ -417,6 +497,10 @@ main(void)
         RIG_TEST("06 ex 35, 01 ex 60: the stream pool", test_pool),
         RIG_TEST("01 ex 58: shutdown_prepare ends tails", test_gate),
         RIG_TEST("01 ex 59: shutdown_prepare gives up", test_drain_times_out),
+        RIG_TEST("01 §10.6: shutdown_prepare waits for a scanner's pass",
+                 test_gate_waits_for_a_pass),
+        RIG_TEST("01 §10.6: a pass has only the grace", test_gate_gives_a_pass_its_grace),
+        RIG_TEST("01 §10.6: a scan_due that waits is no pass", test_gate_keeps_scan_due_waiting),
     };
 
     return ff_rig_main("tail", tables, FF_COUNT(tables), singles, FF_COUNT(singles));

@@ -132,7 +132,7 @@ test_revoke(void **state)
     assert_says(of(&scene, "revoke --reason maintenance"), "  revoked lease ");
     assert_says(of(&scene, "revoke"), "nothing to revoke: already_revoked\n[0]");
     assert_says(of(&scene, "why"), "Worker w-1 was deprived of it at ");
-    assert_says(of(&scene, "history"), "the lease was revoked: maintenance");
+    assert_says(of(&scene, "history"), "the lease was revoked by operator: maintenance");
     scene_end(&scene);
 }
 
@@ -214,6 +214,53 @@ test_history_of_a_failure(void **state)
     out = of(&scene, "--json history");
     assert_says(out, "{\"info\":{");
     assert_says(out, "{\"attempt\":{");
+    assert_says(out, "{\"lease\":{\"event\":\"acquired\"");
+    scene_end(&scene);
+}
+
+/* Gives the lease up until now, and has the execution made ready again. */
+static void
+scene_delay(struct scene *scene)
+{
+    const struct ff_delay_args args = { .handle = *scene->claim.handle, .delay_until = 1 };
+    const struct ff_promote_delayed_args promote_args = { .execution_id =
+                                                              scene->claim.execution_id.v,
+                                                          .lane_id = ff_cstr("") };
+    struct ff_delay_result delayed;
+    struct ff_promote_delayed_result promoted;
+    FF_SCOPED(ff_answer) answer = { 0 };
+    FF_SCOPED(ff_answer) promote_answer = { 0 };
+
+    assert_int_equal(ff_client_delay(scene->client, &args, &delayed, &answer), FF_E_OK);
+    assert_int_equal(
+        ff_client_promote_delayed(scene->client, &promote_args, &promoted, &promote_answer),
+        FF_E_OK);
+    assert_string_equal(promoted.outcome, "promoted");
+    ff_answer_done(&scene->answer);
+    scene->answer = (struct ff_answer){ 0 };
+}
+
+/* Its record knows the last lease only; the feed knows them all. */
+static void
+test_history_of_leases(void **state)
+{
+    struct scene scene;
+    const char *out = NULL;
+
+    scene_begin(&scene, state);
+    for (int i = 0; i < 3; i++) {
+        scene_claim(&scene, 60000);
+        if (i < 2) {
+            scene_delay(&scene);
+        }
+    }
+    out = of(&scene, "history");
+    assert_says(out, "attempt 0 begins on w-1");
+    assert_says(out, "attempt 0 is delayed");
+    assert_says(strstr(out, "attempt 0 is delayed"), "attempt 0 goes on on w-1");
+    out = strstr(strstr(out, "goes on"), "attempt 0 is delayed");
+    assert_non_null(out);
+    assert_says(out, "attempt 0 goes on on w-1");
     scene_end(&scene);
 }
 
@@ -264,6 +311,7 @@ main(void)
         FFCTL_TEST("why it is kept back", test_why_it_is_kept_back),
         FFCTL_TEST("top", test_top),
         FFCTL_TEST("the history of a failure", test_history_of_a_failure),
+        FFCTL_TEST("the history of its leases", test_history_of_leases),
     };
 
     return ff_run_rows("ffctl", NULL, 0, tests, FF_COUNT(tests));

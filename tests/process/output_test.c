@@ -116,14 +116,29 @@ expect_completion(struct ff_feed *feed, struct ff_eid id)
     assert_true(ff_eid_eq(event->execution_id.v, id));
 }
 
+/* 06 ex 50: an iterator that is to end with its connection does, and its cursor loses nothing. */
+static void
+expect_the_end(struct ff_feed *feed, char cursor[10])
+{
+    const struct ff_feed_event *event = NULL;
+    FF_SCOPED(ff_answer) answer = { 0 };
+
+    assert_int_equal(ff_feed_next(feed, 30000, &event, &answer), FF_E_STREAM_DISCONNECTED);
+    assert_null(event);
+    memcpy(cursor, ff_feed_cursor(feed).p, 10);
+    ff_feed_close(feed);
+}
+
 static void
 test_a_feed_goes_on_over_a_kill(void **state)
 {
     struct ff_hosts *hosts = *state;
     const struct ff_feed_options options = { .family = FF_FAMILY_COMPLETION };
-    struct ff_feed_options again = options;
+    struct ff_feed_options again = options, once = { .family = FF_FAMILY_COMPLETION, .once = true };
     FF_SCOPED(ff_answer) answer = { 0 };
-    struct ff_feed *feed = NULL, *second = NULL;
+    struct ff_feed *feed = NULL, *second = NULL, *third = NULL;
+    struct ff_client *other = NULL; /* notices the end on its own */
+    char cursor[10];
     struct ff_eid ids[4];
 
     ff_hosts_start(hosts, sections);
@@ -135,13 +150,25 @@ test_a_feed_goes_on_over_a_kill(void **state)
     assert_int_equal(ff_feed_open(hosts->client, &again, &second, &answer), FF_E_OK);
     ids[1] = ff_hosts_submit(hosts, "say", NULL, NULL);
     assert_string_equal(ff_hosts_await_end(hosts, ids[1]), "completed");
+    once.cursor = again.cursor;
+    other = ff_test_client(hosts->broker.worker, NULL);
+    assert_int_equal(ff_feed_open(other, &once, &third, &answer), FF_E_OK);
+    expect_completion(third, ids[1]);
     ff_daemon_kill(&hosts->broker);
+    expect_the_end(third, cursor);
+    ff_client_close(other);
     ff_daemon_start(&hosts->broker, NULL);
     ids[2] = ff_hosts_submit(hosts, "say", NULL, NULL);
+    once.cursor = ff_str(cursor, sizeof(cursor));
+    other = ff_test_client(hosts->broker.worker, NULL);
+    assert_int_equal(ff_feed_open(other, &once, &third, &answer), FF_E_OK);
     for (int i = 1; i < 3; i++) {
         expect_completion(feed, ids[i]);
         expect_completion(second, ids[i]);
     }
+    expect_completion(third, ids[2]);
+    ff_feed_close(third);
+    ff_client_close(other);
     ff_feed_close(feed);
     ff_feed_close(second);
     again.cursor = ff_cstr("nonsense");

@@ -45,7 +45,7 @@ static const struct row {
     { "kill -9 of the broker", "broker", false },
     { "a restart of the broker by an operator", "broker", true },
     { "kill -9 of the control process", "control", false },
-    { "kill -9 of a scanner", "lease", false },
+    { "07 ex 38: kill -9 of a scanner", "lease", false },
     { "kill -9 of a worker host", "cats.1", false },
     { "kill -9 of the supervisor", "supervisor", false },
 };

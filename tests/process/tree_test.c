@@ -469,6 +469,55 @@ test_a_scanner_runs_when_an_operator_says_so(void **state)
     ff_daemon_stop(daemon);
 }
 
+/* What it has done; false: no process that runs has a scanner of this name. */
+static bool
+stat_of(struct ff_client *control, enum ff_scanner name, struct ff_scanner_stat *out, uint32_t *n)
+{
+    const struct ff_scanner_stats_args none = { 0 };
+    struct ff_scanner_stats_result result = { 0 };
+    FF_SCOPED(ff_answer) answer = { 0 };
+    bool found = false;
+
+    assert_int_equal(ff_client_scanner_stats(control, &none, &result, &answer), FF_E_OK);
+    *n = result.scanners.n;
+    for (uint32_t i = 0; i < result.scanners.n; i++) {
+        if (result.scanners.v[i].name == name) {
+            *out = result.scanners.v[i];
+            out->process = ff_cstr(NULL); /* it goes with the answer */
+            found = true;
+        }
+    }
+    return found;
+}
+
+static void
+test_scanners_tell_what_they_have_done(void **state)
+{
+    struct ff_daemon *daemon = *state;
+    struct ff_run_scanner_result result = { .errors = 1 };
+    struct ff_scanner_stat before = { 0 }, after = { 0 };
+    struct ff_client *control = NULL;
+    uint32_t all = 0, n = 0;
+
+    ff_daemon_start(daemon, NULL);
+    control = ff_test_control(daemon);
+    assert_true(stat_of(control, FF_SCANNER_INDEX_RECONCILER, &before, &all));
+    assert_int_equal(run_scanner(control, "index_reconciler", &result), FF_E_OK);
+    assert_int_equal(result.processed, 0);
+    assert_int_equal(result.errors, 0);
+    assert_true(stat_of(control, FF_SCANNER_INDEX_RECONCILER, &after, &n));
+    assert_true(after.passes > before.passes);
+    assert_true(after.last_at.is);
+    assert_int_equal(after.errors, before.errors);
+    assert_int_equal(n, all);
+    assert_int_equal(stop_child(control, "lease"), FF_E_OK);
+    ff_tree_await(control, "lease", FF_CHILD_STOPPED, -1);
+    assert_false(stat_of(control, FF_SCANNER_LEASE_EXPIRY, &after, &n)); /* nobody runs it */
+    assert_int_equal(n, all - 1);
+    ff_client_close(control);
+    ff_daemon_stop(daemon);
+}
+
 static void
 test_what_needs_the_broker_waits_for_it(void **state)
 {
@@ -578,6 +627,7 @@ main(void)
         FF_TREE_TEST(test_a_refused_configuration_changes_nothing),
         FF_TREE_TEST(test_log_level_is_kept_by_a_process_that_comes_back),
         FF_TREE_TEST(test_a_scanner_runs_when_an_operator_says_so),
+        FF_TREE_TEST(test_scanners_tell_what_they_have_done),
         FF_TREE_TEST(test_what_needs_the_broker_waits_for_it),
         FF_TREE_TEST(test_a_child_that_cannot_start_is_given_up_and_the_rest_runs_on),
         FF_TREE_TEST(test_a_child_that_hangs_while_it_works_is_started_again),

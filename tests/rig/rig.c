@@ -369,6 +369,18 @@ load_one(struct ff_rig *rig, struct ff_want *want)
     assert_int_equal(load.fault.code, FF_E_OK);
 }
 
+uint32_t
+ff_rig_entries(struct ff_rig *rig, enum ff_index index, const struct ff_scope *scope)
+{
+    struct ff_want want = {
+        .what = FF_WANT_PAGE, .index = index, .scope = *scope, .limit = 1000000
+    };
+
+    load_one(rig, &want);
+    assert_true(want.complete);
+    return want.n;
+}
+
 void
 ff_rig_record(struct ff_rig *rig, enum ff_record kind_, const struct ff_key *key, void *out)
 {
@@ -460,24 +472,19 @@ commit_done(struct ff_commit *commit)
     *(bool *) commit->ctx = true;
 }
 
-struct ff_str
-ff_rig_spoil(struct ff_rig *rig, enum ff_record kind_, const struct ff_key *key, struct ff_str body)
+/* Once, whatever the contrary store says; then the engine finds a store that has changed. */
+static void
+commit_behind(struct ff_rig *rig, const struct ff_commit *what)
 {
-    struct ff_want want = { .what = FF_WANT_RECORD, .kind = kind_, .key = *key };
-    struct ff_write write = { .kind = kind_, .key = *key, .body = body, .live = true };
     struct ff_engine_config config;
     struct ff_commit commit;
     bool done = false;
 
-    load_one(rig, &want);
-    assert_true(want.found);
-    write.version_from = want.version;
-    write.version = want.version + 1;
     do {
         done = false;
-        commit = (struct ff_commit){
-            .writes = &write, .n_writes = 1, .done = commit_done, .ctx = &done
-        };
+        commit = *what;
+        commit.done = commit_done;
+        commit.ctx = &done;
         ff_store_commit(rig->store, &commit);
         while (!done) {
             ff_store_poll(rig->store, true);
@@ -486,7 +493,28 @@ ff_rig_spoil(struct ff_rig *rig, enum ff_record kind_, const struct ff_key *key,
     assert_int_equal(commit.outcome, FF_COMMIT_OK);
     ff_rig_engine_config(rig, &config);
     ff_rig_restart(rig, &config);
+}
+
+struct ff_str
+ff_rig_spoil(struct ff_rig *rig, enum ff_record kind_, const struct ff_key *key, struct ff_str body)
+{
+    struct ff_want want = { .what = FF_WANT_RECORD, .kind = kind_, .key = *key };
+    struct ff_write write = { .kind = kind_, .key = *key, .body = body, .live = true };
+
+    load_one(rig, &want);
+    assert_true(want.found);
+    write.version_from = want.version;
+    write.version = want.version + 1;
+    commit_behind(rig, &(struct ff_commit){ .writes = &write, .n_writes = 1 });
     return want.body;
+}
+
+void
+ff_rig_misplace(struct ff_rig *rig, const struct ff_index_key *key, bool add)
+{
+    struct ff_index_change change = { .add = add, .key = *key };
+
+    commit_behind(rig, &(struct ff_commit){ .changes = &change, .n_changes = 1 });
 }
 
 /* ---- making ---- */

@@ -77,6 +77,8 @@ uint32_t ff_rig_count(struct ff_rig *rig, enum ff_event_family family, const cha
 struct ff_event ff_rig_last_event(struct ff_rig *rig, enum ff_event_family family);
 /* A record as it is stored; fails the test if there is none. */
 void ff_rig_record(struct ff_rig *rig, enum ff_record kind, const struct ff_key *key, void *out);
+/* How many entries a scope of an index has in the store. */
+uint32_t ff_rig_entries(struct ff_rig *rig, enum ff_index index, const struct ff_scope *scope);
 /* One core field of 02 §1.9 as text; "" where unset. */
 const char *ff_rig_field(struct ff_rig *rig, const struct ff_eid *id, const char *field);
 /* A detail of the last error as text; "" where there is none. */
@@ -86,6 +88,9 @@ const char *ff_rig_detail(const struct ff_rig *rig, const char *key);
  * returns what was there. Index entries stay as they are. */
 struct ff_str ff_rig_spoil(struct ff_rig *rig, enum ff_record kind, const struct ff_key *key,
                            struct ff_str body);
+
+/* Adds an index entry behind the engine's back, or takes one away, and restarts the engine. */
+void ff_rig_misplace(struct ff_rig *rig, const struct ff_index_key *key, bool add);
 
 /* ---- making ---- */
 

@@ -1,0 +1,34 @@
+/* walks.h: calls of many steps, each of which is committed before the next one (spec/records.md
+ * §6); part of txn.h.
+ */
+#ifndef FF_CORE_ENGINE_WALKS_H
+#define FF_CORE_ENGINE_WALKS_H
+
+#include "core/store.h"
+
+struct ff_txn;
+
+/* What a walk (spec/records.md §6) keeps from step to step; zeroed at first. */
+struct ff_walk {
+    struct ff_entry at;
+    uint32_t stage;
+    uint32_t counts[2];
+    /* Of walks that follow references: what there is to visit, and how far that is done. */
+    struct ff_eid *todo; /* grows by ff_walk_add only */
+    uint32_t n, next, room;
+    /* Of walks over all scopes of an index: which one `at` is in. */
+    struct ff_scope scope;
+    enum { FF_WALK_BEFORE, FF_WALK_IN, FF_WALK_BEHIND } place; /* of `scope` */
+    bool inside; /* `at` says how far the one at `next` has been handled */
+    bool failed; /* ... and that something of it could not be */
+};
+/* Entities that a step of such a walk handles. */
+#define FF_WALK_STEP 256
+struct ff_walk *ff_txn_walk(struct ff_txn *txn);
+void ff_walk_add(struct ff_txn *txn, const struct ff_eid *id);
+/* The walk has done a step: what it has written is committed, others have their turn, and it is run
+ * again with what it keeps. A step that is not committed is done again. Returns FF_E_STEP, which is
+ * returned as it is. */
+FF_MUST_USE ff_err ff_txn_step(struct ff_txn *txn);
+
+#endif
