@@ -5,6 +5,8 @@
 #include "backends/memory/memory.h"
 #include "backends/postgres/postgres.h"
 #include "backends/sqlite/sqlite.h"
+#include "backends/url.h"
+#include "backends/valkey/valkey.h"
 
 static ff_err
 bad(struct ff_fault *fault, const char *reason, struct ff_str value)
@@ -13,7 +15,9 @@ bad(struct ff_fault *fault, const char *reason, struct ff_str value)
                    ff_d_str("value", value),
                    ff_d_text("known", "memory:, memory:contrary?seed=N, "
                                       "sqlite:PATH[?durability=commit|interval:MS|none], "
-                                      "postgres://…"));
+                                      "postgres://…, "
+                                      "valkey://[USER:PASSWORD@]HOST[:PORT][/DB], "
+                                      "valkey:///SOCKET[?db=N]"));
 }
 
 static bool
@@ -44,21 +48,6 @@ cut(struct ff_str text, char mark, struct ff_str *rest)
     return ff_str(text.p, (size_t) (at - text.p));
 }
 
-static bool
-parse_number(struct ff_str text, uint64_t max, uint64_t *out)
-{
-    uint64_t value = 0;
-
-    for (uint32_t i = 0; i < text.n; i++) {
-        if (text.p[i] < '0' || text.p[i] > '9' || value > max) {
-            return false;
-        }
-        value = value * 10 + (uint64_t) (text.p[i] - '0');
-    }
-    *out = value;
-    return text.n > 0 && value <= max;
-}
-
 /* ---- memory ---- */
 
 static bool
@@ -67,7 +56,7 @@ memory_option(struct ff_memory_options *options, struct ff_str name, struct ff_s
     uint64_t n = 0;
     bool percent = ff_str_is(name, "conflict") || ff_str_is(name, "fail");
 
-    if (!parse_number(value, percent ? 90 : UINT32_MAX, &n)) {
+    if (!ff_url_number(value, percent ? 90 : UINT32_MAX, &n)) {
         return false;
     }
     if (ff_str_is(name, "seed")) {
@@ -121,7 +110,7 @@ sqlite_durability(struct ff_sqlite_options *options, struct ff_str value)
         options->durability = FF_DURABILITY_COMMIT;
     } else if (ff_str_is(value, "none")) {
         options->durability = FF_DURABILITY_NONE;
-    } else if (begins(value, "interval:") && parse_number(skip(value, 9), 60000, &ms) && ms > 0) {
+    } else if (begins(value, "interval:") && ff_url_number(skip(value, 9), 60000, &ms) && ms > 0) {
         options->durability = FF_DURABILITY_INTERVAL;
         options->sync_ms = (uint32_t) ms;
     } else {
@@ -151,6 +140,75 @@ open_sqlite(struct ff_str url, const struct ff_store_host *host, struct ff_store
     return ff_sqlite_open(&options, host, store_out, fault);
 }
 
+/* ---- valkey ---- */
+
+static bool
+valkey_option(struct ff_valkey_options *options, struct ff_str name, struct ff_str value)
+{
+    uint64_t n = 0;
+
+    if (ff_str_is(name, "prefix")) {
+        options->prefix = value;
+        return value.n > 0 && value.n <= 32 && memchr(value.p, '{', value.n) == NULL;
+    }
+    if (!ff_url_number(value, 3600000, &n)) {
+        return false;
+    }
+    if (ff_str_is(name, "db")) {
+        options->db = (uint32_t) n;
+        return n <= 65535;
+    }
+    if (ff_str_is(name, "patience_ms")) {
+        options->patience_ms = (uint32_t) n;
+    } else if (ff_str_is(name, "answer_max_ms")) {
+        options->answer_max_ms = (uint32_t) n;
+    } else if (ff_str_is(name, "outcome_wait_ms")) {
+        options->outcome_wait_ms = (uint32_t) n;
+    } else {
+        return false;
+    }
+    return n > 0;
+}
+
+static ff_err
+open_valkey(struct ff_str rest, const struct ff_store_host *host, struct ff_store **store_out,
+            struct ff_fault *fault)
+{
+    struct ff_valkey_options options = { .prefix = ff_cstr("ff"),
+                                         .patience_ms = 2000,
+                                         .answer_max_ms = 10000,
+                                         .outcome_wait_ms = 30000 };
+    FF_SCOPED(ff_arena) arena = { 0 };
+    struct ff_url url;
+    struct ff_str name, value;
+    uint64_t db = 0;
+    const char *wrong = ff_url_parse(rest, &arena, &url);
+
+    if (wrong != NULL) {
+        return bad(fault, wrong, ff_str(NULL, 0)); /* there may be a password in it */
+    }
+    options.user = url.user;
+    options.password = url.password;
+    options.host = url.host;
+    options.port = url.port == 0 ? 6379 : url.port;
+    if (url.host.p == NULL) {
+        options.path = url.path;
+    } else if (url.path.n > 1 && !ff_url_number(skip(url.path, 1), 65535, &db)) {
+        return bad(fault, "malformed_db", ff_str(NULL, 0));
+    }
+    options.db = (uint32_t) db;
+    if (url.host.p == NULL && url.path.n < 2) {
+        return bad(fault, "missing_host", ff_str(NULL, 0));
+    }
+    while (ff_url_parameter(&url.query, &arena, &name, &value)) {
+        if (!valkey_option(&options, name, value)) {
+            return bad(fault, "unknown_option", ff_str(NULL, 0));
+        }
+    }
+    *store_out = ff_valkey_open(&options, host);
+    return FF_E_OK;
+}
+
 ff_err
 ff_store_open(struct ff_str url, const struct ff_store_host *host, struct ff_store **store_out,
               struct ff_fault *fault)
@@ -163,6 +221,10 @@ ff_store_open(struct ff_str url, const struct ff_store_host *host, struct ff_sto
     }
     if (begins(url, "postgres://") || begins(url, "postgresql://")) {
         return ff_postgres_open(url, host, store_out, fault);
+    }
+    if (begins(url, "valkey://") || begins(url, "redis://")) {
+        return open_valkey(skip(url, (size_t) (strchr(url.p, '/') + 2 - url.p)), host, store_out,
+                           fault);
     }
     return bad(fault, "unknown_scheme", url);
 }

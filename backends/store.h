@@ -8,6 +8,8 @@
  * memory:contrary?seed=N                   the same, behaving as badly as a store may: defers
  * loads, delays and reorders completions, injects conflicts and failed commits; for tests
  * sqlite:PATH[?durability=commit|interval:MS|none]
+ * valkey://[USER:PASSWORD@]HOST[:PORT][/DB][?prefix=ff&…], valkey:///SOCKET[?db=N&…], the same with
+ * redis://: one server (backends/README.md has the options)
  * postgres://… or postgresql://…           any URL of libpq's; several brokers may share a database
  *
  * FF_E_INVALID_CONFIG {reason, known}  unknown scheme or option.

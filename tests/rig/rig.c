@@ -6,6 +6,7 @@
 #include "backends/store.h"
 #include "core/id.h"
 #include "tests/rig/pg_server.h"
+#include "tests/rig/server.h"
 
 /* A contrary store answers late; so many polls are more than any call needs. */
 #define POLLS_MAX 200000
@@ -21,6 +22,7 @@ static const struct kind {
     { "contrary", "memory:contrary?seed=%s", true, false },
     { "sqlite", "sqlite:%s/store.db?durability=none", false, false },
     { "postgres", "%s", false, true },
+    { "valkey", "%s", false, true },
 };
 static const struct kind *kind = &kinds[0];
 
@@ -38,7 +40,13 @@ wake_nobody(void *ctx)
     (void) ctx;
 }
 
-/* A server's store stays open from test to test: connecting would take longer than most tests. */
+static bool
+is_postgres(void)
+{
+    return strcmp(kind->name, "postgres") == 0;
+}
+
+/* A database stays open from test to test: connecting would take longer than most tests. */
 static struct ff_store *kept;
 
 static void
@@ -64,20 +72,22 @@ open_store(struct ff_rig *rig, struct ff_partition_counts *counts)
         strcpy(rig->dir, "/tmp/ff-rig-XXXXXX");
         assert_non_null(mkdtemp(rig->dir));
     }
-    if (kind->server) {
+    if (is_postgres()) {
         ff_pg_fresh(database);
         where = database;
+    } else if (kind->server) {
+        where = ff_test_valkey_url();
     }
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
     snprintf(url, sizeof(url), kind->url, where);
 #pragma GCC diagnostic pop
-    if (kept != NULL && kind->server) {
+    if (kept != NULL && is_postgres()) {
         store = kept;
     } else {
         assert_int_equal(ff_store_open(ff_cstr(url), &host, &store, &fault), FF_E_OK);
     }
-    if (kind->server) {
+    if (is_postgres()) {
         kept = store;
     }
     assert_int_equal(store->ops->prepare(store, counts, &applied, &fault), FF_E_OK);
@@ -112,7 +122,7 @@ ff_rig_new(void)
     ff_rig_engine_config(rig, &config);
     rig->now_ms = FF_RIG_START_MS;
     rig->contrary = kind->contrary;
-    rig->server = kind->server;
+    rig->server = is_postgres();
     rig->cheap = strcmp(kind->url, "memory:") == 0;
     rig->store = open_store(rig, &config.counts);
     rig->engine = ff_engine_new(&config, rig->store);
@@ -570,10 +580,10 @@ ff_rig_main(const char *group, const struct ff_rows *tables, size_t n_tables,
         if (only != NULL ? strcmp(only, kinds[i].name) != 0 : kinds[i].server) {
             continue;
         }
-        if (kinds[i].server && !ff_pg_there()) {
+        kind = &kinds[i];
+        if (is_postgres() && !ff_pg_there()) {
             return 77; /* skipped */
         }
-        kind = &kinds[i];
         snprintf(name, sizeof(name), "%s on %s", group, kind->name);
         failed += ff_run_rows(name, tables, n_tables, singles, n_singles);
         ff_store_close(kept);

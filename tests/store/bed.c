@@ -7,6 +7,7 @@
 
 #include "core/codec.h"
 #include "tests/rig/pg_server.h"
+#include "tests/rig/server.h"
 #include "tests/rows.h"
 
 #define RETRIES_MAX 10000
@@ -37,6 +38,9 @@ ff_bed_init(struct ff_bed *bed, const char *kind, const char *options)
     bed->retries = strcmp(kind, "contrary") == 0;
     if (strcmp(kind, "postgres") == 0) {
         ff_pg_fresh(bed->url);
+        bed->stored = true;
+    } else if (strcmp(kind, "valkey") == 0) {
+        snprintf(bed->url, sizeof(bed->url), "%s", ff_test_valkey_url());
         bed->stored = true;
     } else if (bed->stored) {
         snprintf(bed->dir, sizeof(bed->dir), "/tmp/ff-store-XXXXXX");

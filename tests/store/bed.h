@@ -29,7 +29,8 @@ struct ff_bed {
     void (*on_commit)(void); /* when one was handed over; NULL: nothing */
 };
 
-/* kind: "memory", "contrary", "sqlite" or "postgres"; options: behind the question mark; or NULL */
+/* kind: "memory", "contrary", "sqlite", "postgres" or "valkey"; options: behind the question mark;
+ * or NULL. */
 void ff_bed_init(struct ff_bed *bed, const char *kind, const char *options);
 void ff_bed_done(struct ff_bed *bed);
 /* Opens and prepares; the caller looks at the error. */

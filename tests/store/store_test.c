@@ -15,6 +15,7 @@ static const struct kind {
     { "sqlite interval", "sqlite", "durability=interval:20" },
     { "sqlite none", "sqlite", "durability=none" },
     { "postgres", "postgres", NULL },
+    { "valkey", "valkey", NULL },
 };
 
 /* ---- records ---- */

@@ -1,0 +1,188 @@
+#include "backends/valkey/cells.h"
+
+/* ---- to the hash ---- */
+
+void
+ff_valkey_delta_done(struct ff_valkey_delta *delta)
+{
+    ff_resp_done(&delta->set);
+    ff_resp_done(&delta->gone);
+}
+
+static struct ff_str
+text_of(const struct ff_field *field, const void *record, struct ff_arena *scratch)
+{
+    const struct ff_str *text = (const void *) ((const uint8_t *) record + field->offset);
+
+    switch ((enum ff_type) field->type) {
+    case FF_TYPE_BYTES: /* hashes are binary-safe, and a payload is mostly text */
+        return *text;
+    case FF_TYPE_U32:
+    case FF_TYPE_U64: {
+        char *digits = ff_arena_alloc(scratch, 20);
+
+        return ff_str(digits, ff_resp_digits(digits, ff_field_int(field, record)));
+    }
+    default:
+        return ff_field_text(field, record, scratch);
+    }
+}
+
+static bool
+is_same(const struct ff_field *field, const void *record, const void *before,
+        struct ff_arena *scratch)
+{
+    return ff_str_eq(text_of(field, record, scratch), text_of(field, before, scratch));
+}
+
+/* States are always there to be read, even the first of its kind, which is zero. */
+static bool
+is_there(const struct ff_desc *desc, const struct ff_field *field, const void *record)
+{
+    return ff_field_stored(desc, field, record) ||
+           (field->type == FF_TYPE_ENUM && (field->flags & FF_FIELD_OPT) == 0);
+}
+
+void
+ff_valkey_delta(enum ff_record kind, const void *record, const void *before,
+                struct ff_arena *scratch, struct ff_valkey_delta *out)
+{
+    const struct ff_desc *desc = ff_records[kind];
+
+    out->n_set = out->n_gone = 0;
+    out->set.n = out->gone.n = 0;
+    for (uint32_t i = 0; i < desc->n; i++) {
+        const struct ff_field *field = &desc->fields[i];
+        bool is = is_there(desc, field, record);
+        bool was = before != NULL && is_there(desc, field, before);
+        struct ff_str name = ff_str(field->name, field->name_n);
+
+        if (is && !(was && is_same(field, record, before, scratch))) {
+            ff_resp_arg(&out->set, name);
+            ff_resp_arg(&out->set, text_of(field, record, scratch));
+            out->n_set++;
+        } else if (!is && was) {
+            ff_resp_arg(&out->gone, name);
+            out->n_gone++;
+        }
+    }
+}
+
+/* ---- from the hash ---- */
+
+/* In a hash that was written in one go the fields come in the order of the table. */
+static const struct ff_field *
+field_of(const struct ff_desc *desc, struct ff_str name, uint32_t *from)
+{
+    for (uint32_t k = 0; k < desc->n; k++) {
+        uint32_t i = (*from + k) % desc->n;
+        const struct ff_field *field = &desc->fields[i];
+
+        if (field->name_n == name.n && memcmp(field->name, name.p, name.n) == 0) {
+            *from = i + 1;
+            return field;
+        }
+    }
+    return NULL; /* a newer program's */
+}
+
+static bool
+parse_digits(struct ff_str text, uint64_t *out)
+{
+    uint64_t value = 0;
+
+    if (text.n == 0 || text.n > 19) { /* of more digits the slow way takes care */
+        return false;
+    }
+    for (uint32_t i = 0; i < text.n; i++) {
+        if (text.p[i] < '0' || text.p[i] > '9') {
+            return false;
+        }
+        value = value * 10 + (uint64_t) (text.p[i] - '0');
+    }
+    *out = value;
+    return true;
+}
+
+static bool
+parse(const struct ff_field *field, struct ff_str text, struct ff_arena *arena, void *record)
+{
+    struct ff_fault fault = { 0 };
+    uint64_t value = 0;
+
+    switch ((enum ff_type) field->type) {
+    case FF_TYPE_STR:
+    case FF_TYPE_BYTES:
+        *(struct ff_str *) ((uint8_t *) record + field->offset) = text;
+        return true;
+    case FF_TYPE_U64:
+    case FF_TYPE_MS:
+        if (parse_digits(text, &value) && value <= INT64_MAX) {
+            ff_field_put_int(field, record, value);
+            return true;
+        }
+        break;
+    case FF_TYPE_U32:
+        if (parse_digits(text, &value) && value <= UINT32_MAX) {
+            ff_field_put_int(field, record, value);
+            return true;
+        }
+        break;
+    default:
+        break;
+    }
+    return ff_field_parse(field, text, arena, record, &fault) == FF_E_OK;
+}
+
+/* A record without any field set, texts that are required included. */
+static void *
+empty_record(enum ff_record kind, struct ff_arena *arena)
+{
+    void *record = ff_arena_zalloc(arena, ff_records[kind]->size);
+    struct ff_fault fault = { 0 };
+
+    FF_ASSERT(ff_row_decode(kind, ff_cstr("\x80"), arena, record, &fault) == FF_E_OK);
+    return record;
+}
+
+static struct ff_str
+unreadable(void)
+{
+    return ff_cstr("\xc1"); /* what msgpack never uses */
+}
+
+struct ff_str
+ff_valkey_body(enum ff_record kind, const redisReply *hash, struct ff_arena *arena,
+               uint64_t *version_out)
+{
+    FF_SCOPED(ff_packer) packer = { 0 };
+    void *record = empty_record(kind, arena);
+    struct ff_str raw = ff_str(NULL, 0);
+    uint32_t at = 0;
+    bool ok = true;
+
+    *version_out = 0;
+    for (size_t i = 0; i + 1 < hash->elements; i += 2) {
+        struct ff_str name = ff_reply_str(hash->element[i]);
+        struct ff_str value = ff_reply_str(hash->element[i + 1]);
+        const struct ff_field *field = NULL;
+
+        if (name.n > 0 && name.p[0] == '_') {
+            if (ff_str_is(name, FF_VALKEY_RAW)) {
+                raw = value;
+            }
+            if (ff_str_is(name, FF_VALKEY_VERSION)) {
+                *version_out = ff_reply_u64(hash->element[i + 1]);
+            }
+            continue;
+        }
+        field = field_of(ff_records[kind], name, &at);
+        ok = ok && (field == NULL || parse(field, value, arena, record));
+    }
+    if (raw.p != NULL || !ok) {
+        return raw.p != NULL ? ff_arena_copy(arena, raw) : unreadable();
+    }
+    ff_packer_init(&packer);
+    ff_row_encode(kind, record, &packer.pk);
+    return ff_arena_copy(arena, ff_packer_str(&packer));
+}

@@ -1,0 +1,390 @@
+#include <stdlib.h>
+
+#include "backends/valkey/valkey_int.h"
+
+/* ---- asking: each want is one command, of an event feed three ---- */
+
+static uint32_t
+ask_record(struct valkey *valkey, const struct ff_want *want, struct ff_resp *out)
+{
+    struct ff_valkey_name name;
+
+    ff_valkey_record_name(want->kind, &want->key, &valkey->counts, &name);
+    ff_resp_head(out, 2);
+    ff_resp_text(out, "HGETALL");
+    ff_vk_key(valkey, out, ff_str(name.b, name.n));
+    return 1;
+}
+
+void
+ff_vk_index_key(struct valkey *valkey, enum ff_index index, const struct ff_valkey_name *scope,
+                struct ff_resp *out)
+{
+    struct ff_valkey_name key = { .n = 0 };
+    const char *name = ff_valkey_index_name(index);
+
+    memcpy(key.b, "{g}:", 4);
+    key.n = 4;
+    memcpy(key.b + key.n, name, strlen(name));
+    key.n += (uint32_t) strlen(name);
+    key.b[key.n++] = ':';
+    FF_ASSERT(key.n + scope->n <= FF_VALKEY_NAME_MAX);
+    memcpy(key.b + key.n, scope->b, scope->n);
+    key.n += scope->n;
+    ff_vk_key(valkey, out, ff_str(key.b, key.n));
+}
+
+static uint32_t
+ask_page(struct valkey *valkey, const struct ff_want *want, struct ff_resp *out)
+{
+    struct ff_valkey_name scope, after;
+
+    ff_valkey_scope_name(want->index, &want->scope, &scope);
+    ff_resp_head(out, 7);
+    ff_resp_text(out, "ZRANGEBYLEX");
+    ff_vk_index_key(valkey, want->index, &scope, out);
+    if (want->has_after) {
+        ff_valkey_entry_name(want->index, &want->scope, &want->after, &after);
+        ff_resp_pair(out, ff_cstr("("), ff_str(after.b, after.n));
+    } else {
+        ff_resp_text(out, "-");
+    }
+    ff_resp_text(out, "+");
+    ff_resp_text(out, "LIMIT");
+    ff_resp_text(out, "0");
+    ff_resp_u64(out, (uint64_t) want->limit + 1); /* one more tells whether there are more */
+    return 1;
+}
+
+void
+ff_vk_scopes_key(struct valkey *valkey, enum ff_index index, struct ff_resp *out)
+{
+    const struct ff_valkey_name name = { .n = 6, .b = "scopes" };
+    struct ff_valkey_name key = { .n = 0 };
+    const char *text = ff_valkey_index_name(index);
+
+    memcpy(key.b, "{g}:", 4);
+    memcpy(key.b + 4, name.b, name.n);
+    key.b[10] = ':';
+    memcpy(key.b + 11, text, strlen(text));
+    key.n = 11 + (uint32_t) strlen(text);
+    ff_vk_key(valkey, out, ff_str(key.b, key.n));
+}
+
+/* A prefix that ends within a part has another name than what begins with it: then all are read. */
+static bool
+is_whole(const struct ff_valkey_name *prefix)
+{
+    return memchr(prefix->b, '~', prefix->n) == NULL;
+}
+
+static uint32_t
+ask_scopes(struct valkey *valkey, const struct ff_want *want, struct ff_resp *out)
+{
+    struct ff_valkey_name prefix;
+
+    ff_valkey_scope_name(want->index, &want->scope, &prefix);
+    ff_resp_head(out, 4);
+    ff_resp_text(out, "ZRANGEBYLEX");
+    ff_vk_scopes_key(valkey, want->index, out);
+    if (prefix.n == 0 || !is_whole(&prefix)) {
+        ff_resp_text(out, "-");
+        ff_resp_text(out, "+");
+    } else {
+        ff_resp_pair(out, ff_cstr("["), ff_str(prefix.b, prefix.n));
+        prefix.b[prefix.n++] = (char) 0xff; /* in no name */
+        ff_resp_pair(out, ff_cstr("["), ff_str(prefix.b, prefix.n));
+    }
+    return 1;
+}
+
+const char *
+ff_vk_family_name(enum ff_event_family family)
+{
+    return ff_word(&ff_vocab_event_family, (uint32_t) family);
+}
+
+void
+ff_vk_events_key(struct valkey *valkey, enum ff_event_family family, struct ff_resp *out)
+{
+    struct ff_valkey_name key = { .n = 11, .b = "{g}:events:" };
+    const char *name = ff_vk_family_name(family);
+
+    memcpy(key.b + key.n, name, strlen(name));
+    key.n += (uint32_t) strlen(name);
+    ff_vk_key(valkey, out, ff_str(key.b, key.n));
+}
+
+static void
+range(struct valkey *valkey, const struct ff_want *want, const char *from, uint32_t n)
+{
+    struct ff_resp *out = &valkey->main.out;
+
+    ff_resp_head(out, 6);
+    ff_resp_text(out, "XRANGE");
+    ff_vk_events_key(valkey, want->family, out);
+    ff_resp_text(out, from);
+    ff_resp_text(out, "+");
+    ff_resp_text(out, "COUNT");
+    ff_resp_u64(out, n);
+}
+
+static uint32_t
+ask_events(struct valkey *valkey, const struct ff_want *want, struct ff_resp *out)
+{
+    char from[32] = "(";
+    uint32_t n = 1 + ff_resp_digits(from + 1, want->after_seq);
+
+    from[n] = '\0';
+    ff_resp_head(out, 3);
+    ff_resp_text(out, "HGET");
+    ff_vk_key_text(valkey, out, "{g}:feeds");
+    ff_resp_text(out, ff_vk_family_name(want->family));
+    strcpy(from + n, "-0");
+    range(valkey, want, from, want->limit);
+    range(valkey, want, "-", 1);
+    return 3;
+}
+
+static uint32_t
+ask(struct valkey *valkey, const struct ff_want *want)
+{
+    struct ff_resp *out = &valkey->main.out;
+
+    switch (want->what) {
+    case FF_WANT_RECORD:
+        return ask_record(valkey, want, out);
+    case FF_WANT_PAGE:
+        return ask_page(valkey, want, out);
+    case FF_WANT_SCOPES:
+        return ask_scopes(valkey, want, out);
+    default:
+        return ask_events(valkey, want, out);
+    }
+}
+
+/* ---- taking answers ---- */
+
+static bool
+take_record(struct ff_want *want, redisReply *const *replies, struct ff_arena *arena)
+{
+    want->found = replies[0]->type == REDIS_REPLY_ARRAY && replies[0]->elements > 0;
+    want->version = 0;
+    want->body = ff_str(NULL, 0);
+    if (want->found) {
+        want->body = ff_valkey_body(want->kind, replies[0], arena, &want->version);
+    }
+    return replies[0]->type == REDIS_REPLY_ARRAY;
+}
+
+static bool
+take_page(struct ff_want *want, redisReply *const *replies, struct ff_arena *arena)
+{
+    const redisReply *list = replies[0];
+    uint32_t n = (uint32_t) list->elements;
+
+    want->complete = n <= want->limit;
+    want->n = want->complete ? n : want->limit;
+    want->entries = ff_arena_alloc(arena, (want->n + 1u) * sizeof(*want->entries));
+    for (uint32_t i = 0; i < want->n; i++) {
+        if (!ff_valkey_entry_parse(want->index, &want->scope, ff_reply_str(list->element[i]),
+                                   &want->entries[i])) {
+            return false;
+        }
+    }
+    return list->type == REDIS_REPLY_ARRAY;
+}
+
+static bool
+take_scopes(struct ff_want *want, redisReply *const *replies, struct ff_arena *arena)
+{
+    const redisReply *list = replies[0];
+    struct ff_scope *scope = NULL;
+
+    want->scopes.v = ff_arena_alloc(arena, (list->elements + 1) * sizeof(*want->scopes.v));
+    want->scopes.n = 0;
+    for (size_t i = 0; i < list->elements; i++) {
+        scope = &want->scopes.v[want->scopes.n];
+        if (!ff_valkey_scope_parse(want->index, ff_reply_str(list->element[i]), scope)) {
+            return false;
+        }
+        want->scopes.n += ff_scope_begins(scope, &want->scope);
+    }
+    return list->type == REDIS_REPLY_ARRAY;
+}
+
+static uint64_t
+seq_of(const redisReply *entry)
+{
+    return strtoull(entry->element[0]->str, NULL, 10);
+}
+
+/* An entry is [id, [field, value, …]]. */
+static bool
+is_event(const redisReply *entry)
+{
+    return entry->type == REDIS_REPLY_ARRAY && entry->elements == 2 &&
+           entry->element[1]->type == REDIS_REPLY_ARRAY && entry->element[1]->elements >= 2;
+}
+
+static bool
+take_events(struct ff_want *want, redisReply *const *replies, struct ff_arena *arena)
+{
+    const redisReply *list = replies[1], *first = replies[2];
+
+    want->newest = ff_reply_u64(replies[0]);
+    want->oldest = want->newest + 1;
+    if (first->elements > 0 && is_event(first->element[0])) {
+        want->oldest = seq_of(first->element[0]);
+    }
+    want->n = (uint32_t) list->elements;
+    want->bodies = ff_arena_alloc(arena, (want->n + 1u) * sizeof(*want->bodies));
+    want->seqs = ff_arena_alloc(arena, (want->n + 1u) * sizeof(*want->seqs));
+    for (uint32_t i = 0; i < want->n; i++) {
+        const redisReply *entry = list->element[i];
+
+        if (!is_event(entry)) {
+            return false;
+        }
+        want->seqs[i] = seq_of(entry);
+        want->bodies[i] = ff_arena_copy(arena, ff_reply_str(entry->element[1]->element[1]));
+    }
+    return list->type == REDIS_REPLY_ARRAY;
+}
+
+static bool
+take(struct ff_want *want, redisReply *const *replies, struct ff_arena *arena)
+{
+    switch (want->what) {
+    case FF_WANT_RECORD:
+        return take_record(want, replies, arena);
+    case FF_WANT_PAGE:
+        return take_page(want, replies, arena);
+    case FF_WANT_SCOPES:
+        return take_scopes(want, replies, arena);
+    default:
+        return take_events(want, replies, arena);
+    }
+}
+
+static void
+answer(struct valkey *valkey, struct ff_load *load, const redisReply *reply)
+{
+    size_t at = 0;
+
+    load->fault = (struct ff_fault){ 0 };
+    if (reply->type == REDIS_REPLY_ERROR) {
+        ff_vk_fail(valkey, &load->fault, reply->str);
+        return;
+    }
+    for (uint32_t i = 0; i < load->n; i++) {
+        size_t n = load->wants[i].what == FF_WANT_EVENTS ? 3 : 1;
+
+        if (at + n > reply->elements || !take(&load->wants[i], reply->element + at, load->arena)) {
+            ff_fail(&load->fault, FF_E_CORRUPTION, ff_d_text("reason", "unreadable_key"),
+                    ff_d_text("context", "valkey"));
+            return;
+        }
+        at += n;
+    }
+}
+
+/* ---- loads under way ---- */
+
+static void
+finish(struct valkey *valkey, uint32_t i)
+{
+    struct ff_load *load = valkey->loads[i].load;
+
+    memmove(&valkey->loads[i], &valkey->loads[i + 1],
+            (--valkey->n_loads - i) * sizeof(valkey->loads[0]));
+    valkey->delivered = true;
+    load->done(load);
+}
+
+static void
+on_load(struct valkey *valkey, const redisReply *reply, uint64_t tag)
+{
+    for (uint32_t i = 0; i < valkey->n_loads; i++) {
+        if (valkey->loads[i].sent && valkey->loads[i].tag == tag) {
+            answer(valkey, valkey->loads[i].load, reply);
+            finish(valkey, i);
+            return;
+        }
+    }
+}
+
+/* All wants of a load in one transaction: they are of one instant. */
+static void
+send_load(struct valkey *valkey, struct waiting_load *waiting)
+{
+    struct link *link = &valkey->main;
+    const struct ff_load *load = waiting->load;
+    uint32_t n = 0;
+
+    waiting->sent = true;
+    waiting->tag = ++valkey->next_tag;
+    if (load->n == 0) {
+        ff_resp_words(&link->out, "PING", NULL);
+        ff_vk_expect(link, on_load, waiting->tag);
+        return;
+    }
+    ff_resp_words(&link->out, "MULTI", NULL);
+    for (uint32_t i = 0; i < load->n; i++) {
+        n += ask(valkey, &load->wants[i]);
+    }
+    ff_resp_words(&link->out, "EXEC", NULL);
+    for (uint32_t i = 0; i <= n; i++) {
+        ff_vk_expect(link, NULL, 0);
+    }
+    ff_vk_expect(link, on_load, waiting->tag);
+}
+
+void
+ff_vk_loads_send(struct valkey *valkey)
+{
+    if (valkey->main.state != LINK_READY) {
+        return;
+    }
+    for (uint32_t i = 0; i < valkey->n_loads; i++) {
+        if (!valkey->loads[i].sent) {
+            send_load(valkey, &valkey->loads[i]);
+        }
+    }
+    ff_vk_flush(&valkey->main);
+}
+
+void
+ff_vk_loads_lost(struct valkey *valkey)
+{
+    for (uint32_t i = 0; i < valkey->n_loads; i++) {
+        valkey->loads[i].sent = false;
+        valkey->loads[i].since_ms = ff_vk_now_ms();
+    }
+}
+
+void
+ff_vk_loads_expire(struct valkey *valkey, int64_t now_ms)
+{
+    for (uint32_t i = valkey->n_loads; i > 0; i--) {
+        struct waiting_load *waiting = i <= valkey->n_loads ? &valkey->loads[i - 1] : NULL;
+
+        if (waiting != NULL && !waiting->sent &&
+            waiting->since_ms + valkey->options.patience_ms <= now_ms) {
+            ff_vk_fail(valkey, &waiting->load->fault, valkey->why_text);
+            finish(valkey, i - 1);
+        }
+    }
+}
+
+void
+ff_vk_load(struct ff_store *store, struct ff_load *load)
+{
+    struct valkey *valkey = (struct valkey *) store;
+
+    FF_ASSERT(valkey->n_loads < LOADS_MAX);
+    valkey->loads[valkey->n_loads++] =
+        (struct waiting_load){ .load = load, .since_ms = ff_vk_now_ms() };
+    ff_vk_loads_send(valkey);
+    ff_vk_arm(valkey);
+}

@@ -1,0 +1,130 @@
+/* The other brokers on this store: which of them live, and what they are told.
+ *
+ * Each broker says once a second that it lives, by the server's clock, and learns who else does.
+ * A commit tells the others, each on its own channel, what parked calls may have waited for. */
+#include <stdio.h>
+#include <time.h>
+
+#include "backends/valkey/valkey_int.h"
+
+#define BEAT_MS 1000
+#define GONE_MS 10000
+
+static int64_t
+wall_ms(void)
+{
+    struct timespec now;
+
+    FF_ASSERT(clock_gettime(CLOCK_REALTIME, &now) == 0);
+    return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void
+on_beat(struct valkey *valkey, const redisReply *reply, uint64_t tag)
+{
+    (void) tag;
+    if (reply->type == REDIS_REPLY_ERROR) {
+        if (strstr(reply->str, "unction not found") != NULL) {
+            ff_vk_function_load(valkey);
+            ff_vk_flush(&valkey->main);
+        }
+        return; /* the next one may do better */
+    }
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 1) {
+        return;
+    }
+    valkey->server_ahead_ms = (int64_t) ff_reply_u64(reply->element[0]) - wall_ms();
+    valkey->n_peers = 0;
+    for (size_t i = 1; i < reply->elements && valkey->n_peers < PEERS_MAX; i++) {
+        const redisReply *id = reply->element[i];
+
+        if (ff_reply_is_text(id) && id->len < BROKER_ID_MAX && strcmp(id->str, valkey->id) != 0) {
+            memcpy(valkey->peers[valkey->n_peers++], id->str, id->len + 1);
+        }
+    }
+}
+
+static void
+mark_key(struct valkey *valkey, struct ff_resp *out)
+{
+    char mark[64];
+
+    snprintf(mark, sizeof(mark), "{g}:broker:%s", valkey->id);
+    ff_vk_key_text(valkey, out, mark);
+}
+
+void
+ff_vk_beat(struct valkey *valkey)
+{
+    struct ff_resp *out = &valkey->main.out;
+
+    valkey->beat_at_ms = ff_vk_now_ms() + BEAT_MS;
+    ff_vk_fcall(out, "beat", 4);
+    mark_key(valkey, out);
+    ff_vk_key_text(valkey, out, "{g}:brokers");
+    ff_resp_text(out, valkey->id);
+    ff_resp_u64(out, GONE_MS);
+    ff_vk_expect(&valkey->main, on_beat, 0);
+    ff_vk_flush(&valkey->main);
+}
+
+/* Nobody has to wait for us to be gone. What is asked last need not be answered. */
+void
+ff_vk_leave(struct valkey *valkey)
+{
+    struct ff_resp *out = &valkey->main.out;
+
+    if (valkey->main.state != LINK_READY) {
+        return;
+    }
+    ff_resp_head(out, 3);
+    ff_resp_text(out, "ZREM");
+    ff_vk_key_text(valkey, out, "{g}:brokers");
+    ff_resp_text(out, valkey->id);
+    ff_vk_expect(&valkey->main, NULL, 0);
+    ff_resp_head(out, 2);
+    ff_resp_text(out, "DEL");
+    mark_key(valkey, out);
+    ff_vk_expect(&valkey->main, NULL, 0);
+    ff_vk_flush(&valkey->main);
+}
+
+/* ---- what is told ---- */
+
+uint32_t
+ff_vk_publish(struct valkey *valkey, const struct ff_commit *commit, struct ff_resp *out)
+{
+    struct ff_news_list list = { .n = 0 };
+    char text[FF_NEWS_TEXT_MAX];
+    size_t n = 0;
+
+    if (valkey->n_peers == 0) {
+        return 0;
+    }
+    ff_news_add(&list, commit);
+    if (!ff_news_any(&list)) {
+        return 0;
+    }
+    n = ff_news_text(&list, &valkey->broker, text);
+    for (uint32_t i = 0; i < valkey->n_peers; i++) {
+        char channel[64];
+
+        snprintf(channel, sizeof(channel), "{g}:wake:%s", valkey->peers[i]);
+        ff_resp_text(out, "3");
+        ff_resp_text(out, "PUBLISH");
+        ff_vk_key_text(valkey, out, channel);
+        ff_resp_arg(out, ff_str(text, n));
+    }
+    return 4 * valkey->n_peers;
+}
+
+void
+ff_vk_hear(struct valkey *valkey, const redisReply *message)
+{
+    struct ff_news_list list;
+
+    if (message->elements == 3 && message->element[2]->type == REDIS_REPLY_STRING &&
+        ff_news_read(ff_reply_str(message->element[2]), &valkey->broker, &list)) {
+        ff_news_tell(&list, &valkey->host);
+    }
+}

@@ -1,0 +1,280 @@
+#include "backends/valkey/valkey.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "backends/valkey/valkey_int.h"
+
+/* A connection that is not ready by then is given up. */
+#define GREETING_MAX_MS 5000
+#define EVENTS_MAX 4
+
+static struct valkey *
+of(struct ff_store *store)
+{
+    return (struct valkey *) store;
+}
+
+int64_t
+ff_vk_now_ms(void)
+{
+    struct timespec now;
+
+    FF_ASSERT(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
+    return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+void
+ff_vk_key(struct valkey *valkey, struct ff_resp *out, struct ff_str name)
+{
+    ff_resp_pair(out, valkey->options.prefix, name);
+}
+
+/* ---- faults ---- */
+
+static bool
+is_refusal(const char *what)
+{
+    return strncmp(what, "OOM", 3) == 0 || strncmp(what, "MISCONF", 7) == 0 ||
+           strncmp(what, "READONLY", 8) == 0 || strncmp(what, "NOPERM", 6) == 0;
+}
+
+void
+ff_vk_fail(struct valkey *valkey, struct ff_fault *fault, const char *what)
+{
+    static char text[320]; /* outlives a store that could not be prepared */
+    const char *hint = "";
+
+    if (strncmp(what, "OOM", 3) == 0) {
+        hint = "; the server is full: raise maxmemory, or let retention purge";
+    } else if (strncmp(what, "MISCONF", 7) == 0) {
+        hint = "; the server cannot write its files";
+    }
+    snprintf(text, sizeof(text), "%s%s%s", is_refusal(what) ? "the server refuses to write: " : "",
+             what, hint);
+    ff_fail_transport(fault, valkey->store.ops->label, "transport", text);
+}
+
+/* ---- time ---- */
+
+static void
+earlier(int64_t *due_ms, int64_t at_ms)
+{
+    *due_ms = at_ms < *due_ms ? at_ms : *due_ms;
+}
+
+static void
+link_due(const struct valkey *valkey, const struct link *link, int64_t *due_ms)
+{
+    switch (link->state) {
+    case LINK_DOWN:
+        earlier(due_ms, link->retry_at_ms);
+        break;
+    case LINK_CONNECTING:
+    case LINK_GREETING:
+        earlier(due_ms, link->since_ms + GREETING_MAX_MS);
+        break;
+    case LINK_READY:
+        if (link->first < link->n) {
+            earlier(due_ms, link->since_ms + valkey->options.answer_max_ms);
+        }
+        break;
+    }
+}
+
+void
+ff_vk_arm(struct valkey *valkey)
+{
+    int64_t due_ms = INT64_MAX;
+    struct itimerspec at = { .it_value = { 0, 1 } };
+
+    link_due(valkey, &valkey->main, &due_ms);
+    if (valkey->counts.flow > 0) {
+        link_due(valkey, &valkey->ears, &due_ms);
+    }
+    if (valkey->main.state == LINK_READY) {
+        earlier(&due_ms, valkey->beat_at_ms);
+    } else {
+        for (uint32_t i = 0; i < valkey->n_loads; i++) {
+            earlier(&due_ms, valkey->loads[i].since_ms + valkey->options.patience_ms);
+        }
+        if (valkey->commit.commit != NULL) {
+            earlier(&due_ms, valkey->commit.since_ms + (valkey->commit.sent
+                                                            ? valkey->options.outcome_wait_ms
+                                                            : valkey->options.patience_ms));
+        }
+    }
+    if (due_ms > 0) {
+        at.it_value.tv_sec = due_ms / 1000;
+        at.it_value.tv_nsec = due_ms % 1000 * 1000000;
+    }
+    FF_ASSERT(timerfd_settime(valkey->timer, TFD_TIMER_ABSTIME, &at, NULL) == 0);
+}
+
+static void
+link_tick(struct link *link, int64_t now_ms)
+{
+    const struct ff_valkey_options *options = &link->valkey->options;
+
+    switch (link->state) {
+    case LINK_DOWN:
+        if (link->retry_at_ms <= now_ms) {
+            ff_vk_connect(link);
+        }
+        break;
+    case LINK_CONNECTING:
+    case LINK_GREETING:
+        if (link->since_ms + GREETING_MAX_MS <= now_ms) {
+            ff_vk_drop(link, "the server does not answer");
+        }
+        break;
+    case LINK_READY:
+        if (link->first < link->n && link->since_ms + options->answer_max_ms <= now_ms) {
+            ff_vk_drop(link, "no answer for %u ms", options->answer_max_ms);
+        }
+        break;
+    }
+}
+
+static void
+tick(struct valkey *valkey)
+{
+    int64_t now_ms = ff_vk_now_ms();
+
+    link_tick(&valkey->main, now_ms);
+    if (valkey->counts.flow > 0) {
+        link_tick(&valkey->ears, now_ms);
+    }
+    if (valkey->main.state == LINK_READY && valkey->beat_at_ms <= now_ms) {
+        ff_vk_beat(valkey);
+    }
+    if (valkey->main.state != LINK_READY) {
+        ff_vk_loads_expire(valkey, now_ms);
+        ff_vk_commit_expire(valkey, now_ms);
+    }
+    ff_vk_arm(valkey);
+}
+
+/* ---- polling ---- */
+
+static void
+handle(struct valkey *valkey, const struct epoll_event *event)
+{
+    uint64_t fired = 0;
+
+    if (event->data.ptr != NULL) {
+        ff_vk_link_event(event->data.ptr, event->events);
+    } else if (read(valkey->timer, &fired, sizeof(fired)) == sizeof(fired)) {
+        tick(valkey);
+    }
+}
+
+static void
+turn(struct valkey *valkey, int timeout_ms)
+{
+    struct epoll_event events[EVENTS_MAX];
+    int n = epoll_wait(valkey->epoll, events, EVENTS_MAX, timeout_ms);
+
+    for (int i = 0; i < n; i++) {
+        handle(valkey, &events[i]);
+    }
+}
+
+void
+ff_vk_wait(struct valkey *valkey)
+{
+    ff_vk_arm(valkey);
+    turn(valkey, -1);
+}
+
+static void
+valkey_poll(struct ff_store *store, bool wait)
+{
+    struct valkey *valkey = of(store);
+
+    valkey->delivered = false;
+    turn(valkey, 0);
+    while (wait && !valkey->delivered && (valkey->n_loads > 0 || valkey->commit.commit != NULL)) {
+        turn(valkey, -1);
+    }
+}
+
+static int
+valkey_fd(const struct ff_store *store)
+{
+    return ((const struct valkey *) store)->epoll;
+}
+
+/* ---- life ---- */
+
+static void
+valkey_close(struct ff_store *store)
+{
+    struct valkey *valkey = of(store);
+
+    while (valkey->commit.commit != NULL || valkey->n_loads > 0) {
+        valkey_poll(store, true);
+    }
+    ff_vk_leave(valkey);
+    ff_vk_link_done(&valkey->main);
+    ff_vk_link_done(&valkey->ears);
+    ff_vk_commit_done(valkey);
+    ff_valkey_delta_done(&valkey->delta);
+    ff_arena_done(&valkey->scratch);
+    ff_arena_done(&valkey->own);
+    close(valkey->timer);
+    close(valkey->epoll);
+    free(valkey);
+}
+
+static const struct ff_store_ops valkey_ops = {
+    .label = "valkey",
+    .handle_tag = 0x12,
+    .exclusive = false,
+    .immediate = false,
+    .prepare = ff_vk_prepare,
+    .load = ff_vk_load,
+    .commit = ff_vk_commit,
+    .poll = valkey_poll,
+    .fd = valkey_fd,
+    .close = valkey_close,
+};
+
+/* Zero-terminated, as hiredis wants its names. */
+static struct ff_str
+keep(struct valkey *valkey, struct ff_str text, const char *behind)
+{
+    return text.p == NULL ? text
+                          : ff_arena_printf(&valkey->own, "%.*s%s", (int) text.n, text.p, behind);
+}
+
+struct ff_store *
+ff_valkey_open(const struct ff_valkey_options *options, const struct ff_store_host *host)
+{
+    struct valkey *valkey = calloc(1, sizeof(*valkey));
+    struct epoll_event timer = { .events = EPOLLIN };
+
+    FF_ASSERT(valkey != NULL && sodium_init() >= 0);
+    valkey->store.ops = &valkey_ops;
+    valkey->host = *host;
+    valkey->options = *options;
+    valkey->options.host = keep(valkey, options->host, "");
+    valkey->options.path = keep(valkey, options->path, "");
+    valkey->options.user = keep(valkey, options->user, "");
+    valkey->options.password = keep(valkey, options->password, "");
+    valkey->options.prefix = keep(valkey, options->prefix, ":");
+    randombytes_buf(valkey->broker.b, sizeof(valkey->broker.b));
+    sodium_bin2hex(valkey->id, sizeof(valkey->id), valkey->broker.b, sizeof(valkey->broker.b));
+    valkey->epoll = epoll_create1(EPOLL_CLOEXEC);
+    valkey->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    FF_ASSERT(valkey->epoll >= 0 && valkey->timer >= 0);
+    FF_ASSERT(epoll_ctl(valkey->epoll, EPOLL_CTL_ADD, valkey->timer, &timer) == 0);
+    ff_vk_link_init(&valkey->main, valkey, false);
+    ff_vk_link_init(&valkey->ears, valkey, true);
+    return &valkey->store;
+}

@@ -1,0 +1,188 @@
+/* valkey_int.h: what the files of this store share.
+ *
+ *   link   a connection: bytes out, replies in, and who waits for which; the second one listens
+ *   loads  under way or waiting for a link; sent again after a broken connection
+ *   commit at most one; after a broken connection the server says whether it was made
+ *
+ * Everything happens on the owner's thread, inside the calls of the port. An epoll set holds both
+ * sockets and a timer; it is what ff_store_fd gives out.
+ */
+#ifndef FF_BACKENDS_VALKEY_VALKEY_INT_H
+#define FF_BACKENDS_VALKEY_VALKEY_INT_H
+
+#include "backends/news.h"
+#include "backends/valkey/cells.h"
+#include "backends/valkey/names.h"
+#include "backends/valkey/valkey.h"
+
+struct valkey;
+
+/* ---- links (link.c) ---- */
+
+enum link_state { LINK_DOWN, LINK_CONNECTING, LINK_GREETING, LINK_READY };
+
+/* Takes one reply; it is gone when this returns. The link may be dropped inside. */
+typedef void answer_fn(struct valkey *valkey, const redisReply *reply, uint64_t tag);
+
+struct expected {
+    answer_fn *answer; /* NULL: whatever it is */
+    uint64_t tag;
+};
+
+struct link {
+    struct valkey *valkey;
+    redisContext *context; /* NULL: down */
+    redisReader *reader;
+    struct ff_arena replies;
+    struct ff_resp out;
+    enum link_state state;
+    uint32_t events;           /* of the epoll set at present */
+    bool ears;                 /* the one that listens */
+    struct expected *expected; /* [first..n) */
+    uint32_t first, n, room;
+    int64_t since_ms; /* in this state, or quiet although an answer is due */
+    int64_t retry_at_ms;
+    uint32_t failures; /* to connect, in a row */
+};
+
+/* Begins to connect; failures come later, as a link that is down again. */
+void ff_vk_connect(struct link *link);
+/* Closes it for a reason that is kept for people; retried with growing pauses. */
+void ff_vk_drop(struct link *link, const char *why, ...) FF_PRINTF(2, 3);
+/* The socket can be read or written. */
+void ff_vk_link_event(struct link *link, uint32_t events);
+/* Whoever has put commands into link->out says what is to be done with each reply, in order. */
+void ff_vk_expect(struct link *link, answer_fn *answer, uint64_t tag);
+/* Sends what can be sent now. */
+void ff_vk_flush(struct link *link);
+void ff_vk_link_init(struct link *link, struct valkey *valkey, bool ears);
+void ff_vk_link_done(struct link *link);
+
+/* ---- the server (greet.c) ---- */
+
+struct server {
+    char version[32];
+    bool aof;
+    char appendfsync[16]; /* "" = not known */
+    char role[16];
+    char policy[32]; /* maxmemory-policy */
+    uint64_t maxmemory;
+    bool cluster, loading;
+};
+
+/* Sends what a new connection begins with; ends in LINK_READY or a dropped link. */
+void ff_vk_greet(struct link *link);
+
+/* ---- the store ---- */
+
+struct waiting_load {
+    struct ff_load *load;
+    uint64_t tag;
+    int64_t since_ms;
+    bool sent;
+};
+#define LOADS_MAX 8 /* the engine has one under way, the broker another */
+
+struct waiting_commit {
+    struct ff_commit *commit; /* NULL: none */
+    struct ff_resp args;      /* what follows the number */
+    uint32_t n_args;
+    uint64_t number;
+    uint32_t *writes; /* which write each check is for */
+    uint32_t n_writes, writes_room;
+    uint32_t *conflicts;
+    uint32_t conflicts_room;
+    int64_t since_ms;
+    uint32_t tries;
+    bool sent; /* perhaps made, until it is answered */
+};
+
+#define PEERS_MAX 64
+#define BROKER_ID_MAX 33
+
+struct valkey {
+    struct ff_store store; /* first */
+    struct ff_store_host host;
+    struct ff_valkey_options options;
+    struct ff_arena own; /* the options' texts */
+    struct ff_partition_counts counts;
+    int epoll, timer;
+    struct link main, ears;
+    struct ff_uuid broker;  /* made up at start */
+    char id[BROKER_ID_MAX]; /* the same in hexadecimal */
+    uint64_t generation;    /* of the main link: what an older one has sent is refused */
+    struct server server;
+    char why_text[256]; /* of the main link */
+
+    struct waiting_load loads[LOADS_MAX];
+    uint32_t n_loads;
+    uint64_t next_tag;
+    struct waiting_commit commit;
+    struct ff_valkey_delta delta;
+    struct ff_arena scratch; /* of one answer or one commit */
+    bool delivered;          /* something has, in the present poll */
+
+    int64_t beat_at_ms;
+    char peers[PEERS_MAX][BROKER_ID_MAX]; /* the other live brokers */
+    uint32_t n_peers;
+    int64_t server_ahead_ms; /* of the wall clock here */
+    struct preparing *preparing;
+};
+
+int64_t ff_vk_now_ms(void); /* monotonic */
+/* Does what comes next, waiting for it. */
+void ff_vk_wait(struct valkey *valkey);
+/* When it has to be looked after by time alone, at the latest. */
+void ff_vk_arm(struct valkey *valkey);
+/* A transport fault in these words, which live until the next one. */
+void ff_vk_fail(struct valkey *valkey, struct ff_fault *fault, const char *what);
+
+/* "ff:" and a name, as an argument. */
+void ff_vk_key(struct valkey *valkey, struct ff_resp *out, struct ff_str name);
+static inline void
+ff_vk_key_text(struct valkey *valkey, struct ff_resp *out, const char *name)
+{
+    ff_vk_key(valkey, out, ff_cstr(name));
+}
+
+/* ---- loads (load.c) ---- */
+/* Keys, as arguments: of an ordered index, of the list of its scopes, of a feed. */
+void ff_vk_index_key(struct valkey *valkey, enum ff_index index,
+                     const struct ff_valkey_name *scope, struct ff_resp *out);
+void ff_vk_scopes_key(struct valkey *valkey, enum ff_index index, struct ff_resp *out);
+void ff_vk_events_key(struct valkey *valkey, enum ff_event_family family, struct ff_resp *out);
+const char *ff_vk_family_name(enum ff_event_family family);
+void ff_vk_load(struct ff_store *store, struct ff_load *load);
+/* The link is ready: sends all that wait. */
+void ff_vk_loads_send(struct valkey *valkey);
+/* The link is gone: they are to be sent again. */
+void ff_vk_loads_lost(struct valkey *valkey);
+/* Fails those that have waited for too long; now_ms INT64_MAX: all. */
+void ff_vk_loads_expire(struct valkey *valkey, int64_t now_ms);
+
+/* ---- commits (commit.c) ---- */
+void ff_vk_commit(struct ff_store *store, struct ff_commit *commit);
+/* The link is ready, and the server says that `made` was the last batch of this broker. */
+void ff_vk_commit_resume(struct valkey *valkey, uint64_t made);
+void ff_vk_commit_expire(struct valkey *valkey, int64_t now_ms);
+void ff_vk_commit_done(struct valkey *valkey);
+
+/* ---- functions (function.c) ---- */
+/* "FCALL <name> 0", to be followed by n_args arguments. */
+void ff_vk_fcall(struct ff_resp *out, const char *function, uint32_t n_args);
+/* FUNCTION LOAD; one that is there already is no failure. */
+void ff_vk_function_load(struct valkey *valkey);
+
+/* ---- the other brokers (peers.c) ---- */
+void ff_vk_beat(struct valkey *valkey);
+void ff_vk_leave(struct valkey *valkey);
+/* Says to the others what a commit is about, by commands in its arguments; returns how many
+ * arguments those are. */
+uint32_t ff_vk_publish(struct valkey *valkey, const struct ff_commit *commit, struct ff_resp *out);
+void ff_vk_hear(struct valkey *valkey, const redisReply *message);
+
+/* ---- prepare (prepare.c) ---- */
+ff_err ff_vk_prepare(struct ff_store *store, struct ff_partition_counts *counts, bool *applied,
+                     struct ff_fault *fault);
+
+#endif

@@ -1,0 +1,283 @@
+/* The Valkey store and a server that misbehaves: stopped, cut off, slow, full, not fit for use. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tests/rig/relay.h"
+#include "tests/rig/server.h"
+#include "tests/rows.h"
+#include "tests/store/bed.h"
+
+static const char *const durable[] = { "--appendonly", "yes", "--appendfsync", "always", NULL };
+
+/* A server of its own, perhaps a relay before it, and a store on it. */
+struct place {
+    struct ff_test_server server;
+    struct ff_relay *relay;
+    struct ff_bed bed;
+};
+
+static void
+open_on(struct place *place, const char *socket, const char *options)
+{
+    struct ff_fault fault = { 0 };
+
+    ff_bed_init(&place->bed, "valkey", NULL);
+    snprintf(place->bed.url, sizeof(place->bed.url), "valkey://%s?%s", socket, options);
+    if (ff_bed_open(&place->bed, &fault) != FF_E_OK) {
+        fail_msg("cannot open the store: %s", fault.message);
+    }
+}
+
+static void
+begin(struct place *place, bool relayed, const char *options)
+{
+    *place = (struct place){ .relay = NULL };
+    ff_test_server_start(&place->server, durable);
+    if (relayed) {
+        place->relay = ff_relay_start(place->server.socket);
+    }
+    open_on(place, relayed ? ff_relay_socket(place->relay) : place->server.socket, options);
+}
+
+static void
+end(struct place *place)
+{
+    ff_bed_done(&place->bed);
+    ff_relay_stop(place->relay);
+    ff_test_server_stop(&place->server);
+}
+
+static void
+put(struct place *place, uint32_t n)
+{
+    struct ff_exec exec = ff_bed_exec(n);
+    struct ff_exec_input input = ff_bed_input(&exec, "p");
+
+    ff_bed_put(&place->bed, FF_R_EXEC, &exec);
+    ff_bed_put(&place->bed, FF_R_EXEC_INPUT, &input);
+    ff_bed_event(&place->bed, FF_FAMILY_COMPLETION, "once");
+}
+
+/* ---- the server comes back ---- */
+
+static void
+test_a_server_that_was_killed_goes_on_where_it_was(void **state)
+{
+    struct place place;
+
+    (void) state;
+    begin(&place, false, "patience_ms=20000");
+    put(&place, 1);
+    ff_bed_commit(&place.bed);
+    ff_test_server_kill(&place.server, SIGKILL);
+    ff_test_server_restart(&place.server);
+    put(&place, 2);
+    ff_bed_commit(&place.bed); /* the first thing that notices */
+    ff_bed_check(&place.bed);
+    ff_bed_reopen(&place.bed);
+    end(&place);
+}
+
+static void
+load_done(struct ff_load *load)
+{
+    *(bool *) load->ctx = true;
+}
+
+static void
+test_without_a_server_calls_fail_and_later_ones_succeed(void **state)
+{
+    struct place place;
+    struct ff_arena arena = { 0 };
+    bool done = false;
+    struct ff_load ping = { .arena = &arena, .done = load_done, .ctx = &done };
+
+    (void) state;
+    begin(&place, false, "patience_ms=50");
+    ff_test_server_kill(&place.server, SIGKILL);
+    put(&place, 1);
+    assert_int_equal(ff_bed_try_commit(&place.bed, true), FF_COMMIT_FAILED);
+    assert_int_equal(place.bed.batch.fault.code, FF_E_TRANSPORT);
+    assert_true(place.bed.batch.fault.retryable);
+    ff_store_load(place.bed.store, &ping);
+    while (!done) {
+        ff_store_poll(place.bed.store, true);
+    }
+    assert_int_equal(ping.fault.code, FF_E_TRANSPORT);
+    ff_test_server_restart(&place.server);
+    while (ff_bed_try_commit(&place.bed, true) != FF_COMMIT_OK) {
+        assert_int_equal(place.bed.batch.fault.code, FF_E_TRANSPORT);
+    }
+    ff_bed_check(&place.bed);
+    ff_arena_done(&arena);
+    end(&place);
+}
+
+/* ---- a connection is cut ---- */
+
+/* Whichever half of a commit gets lost: it is made once. */
+static const struct cut_row {
+    const char *name;
+    enum ff_relay_cut cut;
+} cut_rows[] = {
+    { "a commit of which only a part has arrived is made once", FF_RELAY_CUT_REQUEST },
+    { "a commit whose answer is lost is known to be made", FF_RELAY_CUT_REPLY },
+};
+
+static void
+test_cut_row(void **state)
+{
+    const struct cut_row *row = *state;
+    struct place place;
+
+    begin(&place, true, "patience_ms=20000");
+    for (uint32_t n = 0; n < 20; n++) {
+        put(&place, n);
+        if (n % 2 == 1) {
+            ff_relay_cut(place.relay, row->cut);
+        }
+        ff_bed_commit(&place.bed);
+    }
+    assert_true(ff_relay_cuts(place.relay) >= 5);
+    ff_bed_check(&place.bed); /* its events came once, too */
+    end(&place);
+}
+
+static pid_t stopped;
+
+static void
+on_alarm(int number)
+{
+    (void) number;
+    kill(stopped, SIGCONT);
+}
+
+static void
+test_a_slow_server_is_waited_for_and_nothing_is_made_twice(void **state)
+{
+    struct sigaction action = { .sa_handler = on_alarm, .sa_flags = SA_RESTART };
+    struct place place;
+
+    (void) state;
+    begin(&place, false, "answer_max_ms=100&outcome_wait_ms=60000");
+    put(&place, 1);
+    ff_bed_commit(&place.bed);
+    stopped = place.server.pid;
+    sigaction(SIGALRM, &action, NULL);
+    kill(stopped, SIGSTOP); /* takes requests in, and answers nobody */
+    alarm(1);
+    put(&place, 2);
+    ff_bed_commit(&place.bed);
+    ff_bed_check(&place.bed);
+    end(&place);
+}
+
+/* ---- the server forgets ---- */
+
+static void
+test_flushed_functions_are_loaded_again(void **state)
+{
+    struct place place;
+
+    (void) state;
+    begin(&place, false, "");
+    put(&place, 1);
+    ff_bed_commit(&place.bed);
+    assert_string_equal(ff_test_server_say(&place.server, "FUNCTION", "FLUSH", NULL), "OK");
+    put(&place, 2);
+    ff_bed_commit(&place.bed);
+    ff_bed_check(&place.bed);
+    end(&place);
+}
+
+/* ---- the server is full ---- */
+
+static void
+test_a_full_server_refuses_and_later_takes(void **state)
+{
+    struct place place;
+
+    (void) state;
+    begin(&place, false, "");
+    put(&place, 1);
+    ff_bed_commit(&place.bed);
+    ff_test_server_say(&place.server, "CONFIG", "SET", "maxmemory", "1mb", NULL);
+    put(&place, 2);
+    assert_int_equal(ff_bed_try_commit(&place.bed, true), FF_COMMIT_FAILED);
+    assert_non_null(strstr(place.bed.batch.fault.message, "the server is full"));
+    ff_test_server_say(&place.server, "CONFIG", "SET", "maxmemory", "0", NULL);
+    ff_bed_commit(&place.bed);
+    ff_bed_check(&place.bed);
+    end(&place);
+}
+
+/* ---- servers that will not do ---- */
+
+static const char *const evicting[] = { "--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru",
+                                        NULL };
+static const char *const replica[] = { "--replicaof", "127.0.0.1", "1", NULL };
+static const char *const locked[] = { "--requirepass", "secret", NULL };
+
+static const struct unfit_row {
+    const char *name;
+    const char *const *settings;
+    const char *says;
+} unfit_rows[] = {
+    { "a server that evicts is refused", evicting, "maxmemory-policy must be noeviction" },
+    { "a replica is refused", replica, "read only" },
+    { "a server that wants a password says so", locked, "NOAUTH" },
+};
+
+static void
+test_unfit_row(void **state)
+{
+    const struct unfit_row *row = *state;
+    struct place place = { .relay = NULL };
+    struct ff_fault fault = { 0 };
+
+    ff_test_server_start(&place.server, row->settings);
+    ff_bed_init(&place.bed, "valkey", NULL);
+    snprintf(place.bed.url, sizeof(place.bed.url), "valkey://%s", place.server.socket);
+    assert_int_equal(ff_bed_open(&place.bed, &fault), FF_E_TRANSPORT);
+    assert_non_null(strstr(fault.message, row->says));
+    end(&place);
+}
+
+/* ---- what an operator sees ---- */
+
+static void
+test_keys_and_fields_can_be_read(void **state)
+{
+    struct place place;
+    const char *key = "ff:{p:1}:exec:00000001-0000-7000-0000-000000000000";
+
+    (void) state;
+    begin(&place, false, "");
+    put(&place, 1);
+    ff_bed_commit(&place.bed);
+    assert_string_equal(ff_test_server_say(&place.server, "HGET", key, "lane_id", NULL), "b");
+    assert_string_equal(ff_test_server_say(&place.server, "HGET", key, "_version", NULL), "1");
+    assert_string_equal(ff_test_server_say(&place.server, "HGET", key, "public_state", NULL),
+                        "waiting");
+    assert_string_equal(
+        ff_test_server_say(&place.server, "ZCARD", "ff:{g}:executions:00001", NULL), "1");
+    end(&place);
+}
+
+int
+main(void)
+{
+    static const struct ff_rows tables[] = { FF_ROWS(cut_rows, test_cut_row),
+                                             FF_ROWS(unfit_rows, test_unfit_row) };
+    static const struct CMUnitTest singles[] = {
+        cmocka_unit_test(test_a_server_that_was_killed_goes_on_where_it_was),
+        cmocka_unit_test(test_without_a_server_calls_fail_and_later_ones_succeed),
+        cmocka_unit_test(test_a_slow_server_is_waited_for_and_nothing_is_made_twice),
+        cmocka_unit_test(test_flushed_functions_are_loaded_again),
+        cmocka_unit_test(test_a_full_server_refuses_and_later_takes),
+        cmocka_unit_test(test_keys_and_fields_can_be_read),
+    };
+
+    return ff_run_rows("valkey", tables, FF_COUNT(tables), singles, FF_COUNT(singles));
+}
