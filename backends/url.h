@@ -1,4 +1,4 @@
-/* url.h: the parts of a store's URL, SCHEME://[USER[:PASSWORD]@][HOST][:PORT][/PATH][?NAME=VALUE&…].
+/* url.h: the parts of a store's URL, SCHEME://[USER[:PASSWORD]@][HOST][:PORT][/PATH][?NAME=VALUE…]
  *
  * Pure. User, password and values may have %XX for any byte; texts live in the arena.
  */

@@ -153,6 +153,9 @@ struct ff_store_ops {
     /* Of a store that talks over sockets: readable whenever poll has something to do (an epoll set
      * of its own), the same as long as the store is open. NULL: host->wake tells instead. */
     int (*fd)(const struct ff_store *store);
+    /* What a reply promises by the server's own settings, for people; of a prepared store. NULL:
+     * what its URL says. */
+    const char *(*promise)(const struct ff_store *store);
     void (*close)(struct ff_store *store); /* waits for a commit under way; frees the store */
 };
 

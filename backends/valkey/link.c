@@ -92,9 +92,8 @@ ff_vk_connect(struct link *link)
 {
     const struct ff_valkey_options *options = &link->valkey->options;
 
-    link->context = options->host.p == NULL
-                        ? redisConnectUnixNonBlock(options->path.p)
-                        : redisConnectNonBlock(options->host.p, options->port);
+    link->context = options->host.p == NULL ? redisConnectUnixNonBlock(options->path.p)
+                                            : redisConnectNonBlock(options->host.p, options->port);
     if (link->context == NULL || link->context->err != 0) {
         ff_vk_drop(link, "cannot connect: %s",
                    link->context == NULL ? "no memory" : link->context->errstr);

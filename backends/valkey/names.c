@@ -457,9 +457,7 @@ ff_valkey_scope_name(enum ff_index index, const struct ff_scope *scope, struct f
 bool
 ff_valkey_scope_parse(enum ff_index index, struct ff_str name, struct ff_scope *out)
 {
-    struct reading in = {
-        .p = name.p, .end = name.p + name.n, .out = out->b, .max = FF_SCOPE_MAX
-    };
+    struct reading in = { .p = name.p, .end = name.p + name.n, .out = out->b, .max = FF_SCOPE_MAX };
     bool ok = take_shape(&in, indexes[index].scope);
 
     out->n = (uint8_t) in.n;

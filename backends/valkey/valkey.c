@@ -104,9 +104,9 @@ ff_vk_arm(struct valkey *valkey)
             earlier(&due_ms, valkey->loads[i].since_ms + valkey->options.patience_ms);
         }
         if (valkey->commit.commit != NULL) {
-            earlier(&due_ms, valkey->commit.since_ms + (valkey->commit.sent
-                                                            ? valkey->options.outcome_wait_ms
-                                                            : valkey->options.patience_ms));
+            earlier(&due_ms,
+                    valkey->commit.since_ms + (valkey->commit.sent ? valkey->options.outcome_wait_ms
+                                                                   : valkey->options.patience_ms));
         }
     }
     if (due_ms > 0) {
@@ -210,6 +210,26 @@ valkey_fd(const struct ff_store *store)
     return ((const struct valkey *) store)->epoll;
 }
 
+/* ---- what a reply promises ---- */
+
+static const char *
+valkey_promise(const struct ff_store *store)
+{
+    const struct server *server = &((const struct valkey *) store)->server;
+
+    if (!server->aof) {
+        return "appendonly no: a server that ends may lose all since its last snapshot";
+    }
+    if (strcmp(server->appendfsync, "always") == 0) {
+        return "appendfsync always: nothing is lost";
+    }
+    if (strcmp(server->appendfsync, "everysec") == 0) {
+        return "appendfsync everysec: a power cut may lose the last two seconds";
+    }
+    return server->appendfsync[0] == '\0' ? "appendonly yes; the server does not tell appendfsync"
+                                          : "appendfsync no: a power cut may lose half a minute";
+}
+
 /* ---- life ---- */
 
 static void
@@ -242,6 +262,7 @@ static const struct ff_store_ops valkey_ops = {
     .commit = ff_vk_commit,
     .poll = valkey_poll,
     .fd = valkey_fd,
+    .promise = valkey_promise,
     .close = valkey_close,
 };
 

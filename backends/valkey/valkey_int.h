@@ -147,8 +147,8 @@ ff_vk_key_text(struct valkey *valkey, struct ff_resp *out, const char *name)
 
 /* ---- loads (load.c) ---- */
 /* Keys, as arguments: of an ordered index, of the list of its scopes, of a feed. */
-void ff_vk_index_key(struct valkey *valkey, enum ff_index index,
-                     const struct ff_valkey_name *scope, struct ff_resp *out);
+void ff_vk_index_key(struct valkey *valkey, enum ff_index index, const struct ff_valkey_name *scope,
+                     struct ff_resp *out);
 void ff_vk_scopes_key(struct valkey *valkey, enum ff_index index, struct ff_resp *out);
 void ff_vk_events_key(struct valkey *valkey, enum ff_event_family family, struct ff_resp *out);
 const char *ff_vk_family_name(enum ff_event_family family);

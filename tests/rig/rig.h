@@ -103,8 +103,8 @@ struct ff_create_execution_args ff_rig_new_exec(uint8_t number);
 
 /* ---- programs ---- */
 
-/* Runs tables and tests once on each store; FF_RIG_STORE=memory|contrary|sqlite|postgres|valkey picks one,
- * FF_RIG_SEED the moods of the contrary one. */
+/* Runs tables and tests once on each store; FF_RIG_STORE=memory|contrary|sqlite|postgres|valkey
+ * picks one, FF_RIG_SEED the moods of the contrary one. */
 int ff_rig_main(const char *group, const struct ff_rows *tables, size_t n_tables,
                 const struct CMUnitTest *singles, size_t n_singles);
 

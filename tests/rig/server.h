@@ -26,8 +26,7 @@ void ff_test_server_kill(struct ff_test_server *server, int signal);
 /* Ends it and removes its directory. */
 void ff_test_server_stop(struct ff_test_server *server);
 /* Sends one command of words, the last one NULL; its reply as text, static until the next call. */
-const char *ff_test_server_say(const struct ff_test_server *server, ...)
-    __attribute__((sentinel));
+const char *ff_test_server_say(const struct ff_test_server *server, ...) __attribute__((sentinel));
 
 /* A URL of an empty store on a server that all tests of this program share: a prefix of its own
  * each time. Static until the next call. */

@@ -260,8 +260,8 @@ test_keys_and_fields_can_be_read(void **state)
     assert_string_equal(ff_test_server_say(&place.server, "HGET", key, "_version", NULL), "1");
     assert_string_equal(ff_test_server_say(&place.server, "HGET", key, "public_state", NULL),
                         "waiting");
-    assert_string_equal(
-        ff_test_server_say(&place.server, "ZCARD", "ff:{g}:executions:00001", NULL), "1");
+    assert_string_equal(ff_test_server_say(&place.server, "ZCARD", "ff:{g}:executions:00001", NULL),
+                        "1");
     end(&place);
 }
 
