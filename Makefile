@@ -43,24 +43,15 @@ deps:
 build:
 	$(call build,release,build)
 
-# These two open and close hundreds of young connections within one process, and nng 1.5 now and then
-# does not come back from that (ipc/close.h): its reaper stands still, and with it every later test
-# of the program. So they alone may be begun again, twice.
-NNG_TESTS = '^(server_test|listen_test)$$'
-define ctest
-	ctest --preset $(1) -R $(NNG_TESTS) --timeout 90 --repeat until-pass:3
-	ctest --preset $(1) -E $(NNG_TESTS) --parallel $(JOBS)
-endef
-
 # The first failing step ends it, and the whole suite comes last, so that the closing lines are those
 # of what failed, or of everything.
 test: deps
 	$(call build,dev,build-dev)
 	$(call build,asan,build-asan)
 	$(call build,fuzz,build-fuzz)
-	$(call ctest,asan)
+	ctest --preset asan --parallel $(JOBS)
 	ctest --preset fuzz --parallel $(JOBS)
-	$(call ctest,dev)
+	ctest --preset dev --parallel $(JOBS)
 
 sim: deps
 	$(call build,dev,build-dev)

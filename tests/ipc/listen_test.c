@@ -5,7 +5,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "ipc/close.h"
 #include "tests/ipc/rig.h"
 
 static uint32_t
@@ -202,7 +201,7 @@ test_half(void **state)
     for (size_t i = 0; i < FF_COUNT(fds); i++) {
         close(fds[i]);
     }
-    ff_socket_close(c.socket);
+    ff_peer_leave(&c);
     RIG_AWAIT(rig, ff_rig_stats(rig).channels == 0);
     ff_rig_free(rig);
 }

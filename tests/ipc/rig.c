@@ -1,8 +1,5 @@
 #include "tests/ipc/rig.h"
 
-#include "ipc/close.h"
-
-#include <nng/protocol/reqrep0/req.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -208,13 +205,6 @@ ff_rig_free(struct ff_rig *rig)
 
 /* ---- clients ---- */
 
-static void
-readable_cb(struct ev_loop *loop, ev_io *watcher, int revents)
-{
-    (void) revents;
-    ev_io_stop(loop, watcher); /* only wakes the loop */
-}
-
 struct ff_server_stats
 ff_rig_stats(const struct ff_rig *rig)
 {
@@ -225,37 +215,32 @@ ff_rig_stats(const struct ff_rig *rig)
 }
 
 static void
-open_client(struct ff_peer *client, struct ff_rig *rig, int sock, int recvbuf)
+open_client(struct ff_peer *client, struct ff_rig *rig, int sock, bool slow)
 {
     uint32_t before = ff_rig_stats(rig).channels;
-    char url[128];
-    int fd = -1;
 
-    *client = (struct ff_peer){ .rig = rig };
-    FF_ASSERT(nng_req0_open_raw(&client->socket) == 0);
-    FF_ASSERT(nng_socket_set_int(client->socket, NNG_OPT_SENDBUF, 2048) == 0);
-    FF_ASSERT(nng_socket_set_int(client->socket, NNG_OPT_RECVBUF, recvbuf) == 0);
-    FF_ASSERT(nng_socket_set_size(client->socket, NNG_OPT_RECVMAXSZ, 0) == 0);
-    (void) snprintf(url, sizeof(url), "ipc://%s", rig->paths[sock]);
-    /* A connection that the server ends stays ended: a test must be able to see that. */
-    FF_ASSERT(nng_socket_set_ms(client->socket, NNG_OPT_RECONNMINT, 3600000) == 0);
-    FF_ASSERT(nng_socket_set_ms(client->socket, NNG_OPT_RECONNMAXT, 3600000) == 0);
-    FF_ASSERT(nng_dial(client->socket, url, NULL, 0) == 0);
-    FF_ASSERT(nng_socket_get_int(client->socket, NNG_OPT_RECVFD, &fd) == 0);
-    ev_io_init(&client->readable, readable_cb, fd, EV_READ);
+    *client = (struct ff_peer){ .rig = rig, .slow = slow };
+    FF_ASSERT(ff_sp_open(&client->sp, rig->loop, rig->paths[sock]));
+    ff_sp_read(&client->sp, !slow);
     RIG_AWAIT(rig, ff_rig_stats(rig).channels > before || before == rig->options.channels_max);
 }
 
 void
 ff_peer_open(struct ff_peer *client, struct ff_rig *rig, int sock)
 {
-    open_client(client, rig, sock, 2048);
+    open_client(client, rig, sock, false);
 }
 
 void
 ff_peer_open_slow(struct ff_peer *client, struct ff_rig *rig, int sock)
 {
-    open_client(client, rig, sock, 1);
+    open_client(client, rig, sock, true);
+}
+
+void
+ff_peer_leave(struct ff_peer *client)
+{
+    ff_sp_close(&client->sp);
 }
 
 void
@@ -264,32 +249,25 @@ ff_peer_close(struct ff_peer *client)
     struct ff_rig *rig = client->rig;
     uint32_t before = ff_rig_stats(rig).channels;
 
-    ev_io_stop(rig->loop, &client->readable);
-    ff_socket_close(client->socket);
+    ff_peer_leave(client);
     RIG_AWAIT(rig, ff_rig_stats(rig).channels < before || before == 0);
 }
 
 void
 ff_peer_send(struct ff_peer *client, struct ff_str body)
 {
-    nng_msg *msg = NULL;
-
-    FF_ASSERT(nng_msg_alloc(&msg, 0) == 0);
-    FF_ASSERT(nng_msg_append(msg, body.p, body.n) == 0);
-    FF_ASSERT(nng_msg_header_append_u32(msg, 0x80000000u | ++client->next_id) == 0);
-    FF_ASSERT(nng_sendmsg(client->socket, msg, 0) == 0);
+    ff_sp_send(&client->sp, body);
 }
 
-nng_msg *
+struct ff_str
 ff_peer_recv(struct ff_peer *client)
 {
-    nng_msg *msg = NULL;
+    struct ff_str body = { 0 };
 
-    ev_io_start(client->rig->loop, &client->readable);
-    RIG_AWAIT(client->rig, (ev_io_start(client->rig->loop, &client->readable),
-                            nng_recvmsg(client->socket, &msg, NNG_FLAG_NONBLOCK) == 0));
-    ev_io_stop(client->rig->loop, &client->readable);
-    return msg;
+    ff_sp_read(&client->sp, true);
+    RIG_AWAIT(client->rig, ff_sp_take(&client->sp, &body));
+    ff_sp_read(&client->sp, !client->slow);
+    return body;
 }
 
 const char *
@@ -297,19 +275,17 @@ ff_peer_json(struct ff_peer *client)
 {
     static char text[4096];
     FF_SCOPED(ff_arena) arena = { 0 };
-    nng_msg *msg = ff_peer_recv(client);
+    struct ff_str body = ff_peer_recv(client);
     msgpack_zone zone;
     msgpack_object tree;
     struct ff_fault fault;
     struct ff_str json;
 
     FF_ASSERT(msgpack_zone_init(&zone, 4096));
-    FF_ASSERT(ff_msgpack_parse(ff_str(nng_msg_body(msg), nng_msg_len(msg)), &zone, &tree, &fault) ==
-              FF_E_OK);
+    FF_ASSERT(ff_msgpack_parse(body, &zone, &tree, &fault) == FF_E_OK);
     json = ff_msgpack_to_json(&tree, 0, &arena);
     (void) snprintf(text, sizeof(text), "%.*s", (int) json.n, json.p);
     msgpack_zone_destroy(&zone);
-    nng_msg_free(msg);
     return text;
 }
 

@@ -1,16 +1,16 @@
 /* rig.h: a server on real sockets in a directory of its own, an owner that answers as told, and
- * clients that are plain nng sockets. One thread, one loop: waiting runs the loop.
+ * clients that are plain sockets (tests/support/sp.h). One thread, one loop: waiting runs it.
  */
 #ifndef FF_TESTS_IPC_RIG_H
 #define FF_TESTS_IPC_RIG_H
 
 #include <ev.h>
-#include <nng/nng.h>
 
 #include "ipc/frame.h"
 #include "ipc/server.h"
 
 #include "tests/rows.h"
+#include "tests/support/sp.h"
 
 #define RIG_FRAMES_MAX 4096
 #define RIG_LOST_MAX 8
@@ -57,20 +57,21 @@ struct ff_server_stats ff_rig_stats(const struct ff_rig *rig);
 
 struct ff_peer {
     struct ff_rig *rig;
-    nng_socket socket;
-    ev_io readable;
-    uint32_t next_id;
+    struct ff_sp sp;
+    bool slow;
 };
 
 /* Returns when the server has noticed. */
 void ff_peer_open(struct ff_peer *client, struct ff_rig *rig, int sock);
-/* The same; nng takes no more than a reply or two off the connection until the client asks. */
+/* The same; it takes nothing off the connection until it waits for a reply. */
 void ff_peer_open_slow(struct ff_peer *client, struct ff_rig *rig, int sock);
 /* Returns when the server has noticed. */
 void ff_peer_close(struct ff_peer *client);
+/* Does not wait: of one that the server has ended, or does not know. */
+void ff_peer_leave(struct ff_peer *client);
 void ff_peer_send(struct ff_peer *client, struct ff_str body);
-/* Waits for the next reply. The caller frees it. */
-nng_msg *ff_peer_recv(struct ff_peer *client);
+/* Waits for the next reply. It lives until the next call of this client. */
+struct ff_str ff_peer_recv(struct ff_peer *client);
 /* The next reply must be of this seq and have one entry; its code, "" if it did not fail. The text
  * lives until the next call. */
 const char *ff_peer_code(struct ff_peer *client, uint64_t seq);

@@ -2,7 +2,6 @@
 
 #include "core/handle.h"
 
-#include "ipc/close.h"
 #include "tests/ipc/rig.h"
 
 #define TAG(value)                                                                                 \
@@ -144,19 +143,18 @@ static void
 test_list_ops_tells_every_operation(void **state)
 {
     struct ff_peer c;
-    nng_msg *msg = NULL;
+    struct ff_str reply = { 0 };
     size_t found = 0;
 
     ff_peer_open(&c, *state, WORKER_SOCK);
     ff_peer_send(&c, ff_frame_of(0, 1, "[[\"list_ops\",{}]]"));
-    msg = ff_peer_recv(&c);
+    reply = ff_peer_recv(&c);
     for (int op = 0; op < FF_OP_N; op++) {
         const char *name = ff_ops[op].name;
 
-        found += memmem(nng_msg_body(msg), nng_msg_len(msg), name, strlen(name)) != NULL;
+        found += memmem(reply.p, reply.n, name, strlen(name)) != NULL;
     }
     assert_int_equal(found, FF_OP_N);
-    nng_msg_free(msg);
     ff_peer_close(&c);
 }
 
@@ -218,8 +216,7 @@ test_a_frame_beyond_twice_the_limit_ends_the_connection(void **state)
             ff_rig_turn(rig);
         }
         ended = ff_rig_stats(rig).channels == 0;
-        ev_io_stop(rig->loop, &c.readable);
-        ff_socket_close(c.socket);
+        ff_peer_leave(&c);
         RIG_AWAIT(rig, ff_rig_stats(rig).channels == 0);
     }
     assert_true(ended);
@@ -232,16 +229,15 @@ test_a_reply_stays_within_the_limit(void **state)
 {
     struct ff_rig *rig = small_frames();
     struct ff_peer c;
-    nng_msg *msg = NULL;
+    struct ff_str reply = { 0 };
 
     (void) state;
     rig->reply_bytes = 40000;
     ff_peer_open(&c, rig, WORKER_SOCK);
     ff_peer_send(&c, ff_frame_of(0, 1, "[" READ ",[\"ping\",{}]," READ "]"));
-    msg = ff_peer_recv(&c);
-    assert_in_range(nng_msg_len(msg), 40000, 65536);
-    assert_non_null(memmem(nng_msg_body(msg), nng_msg_len(msg), "reply_bytes", 11));
-    nng_msg_free(msg);
+    reply = ff_peer_recv(&c);
+    assert_in_range(reply.n, 40000, 65536);
+    assert_non_null(memmem(reply.p, reply.n, "reply_bytes", 11));
     ff_peer_close(&c);
     ff_rig_free(rig);
 }
@@ -298,7 +294,7 @@ test_a_channel_too_many_is_told(void **state)
     ff_peer_send(&c[2], ff_frame_of(0, 1, PING));
     assert_non_null(strstr(ff_peer_json(&c[2]), "\"detail\":{\"pool\":\"channels\",\"max\":2,"));
     ff_peer_close(&c[0]);
-    ff_socket_close(c[2].socket);
+    ff_peer_leave(&c[2]);
     ff_peer_open(&c[2], rig, WORKER_SOCK);
     ff_peer_send(&c[2], ff_frame_of(0, 2, PING));
     assert_string_equal(ff_peer_code(&c[2], 2), "");
@@ -346,18 +342,15 @@ test_a_client_that_reads_late_misses_no_reply(void **state)
     }
     RIG_AWAIT(rig, (stats = ff_rig_stats(rig), stats.frames + stats.refused == 1000));
     for (int i = 0; i < 1000; i++) {
-        nng_msg *msg = ff_peer_recv(&c);
+        struct ff_str body = ff_peer_recv(&c);
         struct ff_reply reply;
         struct ff_fault fault;
         FF_SCOPED(ff_arena) arena = { 0 };
 
-        assert_int_equal(
-            ff_reply_decode(ff_str(nng_msg_body(msg), nng_msg_len(msg)), &arena, &reply, &fault),
-            FF_E_OK);
+        assert_int_equal(ff_reply_decode(body, &arena, &reply, &fault), FF_E_OK);
         assert_in_range(reply.seq, 1, 1000);
         assert_false(seen[reply.seq]);
         seen[reply.seq] = true;
-        nng_msg_free(msg);
     }
     RIG_AWAIT(rig, ff_server_idle(rig->server));
     ff_peer_close(&c);
@@ -386,7 +379,7 @@ test_a_client_that_never_reads_is_disconnected(void **state)
     ff_peer_send(&c, ff_frame_of(0, 1, PING));
     assert_string_equal(ff_peer_code(&c, 1), "");
     ff_peer_close(&c);
-    ff_socket_close(lazy.socket);
+    ff_peer_leave(&lazy);
     ff_rig_free(rig);
 }
 
