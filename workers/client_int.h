@@ -76,7 +76,8 @@ struct ff_client {
     uint32_t released; /* threads that this pass over the socket has answered */
     bool is_connected;
     bool unsent;                  /* nng had no room for a message */
-    bool heard;                   /* something came over the present connection */
+    uint64_t greeting_seq;        /* of the present connection */
+    bool heard;                   /* its answer came */
     int64_t connected_mono_ms;    /* since when */
     int64_t disconnected_mono_ms; /* since when */
     int64_t dialled_mono_ms;      /* when the dialer was made */

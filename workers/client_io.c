@@ -11,8 +11,7 @@
 /* Pauses between attempts to connect; nng adds its own jitter. */
 #define RECONNECT_MS_MIN 20
 #define RECONNECT_MS_MAX 500
-/* A connection that has not given a single reply for so long, with a frame under way that does not
- * wait, is left for a new one. */
+/* A connection whose greeting has no answer for so long is left for a new one. */
 #define MUTE_MS_MAX 2000
 /* Without a connection for so long, dialling begins anew: nng 1.5 stops for good when the daemon
  * ends in the middle of its greeting. */
@@ -209,6 +208,7 @@ take_reply(struct ff_client *client, nng_msg *msg)
     if (ff_reply_decode(ff_str(nng_msg_body(msg), nng_msg_len(msg)), &arena, &reply, &fault) ==
             FF_E_OK &&
         reply.n > 0) {
+        client->heard = client->heard || reply.seq == client->greeting_seq;
         HASH_FIND(hh, client->frames, &reply.seq, sizeof(reply.seq), frame);
         if (frame != NULL && ff_client_daemon_ends(&reply)) {
             frame->sent = false;    /* goes again with the next connection */
@@ -216,13 +216,13 @@ take_reply(struct ff_client *client, nng_msg *msg)
             answer_frame(client, frame, &reply);
         }
     }
-    client->heard = true;
     nng_msg_free(msg);
 }
 
 /* ---- connection ---- */
 
-/* Greets, so that the daemon knows the worker; its answer carries nothing that is needed. */
+/* The first thing on every connection, so that the daemon knows the worker. Of the answer nothing
+ * is needed but that it comes: it shows that the connection works. Calls do not wait for it. */
 static void
 ignore_answer(void *ctx, struct ff_answer *answer)
 {
@@ -251,7 +251,8 @@ greet(struct ff_client *client)
     client->outstanding++;
     pthread_mutex_unlock(&client->mutex);
     TAILQ_INSERT_TAIL(&calls, call, next);
-    frame_send(client, frame_new(client, &calls, 1, false));
+    client->greeting_seq = client->next_seq + 1;
+    frame_send(client, frame_new(client, &calls, 1, true));
 }
 
 static int
@@ -292,9 +293,7 @@ take_connection(struct ff_client *client, bool connected)
         client->disconnected_mono_ms = ff_client_mono_ms();
         return;
     }
-    if (client->worker_instance_id != NULL) {
-        greet(client);
-    }
+    greet(client);
     send_unsent(client);
 }
 
@@ -359,14 +358,13 @@ dial_again(struct ff_client *client, int64_t now_ms)
 }
 
 /* nng 1.5 now and then keeps the first message of a connection to itself. A new connection gets it
- * again; the daemon, if it did have it, answers it once. */
+ * again, with all else that was not answered; what the daemon did have, it answers once. */
 static void
 leave_mute_connection(struct ff_client *client, int64_t now_ms)
 {
     nng_pipe pipe = NNG_PIPE_INITIALIZER;
 
-    if (client->heard || client->in_window == 0 ||
-        now_ms - client->connected_mono_ms < MUTE_MS_MAX) {
+    if (client->heard || now_ms - client->connected_mono_ms < MUTE_MS_MAX) {
         return;
     }
     pthread_mutex_lock(&client->mutex);
@@ -377,7 +375,7 @@ leave_mute_connection(struct ff_client *client, int64_t now_ms)
 }
 
 /* nng 1.5 may never come back from closing a socket whose connection has only just come about, or
- * is about to. One that has given a reply is settled. */
+ * is about to. One that has answered the greeting is settled. */
 static bool
 may_close(const struct ff_client *client, int64_t now_ms)
 {
