@@ -12,6 +12,9 @@ FIRST ?=
 STEPS ?=
 TRACE ?=
 
+# Of `make soak`; SEED picks its loads and kills.
+MINUTES ?= 10
+
 SOURCES = git ls-files -- '*.c' '*.h'
 
 # Configures when there is no build yet (ninja does it again when a CMakeLists.txt changes), builds.
@@ -21,12 +24,13 @@ define build
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test sim bench lint install clean
+.PHONY: help deps build demo test sim soak bench lint install clean
 
 help:
 	@echo 'make build    optimised: flowfabricd, ffctl, ffbench in build/bin/'
 	@echo 'make test     everything: sanitizers, a short fuzzing run, all tests (installs what it needs)'
 	@echo 'make sim      simulation: SEED=7 STEPS=500 STORE=contrary runs one, SEEDS=9999 FIRST=1 many'
+	@echo 'make soak     MINUTES=$(MINUTES) SEED=: mixed load on a daemon whose processes are killed all along'
 	@echo 'make demo     a flow of real commands over real files, an approval, two kills: under a minute'
 	@echo 'make bench    build, then build/bin/ffbench $(BENCH); BENCH="lifecycle --json" picks'
 	@echo 'make lint     clang-format (only looks) and clang-tidy'
@@ -57,6 +61,11 @@ sim: deps
 	$(call build,dev,build-dev)
 	FF_SIM_STORE='$(STORE)' FF_SIM_SEED=$(SEED) FF_SIM_SEEDS=$(SEEDS) FF_SIM_FIRST=$(FIRST) \
 	FF_SIM_STEPS=$(STEPS) FF_SIM_TRACE=$(TRACE) build-dev/bin/sim_test
+
+# What a machine must bear: kills all along, and the book kept of what was acknowledged.
+soak: deps
+	$(call build,dev,build-dev)
+	FF_SOAK_MINUTES='$(MINUTES)' FF_SOAK_SEED='$(SEED)' build-dev/bin/ff-soak
 
 demo: deps
 	$(call build,release,build)
