@@ -44,18 +44,10 @@ hint_for(const struct ff_fault *fault, const char *op, struct ff_arena *arena)
     }
 }
 
-/* The failure is one of the way to the daemon, not an answer. */
-static bool
-is_ours(const struct ff_fault *fault)
-{
-    return fault->code == FF_E_TRANSPORT && fault->n > 0 && fault->detail[0].type == FF_D_STR &&
-           ff_str_is(fault->detail[0].v.str, "client");
-}
-
 static int
-exit_of(const struct ff_fault *fault)
+exit_of(const struct ff_answer *answer)
 {
-    return is_ours(fault) ? FF_CLI_NO_DAEMON : FF_CLI_FAILED;
+    return ff_answer_is_lost(answer) ? FF_CLI_NO_DAEMON : FF_CLI_FAILED;
 }
 
 int
@@ -65,10 +57,10 @@ ff_cli_report(struct ff_cli *cli, const char *op, struct ff_answer *answer)
 
     if (cli->json) {
         ff_cli_print_wrapped("error", answer->map);
-        return exit_of(&answer->fault);
+        return exit_of(answer);
     }
     hint = hint_for(&answer->fault, op, &answer->arena);
-    if (is_ours(&answer->fault)) {
+    if (ff_answer_is_lost(answer)) {
         fprintf(stderr, "ffctl: %s\n", answer->fault.message);
     } else {
         fprintf(stderr, "ffctl: %s: %s\n", op, ff_answer_text(answer));
@@ -76,7 +68,7 @@ ff_cli_report(struct ff_cli *cli, const char *op, struct ff_answer *answer)
     if (hint != NULL) {
         fprintf(stderr, "       %s\n", hint);
     }
-    return exit_of(&answer->fault);
+    return exit_of(answer);
 }
 
 /* ---- one call ---- */

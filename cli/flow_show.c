@@ -326,8 +326,14 @@ ff_cli_flow_watch(struct ff_cli *cli, const struct ff_uuid *flow_id)
         }
         ff_cli_look_done(&before);
         before = look;
-        if (status != FF_CLI_OK || has_ended(&look.flow)) {
-            return status != FF_CLI_OK ? status : outcome_of(&look.flow);
+        if (status == FF_CLI_OK && has_ended(&look.flow)) {
+            return outcome_of(&look.flow);
+        }
+        if (status == FF_CLI_NO_DAEMON && ff_cli_now_ms() >= until_ms) {
+            return FF_CLI_LATE; /* in the middle of a call, which has said so */
+        }
+        if (status != FF_CLI_OK) {
+            return status;
         }
         if (ff_cli_now_ms() >= until_ms) {
             fprintf(stderr, "ffctl: the time is over, and the flow has not ended\n");

@@ -16,6 +16,15 @@ ff_answer_done(struct ff_answer *answer)
     *answer = (struct ff_answer){ 0 };
 }
 
+bool
+ff_answer_is_lost(const struct ff_answer *answer)
+{
+    const struct ff_fault *fault = &answer->fault;
+
+    return fault->code == FF_E_TRANSPORT && fault->n > 0 && fault->detail[0].type == FF_D_STR &&
+           ff_str_is(fault->detail[0].v.str, "client");
+}
+
 const char *
 ff_answer_text(struct ff_answer *answer)
 {

@@ -9,7 +9,8 @@
 
 #define ASKED_MAX 8
 /* Further tries that bring nothing, after 100, 200, 400, 400 … ms; more of them while other jobs
- * take the room. */
+ * take the room. While no daemon answers there is no end to them: a failure could not be told
+ * either, and the daemon may be back before the lease is over. */
 #define RETRIES_MAX 3
 #define CROWDED_RETRIES_MAX 30
 #define RETRY_MS 100
@@ -74,10 +75,11 @@ go_on(struct ff_upstreams *up)
     } else if (fault->code == FF_E_OK) {
         up->tries = 0;
         ask(up);
-    } else if (fault->retryable && up->tries < (crowded ? CROWDED_RETRIES_MAX : RETRIES_MAX)) {
+    } else if (ff_answer_is_lost(&up->wrong) ||
+               (fault->retryable && up->tries < (crowded ? CROWDED_RETRIES_MAX : RETRIES_MAX))) {
         ff_runtime_timer(up->job->worker, &up->again,
                          (uint64_t) RETRY_MS << (up->tries < 2 ? up->tries : 2));
-        up->tries++;
+        up->tries += up->tries < UINT32_MAX;
     } else {
         end(up);
     }

@@ -100,7 +100,7 @@ print_log(void)
         return;
     }
     fprintf(stderr, "The end of the daemon's log:\n");
-    fseek(log, -2000, SEEK_END);
+    fseek(log, -8000, SEEK_END);
     while (fgets(line, sizeof(line), log) != NULL) {
         fprintf(stderr, "  %s", line);
     }
