@@ -52,8 +52,8 @@ struct ff_answer {
 void ff_answer_done(struct ff_answer *answer);
 /* "code: message {detail}", for people. Lives as long as the answer. */
 const char *ff_answer_text(struct ff_answer *answer);
-/* The failure is one of the way to the daemon, not an answer of it: whether the call was carried out
- * is not known. */
+/* The failure is one of the way to the daemon, not an answer of it: whether the call was carried
+ * out is not known. */
 bool ff_answer_is_lost(const struct ff_answer *answer);
 /* Reads the result of a call that went well; texts live as long as the answer.
  * FF_E_INVALID_INPUT: it is not of this operation's form. */
