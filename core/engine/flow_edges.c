@@ -161,8 +161,7 @@ ff_edge_apply(struct ff_txn *txn, struct ff_resolving *resolving)
     if (ended) {
         FF_TRY(ff_edge_resolve(txn, resolving));
     } else {
-        FF_TRY(ff_txn_put_edge(txn, &resolving->edge));
-        FF_TRY(ff_txn_put_group(txn, &resolving->group));
+        FF_TRY(ff_edge_await(txn, resolving));
     }
     FF_TRY(forget_satisfied(txn, &resolving->group));
     return gate_child(txn, resolving);

@@ -81,7 +81,8 @@ mark_sibling(struct ff_txn *txn, const struct ff_resolving *resolving, struct ff
     bool found = false;
 
     if (edge->edge_state == FF_EDGE_SATISFIED || edge->edge_state == FF_EDGE_IMPOSSIBLE ||
-        ff_eid_eq(edge->upstream, resolving->edge.upstream)) {
+        (resolving->edge.edge_state != FF_EDGE_APPLIED &&
+         ff_eid_eq(edge->upstream, resolving->edge.upstream))) {
         return FF_E_OK;
     }
     FF_TRY(ff_txn_find_exec(txn, &edge->upstream, &upstream, &found));
@@ -253,6 +254,20 @@ ff_edge_resolve(struct ff_txn *txn, struct ff_resolving *resolving)
     if (success && (group->kind == FF_EDGE_POLICY_ALL_OF || group->state == FF_GROUP_SATISFIED)) {
         FF_TRY(pass_data(txn, resolving));
     }
+    return group->state == FF_GROUP_PENDING ? ff_txn_put_group(txn, group)
+                                            : decided(txn, resolving);
+}
+
+ff_err
+ff_edge_await(struct ff_txn *txn, struct ff_resolving *resolving)
+{
+    struct ff_group *group = &resolving->group;
+
+    FF_TRY(ff_txn_put_edge(txn, &resolving->edge));
+    if (group->state != FF_GROUP_PENDING) {
+        return ff_txn_put_group(txn, group);
+    }
+    group->state = ff_group_evaluate(group);
     return group->state == FF_GROUP_PENDING ? ff_txn_put_group(txn, group)
                                             : decided(txn, resolving);
 }

@@ -33,6 +33,10 @@ FF_MUST_USE ff_err ff_resolving_read(struct ff_txn *txn, struct ff_resolving *re
  * `applied`. On failure what was written is the caller's to take back (ff_txn_rollback). */
 FF_MUST_USE ff_err ff_edge_resolve(struct ff_txn *txn, struct ff_resolving *resolving);
 
+/* The edge has been applied, and its upstream has not ended: the group is judged with it, and a
+ * quorum for which more edges were staged after one had failed may be out of reach (04 §2.4). */
+FF_MUST_USE ff_err ff_edge_await(struct ff_txn *txn, struct ff_resolving *resolving);
+
 /* How an upstream has ended, as far as the edge may count it: the execution's own outcome, or what
  * the member entry keeps of a purged one. False: it has not, or that end came before a replay of
  * the downstream reset the edge (04 §4.6.2). */

@@ -247,6 +247,24 @@ test_quorum_beyond_its_edges(void **state)
     assert_field(rig, D, "public_state", "waiting");
 }
 
+/* Found by the simulation: the group was not judged when the edge was applied. */
+static void
+test_applying_an_edge_can_lose_a_quorum(void **state)
+{
+    struct ff_rig *rig = *state;
+
+    make_flow(rig, 3);
+    policy(rig, C, "{\"kind\":\"quorum\",\"k\":2,\"on_satisfied\":\"cancel_remaining\"}");
+    build(rig, 1, A, C);
+    break_down(rig, A);
+    stage(rig, 2, B, C);
+    assert_int_equal(group_of(rig, C).group_state, FF_GROUP_PENDING);
+    apply(rig, 2, B, C);
+    assert_int_equal(group_of(rig, C).group_state, FF_GROUP_IMPOSSIBLE);
+    assert_field(rig, C, "public_state", "skipped");
+    assert_string_equal(numbers(rig, group_of(rig, C).pending_sibling_ids), "02");
+}
+
 static void
 test_stage_into_a_fired_group(void **state)
 {
@@ -448,6 +466,7 @@ static const struct CMUnitTest tests[] = {
     RIG_TEST("04 ex 42 and lets run", test_quorum_lost_lets_run),
     RIG_TEST("04 ex 43 any_of that is lost", test_any_of_lost),
     RIG_TEST("04 ex 44 a quorum beyond its edges", test_quorum_beyond_its_edges),
+    RIG_TEST("04 §2.4 an applied edge can lose a quorum", test_applying_an_edge_can_lose_a_quorum),
     RIG_TEST("04 ex 45 an edge into a fired group", test_stage_into_a_fired_group),
     RIG_TEST("04 ex 46 fifty siblings", test_fifty_siblings),
     RIG_TEST("04 ex 48 reconcile", test_reconcile),

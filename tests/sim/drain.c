@@ -1,6 +1,6 @@
 /* drain.c: when the faults stop, everything comes to an end: nothing is stuck. */
 
-#include "tests/sim/sim.h"
+#include "tests/sim/graph.h"
 
 static bool
 any_client_busy(const struct world *world)
@@ -54,7 +54,7 @@ ff_sim_come_to_rest(struct world *world)
     }
     CHECK(world, !any_client_busy(world), "a frame is never answered\n");
     for (uint32_t broker = 0; broker < world->n_brokers; broker++) {
-        CHECK(world, ff_engine_wait_ms(world->engines[broker]) == -1,
+        CHECK(world, world->consuming || ff_engine_wait_ms(world->engines[broker]) == -1,
               "a broker waits for nobody\n");
     }
 }
@@ -135,9 +135,6 @@ help(struct world *world, const struct ff_exec *exec)
     case FF_ELIGIBLE_UNTIL_TIME:
         promote(world, exec);
         break;
-    case FF_ELIGIBLE_DEPENDENCIES:
-        cancel(world, exec);
-        break;
     case FF_ELIGIBLE_LANE_STATE:
     case FF_ELIGIBLE_OPERATOR:
         unblock(world, exec);
@@ -149,8 +146,18 @@ help(struct world *world, const struct ff_exec *exec)
 
 /* ---- work ---- */
 
-/* A quota lets three a window through; there are not more executions than this allows for. */
-#define ROUNDS_MAX 40
+/* A quota lets three a window through, and one that waits for ever is cancelled a round: there are
+ * not more executions than this allows for. */
+#define ROUNDS_MAX (40 + 2 * N_IDS)
+
+static bool
+is_over(const struct world *world, uint8_t id)
+{
+    const struct ff_exec *exec = &world->lives[id].exec;
+
+    return exec->terminal_outcome == FF_OUTCOME_CANCELLED ||
+           exec->terminal_outcome == FF_OUTCOME_SKIPPED;
+}
 
 /* Claims and completes until the lane gives nothing more. */
 static void
@@ -183,7 +190,10 @@ work_off(struct world *world, const char *lane)
             };
             struct ff_complete_result result;
 
-            CHECK(world, ff_rig_complete(rig, &complete, &result) == FF_E_OK,
+            /* or one of those that were completed before it had it cancelled or skipped */
+            CHECK(world,
+                  ff_rig_complete(rig, &complete, &result) == FF_E_OK ||
+                      is_over(world, claim->execution_id.uuid.b[15]),
                   "%u cannot be completed\n", claim->execution_id.uuid.b[15]);
         }
     }
@@ -214,6 +224,35 @@ any_alive(const struct world *world)
     return false;
 }
 
+/* One that waits for an upstream which will not come is cancelled, and its own children learn of
+ * it. None may wait without such a reason. */
+static void
+cancel_one_blocked(struct world *world)
+{
+    bool done = false;
+
+    for (uint8_t id = 1; id <= N_IDS; id++) {
+        const struct life *life = &world->lives[id];
+
+        if (!life->exists || life->exec.eligibility_state != FF_ELIGIBLE_DEPENDENCIES) {
+            continue;
+        }
+        CHECK(world, ff_sim_may_stay_blocked(world, id), "%u waits for nothing\n", id);
+        if (!done) {
+            cancel(world, &life->exec);
+            done = true;
+        }
+    }
+}
+
+/* From here on the first broker follows what the others have left (06 §2.7). */
+static void
+start_consuming(struct world *world)
+{
+    world->consuming = true;
+    ff_engine_consume(world->engines[0]);
+}
+
 void
 ff_sim_drain(struct world *world)
 {
@@ -222,6 +261,7 @@ ff_sim_drain(struct world *world)
     ff_spy_set_options(world->spy, &none);
     world->rig->now_ms += 1000000; /* all delays and leases are over */
     open_lanes(world->rig);
+    start_consuming(world);
     for (uint8_t id = 1; id <= N_IDS; id++) {
         const struct life *life = &world->lives[id];
 
@@ -233,6 +273,8 @@ ff_sim_drain(struct world *world)
     for (int round = 0; round < ROUNDS_MAX && any_alive(world); round++) {
         work_off(world, "L");
         work_off(world, "M");
+        pump(world);
+        cancel_one_blocked(world);
         world->rig->now_ms += 1000; /* a window, and the guards that it gave */
     }
     for (uint8_t id = 1; id <= N_IDS; id++) {

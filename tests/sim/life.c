@@ -195,7 +195,9 @@ check_scheduling(struct world *world, const struct ff_exec *exec)
                      exec->ownership_state == FF_OWNER_EXPIRED ||
                      exec->ownership_state == FF_OWNER_REVOKED;
 
-    CHECK(world, exec->delay_until.is == delayed, "delay_until\n");
+    CHECK(world,
+          exec->delay_until.is == delayed || exec->eligibility_state == FF_ELIGIBLE_DEPENDENCIES,
+          "delay_until\n");
     CHECK(world, exec->grant == NULL || grantable, "a grant on what cannot be claimed\n");
     CHECK(world, exec->priority >= 0 && exec->priority <= 9000, "priority %d\n", exec->priority);
     CHECK(world,

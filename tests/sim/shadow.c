@@ -7,7 +7,7 @@
 #include "tests/sim/sim.h"
 
 static const struct watch *const watches[] = { &ff_sim_life_watch, &ff_sim_wait_watch,
-                                               &ff_sim_admission_watch };
+                                               &ff_sim_admission_watch, &ff_sim_graph_watch };
 
 /* ---- records ---- */
 

@@ -8,6 +8,7 @@
 #include <uthash.h>
 
 #include "tests/rig/rig.h"
+#include "tests/sim/shadow.h"
 #include "tests/sim/spy.h"
 
 #define N_IDS 60
@@ -62,15 +63,6 @@ struct life {
     bool told_created;                /* one creation was answered with `created` */
 };
 
-struct shadow_record {
-    UT_hash_handle hh;
-    uint64_t version;
-    char *body;
-    uint32_t body_n;
-    uint8_t ident_n;
-    uint8_t ident[1 + FF_KEY_MAX]; /* kind, key */
-};
-
 /* ---- who asks ---- */
 
 /* One call, and what was certain when it was submitted. */
@@ -115,7 +107,8 @@ struct world {
     uint32_t n_brokers;
     uint64_t seed, random;
     uint32_t step;
-    bool closing; /* a broker is */
+    bool closing;   /* a broker is */
+    bool consuming; /* brokers follow completions themselves (06 §2.7) */
     bool trace;
 
     struct client clients[N_CLIENTS];
@@ -128,6 +121,7 @@ struct world {
 
     struct life lives[N_IDS + 1];
     struct ff_sim_waits *waits;   /* of acts_wait.c */
+    struct ff_sim_graph *graph;   /* of graph.c */
     struct shadow_record *shadow; /* uthash */
     uint64_t commits;
     uint64_t n_events[8]; /* by family */
@@ -185,7 +179,7 @@ struct acts {
     size_t n;
 };
 extern const struct acts ff_sim_client_acts, ff_sim_worker_acts, ff_sim_scanner_acts;
-extern const struct acts ff_sim_wait_acts, ff_sim_admission_acts;
+extern const struct acts ff_sim_wait_acts, ff_sim_admission_acts, ff_sim_flow_acts;
 /* All tables: world.c. */
 const struct act *ff_sim_act_of(enum ff_op op);
 
@@ -199,6 +193,7 @@ struct watch {
     void (*committed)(struct world *world);
 };
 extern const struct watch ff_sim_life_watch, ff_sim_wait_watch, ff_sim_admission_watch;
+extern const struct watch ff_sim_graph_watch;
 
 /* ---- helpers ---- */
 
@@ -217,16 +212,6 @@ struct ff_str ff_sim_result(struct ff_arena *arena, uint8_t id, uint64_t epoch);
  * the call saw of it may have been gone again at the end of the same commit. Of two brokers one may
  * be behind the other by a batch (spec/records.md §1.6): NULL. */
 const struct moment *ff_sim_unmoved(const struct world *world, const struct asked *asked);
-
-/* shadow.c: takes a commit in, and compares. */
-void ff_sim_committed(void *ctx, const struct ff_commit *commit);
-/* A record as committed, decoded into the arena; NULL: there is none. */
-const void *ff_sim_committed_record(struct world *world, enum ff_record kind,
-                                    const struct ff_key *key, struct ff_arena *arena);
-/* With nothing under way: the store has exactly what was committed, every index is the derived one,
- * and the feeds are complete. */
-void ff_sim_check_store(struct world *world);
-void ff_sim_shadow_free(struct world *world);
 
 /* sim_test.c: an FF_SIM_… variable; NULL: unset or empty. */
 const char *ff_sim_setting(const char *name);

@@ -4,11 +4,11 @@
 #include <unistd.h>
 
 #include "backends/store.h"
-#include "tests/sim/sim.h"
+#include "tests/sim/graph.h"
 
-static const struct acts *const tables[] = { &ff_sim_client_acts, &ff_sim_worker_acts,
-                                             &ff_sim_scanner_acts, &ff_sim_wait_acts,
-                                             &ff_sim_admission_acts };
+static const struct acts *const tables[] = { &ff_sim_client_acts,    &ff_sim_worker_acts,
+                                             &ff_sim_scanner_acts,   &ff_sim_wait_acts,
+                                             &ff_sim_admission_acts, &ff_sim_flow_acts };
 
 /* ---- brokers ---- */
 
@@ -42,6 +42,9 @@ start_broker(struct world *world, uint32_t broker)
         config.parked_max = 2;
     }
     world->engines[broker] = ff_engine_new(&config, ff_spy_port(world->spy, broker));
+    if (world->consuming) {
+        ff_engine_consume(world->engines[broker]);
+    }
     world->rig->engine = world->engines[0];
 }
 
@@ -149,6 +152,7 @@ world_new(const struct setting *setting, uint64_t seed)
     world->seed = world->random = seed;
     world->n_brokers = setting->n_brokers;
     world->faults = setting->faults;
+    world->consuming = seed % 2 == 1;
     world->trace = ff_sim_setting("FF_SIM_TRACE") != NULL;
     rig->now_ms = FF_RIG_START_MS;
     rig->contrary = true; /* what fails is tried again */
@@ -184,6 +188,7 @@ world_free(struct world *world)
         free(world->lives[id].leases);
     }
     free(world->waits);
+    free(world->graph);
     ff_spy_free(world->spy);
     ff_sim_shadow_free(world);
     world->rig->engine = NULL;
@@ -465,8 +470,10 @@ ff_sim_run(const struct setting *setting, uint64_t seed, uint32_t n_steps)
     }
     ff_sim_come_to_rest(world);
     ff_sim_check_store(world);
+    ff_sim_check_summaries(world);
     ff_sim_drain(world);
     ff_sim_check_store(world);
+    ff_sim_check_summaries(world);
     if (setting->on_disk) {
         for (uint32_t broker = 0; broker < world->n_brokers; broker++) {
             stop_broker(world, broker);
