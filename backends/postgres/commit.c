@@ -4,7 +4,7 @@
 #include "backends/postgres/pg_int.h"
 
 /* How long a batch that was not sent yet waits for a server that is away. */
-#define COMMIT_WAIT_MS 10000
+#define COMMIT_WAIT_MS 15000
 /* Deadlocks, and connections that went away before the batch was committed. */
 #define RETRIES_MAX 10
 

@@ -5,7 +5,7 @@
 #include "backends/postgres/pg_int.h"
 
 /* How long a load waits for a server that is away. */
-#define LOAD_WAIT_MS 5000
+#define LOAD_WAIT_MS 15000
 /* A load under which connections keep going away is not tried for ever. */
 #define LOSSES_MAX 3
 

@@ -4,7 +4,7 @@
 
 #include "backends/postgres/pg_int.h"
 
-#define BEAT_MS 1000
+#define BEAT_MS 900 /* the timer comes every second */
 /* Every notifying commit of the server queues at one lock: news are gathered that long. */
 #define NOTIFY_MS 2
 

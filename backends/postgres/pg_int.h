@@ -94,7 +94,8 @@ struct pg {
     struct ff_store_host host;
     char *url;
     int epoll_fd, timer_fd;
-    bool applied; /* opening has changed the schema */
+    uint32_t every_ms; /* the timer's */
+    bool applied;      /* opening has changed the schema */
     struct pg_table *tables;
     struct pg_conn write, read;
     struct pg_buf scratch[5]; /* parameters being made */

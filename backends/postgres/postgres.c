@@ -11,7 +11,10 @@
 #include "backends/postgres/pg_int.h"
 
 #define SERVER_VERSION_MIN 140000
+/* The timer: while a connection is away, while news wait to be told, and else. */
 #define TICK_MS 50
+#define NEWS_MS 3
+#define BEAT_MS 1000
 /* How long closing waits for a batch whose outcome is not known. */
 #define CLOSE_WAIT_MS 10000
 
@@ -24,6 +27,22 @@ of(struct ff_store *store)
 /* ---- the clockwork ---- */
 
 /* Both connections are tried again here, and what has waited too long is given up. */
+/* The timer stands still but for the beat, as long as nothing else waits for time. */
+static void
+arm(struct pg *pg)
+{
+    bool up = pg->write.phase == PG_READY && pg->read.phase == PG_READY;
+    uint32_t every_ms = !up ? TICK_MS : ff_news_any(&pg->news) ? NEWS_MS : BEAT_MS;
+    struct itimerspec every = { .it_interval = { .tv_sec = every_ms / 1000,
+                                                 .tv_nsec = every_ms % 1000 * 1000000L } };
+
+    if (every_ms != pg->every_ms) {
+        pg->every_ms = every_ms;
+        every.it_value = every.it_interval;
+        FF_ASSERT(timerfd_settime(pg->timer_fd, 0, &every, NULL) == 0);
+    }
+}
+
 static void
 tick(struct pg *pg)
 {
@@ -56,6 +75,7 @@ poll_once(struct pg *pg, int timeout_ms)
     }
     ff_pg_hear(pg);
     ff_pg_tell_others(pg);
+    arm(pg);
 }
 
 static void
@@ -161,8 +181,6 @@ static const struct ff_store_ops pg_ops = {
 static struct pg *
 pg_new(struct ff_str url, const struct ff_store_host *host)
 {
-    struct itimerspec every = { .it_interval = { .tv_nsec = TICK_MS * 1000000L },
-                                .it_value = { .tv_nsec = TICK_MS * 1000000L } };
     struct pg *pg = calloc(1, sizeof(*pg));
     struct epoll_event event = { .events = EPOLLIN, .data = { .ptr = pg } };
 
@@ -174,9 +192,9 @@ pg_new(struct ff_str url, const struct ff_store_host *host)
     pg->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     pg->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     FF_ASSERT(pg->url != NULL && pg->tables != NULL && pg->epoll_fd >= 0 && pg->timer_fd >= 0);
-    FF_ASSERT(timerfd_settime(pg->timer_fd, 0, &every, NULL) == 0);
     FF_ASSERT(epoll_ctl(pg->epoll_fd, EPOLL_CTL_ADD, pg->timer_fd, &event) == 0);
     TAILQ_INIT(&pg->loads);
+    arm(pg);
     pg->write = (struct pg_conn){ .pg = pg, .writer = true, .fd = -1 };
     pg->read = (struct pg_conn){ .pg = pg, .fd = -1 };
     randombytes_buf(pg->broker.b, sizeof(pg->broker.b));

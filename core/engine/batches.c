@@ -63,9 +63,20 @@ ff_batch_full(const struct ff_engine *engine)
 
 /* ---- sealing ---- */
 
+/* Versions count up. Where several brokers write, a new record begins with one that no record had
+ * before it: else what was removed and made again would look as if it had not moved. */
+static uint64_t
+next_version(struct ff_engine *engine, const struct cell *cell)
+{
+    if (cell->version > 0 || engine->store->ops->exclusive) {
+        return cell->version + 1;
+    }
+    return ((uint64_t) engine->last_now_ms << 20 | (engine->fresh_versions++ & 0xfffff)) + 1;
+}
+
 /* Bodies are encoded into one growing buffer; `p` is an offset until all are in. */
 static void
-seal_writes(struct batch *batch)
+seal_writes(struct ff_engine *engine, struct batch *batch)
 {
     struct ff_commit *commit = &batch->commit;
 
@@ -89,7 +100,7 @@ seal_writes(struct batch *batch)
         write->deleted = row->absent;
         write->unseen = row->absent && cell->stored == NULL;
         write->version_from = cell->version;
-        write->version = cell->version + 1;
+        write->version = next_version(engine, cell);
         if (cell->stored != NULL && !cell->stored->absent) {
             write->before = cell->stored->data;
         }
@@ -378,7 +389,7 @@ ff_batch_start(struct ff_engine *engine)
         return false;
     }
     batch->commit = (struct ff_commit){ .done = commit_done, .ctx = engine };
-    seal_writes(batch);
+    seal_writes(engine, batch);
     seal_changes(batch);
     seal_events(batch);
     engine->sealed = batch;

@@ -283,6 +283,35 @@ ff_cells_forget_exec(struct ff_engine *engine, const struct ff_exec *exec)
     forget(engine, FF_R_EXEC, &key); /* last: exec points into it */
 }
 
+static void
+doubt(struct ff_engine *engine, enum ff_record kind, const struct ff_key *key)
+{
+    uint8_t ident[1 + FF_KEY_MAX];
+    struct cell *cell = NULL;
+
+    ident[0] = (uint8_t) kind;
+    memcpy(ident + 1, key->b, key->n);
+    HASH_FIND(hh, engine->cells, ident, 1u + key->n, cell);
+    if (cell != NULL && cell->stored != NULL && cell->stored->absent && cell_is_idle(cell)) {
+        ff_cell_store(engine, cell, NULL, 0);
+    }
+}
+
+void
+ff_cells_doubt(struct ff_engine *engine, const struct ff_exec *exec)
+{
+    struct ff_key key = ff_key_eid(&exec->execution_id), attempt;
+
+    doubt(engine, FF_R_EXEC_TAGS, &key);
+    doubt(engine, FF_R_EXEC_RESULT, &key);
+    doubt(engine, FF_R_SUSPENSION, &key);
+    if (exec->current_attempt_index.is) {
+        attempt = ff_key_attempt(&exec->execution_id, exec->current_attempt_index.v);
+        doubt(engine, FF_R_ATTEMPT, &attempt);
+        doubt(engine, FF_R_STREAM, &attempt);
+    }
+}
+
 void
 ff_cells_evict(struct ff_engine *engine)
 {

@@ -64,6 +64,7 @@ ff_engine_new(const struct ff_engine_config *config, struct ff_store *store)
 
     FF_ASSERT(engine != NULL);
     engine->config = *config;
+    memcpy(&engine->fresh_versions, config->seed, sizeof(engine->fresh_versions));
     engine->store = store;
     engine->facts = (struct ff_engine_facts){
         .counts = config->counts,

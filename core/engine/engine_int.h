@@ -204,6 +204,7 @@ struct ff_engine {
     uint32_t random_used, random_block;
     uint64_t random_call;
 
+    uint64_t fresh_versions; /* next_version */
     int64_t last_now_ms;
     struct ff_opt_i64 test_now_ms;
     bool running, closing, waits_stopped;

@@ -28,6 +28,9 @@ take_record(struct ff_engine *engine, const struct ff_want *want)
         return;
     }
     ff_cell_store(engine, cell, ff_row_new(want->kind, record), want->version);
+    if (want->kind == FF_R_EXEC && !engine->store->ops->exclusive) {
+        ff_cells_doubt(engine, record);
+    }
 }
 
 static void

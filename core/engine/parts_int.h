@@ -30,6 +30,9 @@ void ff_cells_settle(struct ff_engine *engine);
 void ff_cells_evict(struct ff_engine *engine);
 /* An execution has ended: what is kept of it is seldom asked for again, and makes room. */
 void ff_cells_forget_exec(struct ff_engine *engine, const struct ff_exec *exec);
+/* An execution was loaded that other brokers write too: what an older version of it said is not
+ * there is looked for again. */
+void ff_cells_doubt(struct ff_engine *engine, const struct ff_exec *exec);
 /* Forgets everything, the batches' versions too. */
 void ff_cells_clear(struct ff_engine *engine);
 
