@@ -221,10 +221,29 @@ see_budget(struct world *world, const struct ff_budget *before, const struct ff_
 }
 
 static void
+note_since(struct world *world, uint64_t *since, bool so)
+{
+    if (!so) {
+        *since = NOT_SO;
+    } else if (*since == NOT_SO) {
+        *since = world->commits;
+    }
+}
+
+static void
 see(struct world *world, enum ff_record kind, const void *before, const void *after)
 {
     if (kind == FF_R_BUDGET) {
+        const struct ff_budget *budget = after;
+
         see_budget(world, before, after);
+        note_since(world, &world->full_since,
+                   budget->created_at.is && ff_counts_get(budget->usage, tokens) >= TOKENS_MAX);
+    } else if (kind == FF_R_LANE) {
+        const struct ff_lane *lane = after;
+
+        note_since(world, &world->open_since[lane->lane_id.p[0] == 'M'],
+                   lane->state == FF_LANE_ACTIVE || lane->state == FF_LANE_DRAINING);
     }
 }
 
@@ -239,6 +258,42 @@ check_slot(struct world *world, const struct ff_slot *slot, struct ff_arena *are
           slot->lapses_at != INT64_MAX ||
               (exec != NULL && exec->lifecycle_phase == FF_PHASE_ACTIVE && exec->slot_held),
           "%u holds a slot and does not run\n", slot->execution_id.uuid.b[15]);
+}
+
+/* What runs under a policy with a cap holds a slot of it as long as it is active (S-1). */
+static void
+check_holder(struct world *world, const struct ff_exec *exec, struct ff_arena *arena)
+{
+    struct ff_key slot_key = ff_key_slot(&exec->quota_policy_id.v, &exec->execution_id);
+    struct ff_key quota_key = ff_key_uuid(&exec->quota_policy_id.v);
+    const struct ff_quota *quota = ff_sim_committed_record(world, FF_R_QUOTA, &quota_key, arena);
+    const struct ff_slot *slot = ff_sim_committed_record(world, FF_R_SLOT, &slot_key, arena);
+    bool capped = quota != NULL && quota->created_at.is && quota->max_concurrent > 0;
+
+    CHECK(world,
+          !capped || exec->lease_acquired_at.v <= quota->created_at.v ||
+              (slot != NULL && slot->lapses_at == INT64_MAX),
+          "%u runs, and holds no slot\n", exec->execution_id.uuid.b[15]);
+}
+
+/* At the end, when guards have lapsed: nobody holds a slot. */
+void
+ff_sim_check_no_slots(struct world *world)
+{
+    struct shadow_record *record = NULL, *next = NULL;
+    FF_SCOPED(ff_arena) arena = { 0 };
+
+    HASH_ITER(hh, world->shadow, record, next)
+    {
+        struct ff_key key = ff_key_bytes(ff_str(record->ident + 1, record->ident_n - 1u));
+
+        if (record->ident[0] == FF_R_SLOT) {
+            const struct ff_slot *slot = ff_sim_committed_record(world, FF_R_SLOT, &key, &arena);
+
+            CHECK(world, slot->lapses_at <= world->rig->now_ms, "%u has left a slot\n",
+                  slot->execution_id.uuid.b[15]);
+        }
+    }
 }
 
 struct tally {
@@ -290,6 +345,13 @@ committed(struct world *world)
     HASH_ITER(hh, world->shadow, record, next)
     {
         count_record(world, record, &tally, &arena);
+    }
+    for (uint8_t id = 1; id <= N_IDS; id++) {
+        const struct ff_exec *exec = &world->lives[id].exec;
+
+        if (exec->lifecycle_phase == FF_PHASE_ACTIVE && exec->quota_policy_id.is) {
+            check_holder(world, exec, &arena);
+        }
     }
     CHECK(world, tally.slots == tally.slots_counted,
           "%" PRIu64 " slots, and %" PRIu64 " are counted\n", tally.slots, tally.slots_counted);

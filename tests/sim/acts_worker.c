@@ -41,7 +41,9 @@ ask_claim(struct world *world, struct ff_arena *arena, struct asked *asked)
     struct ff_claim_args *args = ff_arena_zalloc(arena, sizeof(*args));
 
     args->lane_id = ff_cstr(one_in(world, 4) ? "M" : "L");
-    args->worker_capabilities = one_in(world, 2) ? world->gpu : world->no_capabilities;
+    asked->lane = args->lane_id.p[0];
+    asked->gpu = one_in(world, 2);
+    args->worker_capabilities = asked->gpu ? world->gpu : world->no_capabilities;
     args->worker_id = ff_cstr("w");
     args->worker_instance_id = some_instance(world, asked);
     args->lease_ttl_ms = some_ttl(world);
@@ -74,6 +76,45 @@ ask_claim_many(struct world *world, struct ff_arena *arena, struct asked *asked)
     return args;
 }
 
+/* Work that a claim must have found: it has stood there ever since the claim was handed in, and its
+ * worker may have it, however much stands before it that is blocked. */
+static bool
+is_for(const struct world *world, const struct asked *asked, const struct life *life)
+{
+    const struct ff_exec *exec = &life->exec;
+
+    return life->exists && life->now.commit <= asked->commit &&
+           exec->eligibility_state == FF_ELIGIBLE_NOW && exec->grant == NULL &&
+           exec->lane_id.p[0] == asked->lane && !exec->cancel_owed_at.is &&
+           (asked->gpu || exec->required_capabilities.n == 0) && !exec->quota_policy_id.is &&
+           (exec->budget_ids.n == 0 || world->full_since == NOT_SO);
+}
+
+/* A claim has found nothing. Two brokers may be behind each other. */
+static void
+check_not_starved(struct world *world, const struct asked *asked)
+{
+    if (world->n_brokers > 1 || world->open_since[asked->lane == 'M'] > asked->commit) {
+        return;
+    }
+    for (uint8_t id = 1; id <= N_IDS; id++) {
+        CHECK(world, !is_for(world, asked, &world->lives[id]), "%u is passed over by a claim\n",
+              id);
+    }
+}
+
+/* A budget that was at its hard limit all the time lets nothing begin. */
+static void
+check_budget(struct world *world, const struct asked *asked, const struct life *life,
+             const struct lease *lease)
+{
+    CHECK(world,
+          asked->lane == 0 || world->n_brokers > 1 || lease->begun_in <= asked->commit ||
+              life->exec.budget_ids.n == 0 || world->full_since > asked->commit ||
+              ff_str_is(lease->handle.kind, "reclaimed"),
+          "it begins, and its budget is used up\n");
+}
+
 /* What a claim was answered with: a lease in the store, and nobody else's. */
 static void
 note_grant(struct world *world, const struct asked *asked, const struct ff_claim *claim)
@@ -102,6 +143,7 @@ note_grant(struct world *world, const struct asked *asked, const struct ff_claim
     lease->handle.backend = ff_arena_copy(arena, claim->handle.backend);
     lease->handle.kind = ff_arena_copy(arena, claim->handle.kind);
     lease->handle.opaque = ff_arena_copy(arena, claim->handle.opaque);
+    check_budget(world, asked, life, lease);
     world->recent[world->n_recent++ % RECENT] =
         (struct recent){ .id = id, .epoch = claim->lease_epoch };
 }
@@ -111,7 +153,9 @@ judge_claim(struct world *world, const struct asked *asked, const void *result)
 {
     const struct ff_claim_result *got = result;
 
-    if (strcmp(got->outcome, "claimed") == 0) {
+    if (strcmp(got->outcome, "claimed") != 0) {
+        check_not_starved(world, asked);
+    } else {
         const struct ff_claim claim = { .handle = *got->handle,
                                         .execution_id = got->execution_id.v,
                                         .lease_id = got->lease_id.v,
@@ -126,6 +170,9 @@ judge_claim_many(struct world *world, const struct asked *asked, const void *res
 {
     const struct ff_claim_many_result *got = result;
 
+    if (got->claims.n == 0) {
+        check_not_starved(world, asked);
+    }
     for (uint32_t i = 0; i < got->claims.n; i++) {
         note_grant(world, asked, &got->claims.v[i]);
     }

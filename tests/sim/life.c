@@ -49,6 +49,7 @@ lease_begins(struct world *world, struct life *life, const struct ff_event *even
     CHECK(world, life->completions == life->replays, "a terminal execution is claimed\n");
     life->epoch = event->lease_epoch.v;
     lease->begun = true;
+    lease->begun_in = world->commits;
     lease->lease_id = event->lease_id.v;
 }
 

@@ -30,6 +30,7 @@ struct lease {
     struct ff_uuid lease_id;
     uint64_t ended_in; /* commit */
     char how[32];      /* the reason of its end event */
+    uint64_t begun_in; /* commit */
     bool told;         /* a claim was answered with it */
     bool with_request; /* that may be answered again */
     struct ff_uuid request_id;
@@ -75,7 +76,12 @@ struct asked {
     bool with_request; /* a claim that may be repeated */
     struct ff_uuid request_id;
     uint8_t instance; /* which worker process */
+    char lane;        /* of a claim that judges admission itself; 0: another call */
+    bool gpu;         /* what its worker can do */
 };
+
+/* Since when something has been so, without a break: the commit. */
+#define NOT_SO UINT64_MAX
 
 struct world;
 struct client {
@@ -124,7 +130,9 @@ struct world {
     struct ff_sim_graph *graph;   /* of graph.c */
     struct shadow_record *shadow; /* uthash */
     uint64_t commits;
-    uint64_t n_events[8]; /* by family */
+    uint64_t full_since;    /* the budget is at its hard limit */
+    uint64_t open_since[2]; /* lanes L and M hand out work */
+    uint64_t n_events[8];   /* by family */
     uint64_t feed_digest[8];
 };
 
@@ -218,6 +226,9 @@ const char *ff_sim_setting(const char *name);
 
 /* world.c: running. */
 void ff_sim_run(const struct setting *setting, uint64_t seed, uint32_t n_steps);
+
+/* acts_admission.c: at the end, when all guards have lapsed. */
+void ff_sim_check_no_slots(struct world *world);
 
 /* drain.c: without faults and with willing workers everything comes to an end. */
 void ff_sim_drain(struct world *world);

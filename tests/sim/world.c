@@ -152,6 +152,7 @@ world_new(const struct setting *setting, uint64_t seed)
     world->seed = world->random = seed;
     world->n_brokers = setting->n_brokers;
     world->faults = setting->faults;
+    world->full_since = NOT_SO;
     world->consuming = seed % 2 == 1;
     world->trace = ff_sim_setting("FF_SIM_TRACE") != NULL;
     rig->now_ms = FF_RIG_START_MS;
@@ -473,6 +474,7 @@ ff_sim_run(const struct setting *setting, uint64_t seed, uint32_t n_steps)
     ff_sim_check_summaries(world);
     ff_sim_drain(world);
     ff_sim_check_store(world);
+    ff_sim_check_no_slots(world);
     ff_sim_check_summaries(world);
     if (setting->on_disk) {
         for (uint32_t broker = 0; broker < world->n_brokers; broker++) {
