@@ -2,13 +2,6 @@
 
 /* ---- to the hash ---- */
 
-void
-ff_valkey_delta_done(struct ff_valkey_delta *delta)
-{
-    ff_resp_done(&delta->set);
-    ff_resp_done(&delta->gone);
-}
-
 static struct ff_str
 text_of(const struct ff_field *field, const void *record, struct ff_arena *scratch)
 {
@@ -50,7 +43,8 @@ ff_valkey_delta(enum ff_record kind, const void *record, const void *before,
     const struct ff_desc *desc = ff_records[kind];
 
     out->n_set = out->n_gone = 0;
-    out->set.n = out->gone.n = 0;
+    out->set = ff_arena_alloc(scratch, desc->n * sizeof(*out->set));
+    out->gone = ff_arena_alloc(scratch, desc->n * sizeof(*out->gone));
     for (uint32_t i = 0; i < desc->n; i++) {
         const struct ff_field *field = &desc->fields[i];
         bool is = is_there(desc, field, record);
@@ -58,12 +52,10 @@ ff_valkey_delta(enum ff_record kind, const void *record, const void *before,
         struct ff_str name = ff_str(field->name, field->name_n);
 
         if (is && !(was && is_same(field, record, before, scratch))) {
-            ff_resp_arg(&out->set, name);
-            ff_resp_arg(&out->set, text_of(field, record, scratch));
-            out->n_set++;
+            out->set[out->n_set++] =
+                (struct ff_valkey_cell){ name, text_of(field, record, scratch) };
         } else if (!is && was) {
-            ff_resp_arg(&out->gone, name);
-            out->n_gone++;
+            out->gone[out->n_gone++] = name;
         }
     }
 }

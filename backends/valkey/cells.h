@@ -10,13 +10,17 @@
 #define FF_VALKEY_VERSION "_version"
 #define FF_VALKEY_RAW "_raw"
 
+struct ff_valkey_cell {
+    struct ff_str name, text;
+};
+
 /* What a hash has to be told so that it becomes the record: fields with values, and fields that are
  * to go. */
 struct ff_valkey_delta {
+    struct ff_valkey_cell *set; /* in the arena; texts in it or in the record */
+    struct ff_str *gone;
     uint32_t n_set, n_gone;
-    struct ff_resp set, gone; /* arguments: field, value …; field … */
 };
-void ff_valkey_delta_done(struct ff_valkey_delta *delta);
 /* before: what the hash has; NULL: nothing. */
 void ff_valkey_delta(enum ff_record kind, const void *record, const void *before,
                      struct ff_arena *scratch, struct ff_valkey_delta *out);

@@ -10,17 +10,67 @@
 
 /* ---- the batch as arguments ---- */
 
+/* Commands travel as one argument each, a msgpack list of words: the server takes no more than a
+ * million arguments, and one of them costs it more than a word. */
 static void
 begin(struct waiting_commit *waiting, uint32_t n_words)
 {
-    ff_resp_u64(&waiting->args, n_words);
-    waiting->n_args += 1 + n_words;
+    struct ff_resp *pack = &waiting->pack;
+    const char head[5] = { (char) 0xdd, (char) (n_words >> 24), (char) (n_words >> 16),
+                           (char) (n_words >> 8), (char) n_words };
+
+    pack->n = 0;
+    ff_resp_raw(pack, head, sizeof(head));
+}
+
+static void
+word_pair(struct waiting_commit *waiting, struct ff_str a, struct ff_str b)
+{
+    uint32_t n = a.n + b.n;
+    char head[5] = { (char) 0xdb, (char) (n >> 24), (char) (n >> 16), (char) (n >> 8), (char) n };
+
+    if (n < 32) {
+        head[0] = (char) (0xa0 | n);
+        ff_resp_raw(&waiting->pack, head, 1);
+    } else {
+        ff_resp_raw(&waiting->pack, head, sizeof(head));
+    }
+    ff_resp_raw(&waiting->pack, a.n == 0 ? "" : a.p, a.n);
+    ff_resp_raw(&waiting->pack, b.n == 0 ? "" : b.p, b.n);
+}
+
+static void
+word_str(struct waiting_commit *waiting, struct ff_str text)
+{
+    word_pair(waiting, text, ff_str(NULL, 0));
 }
 
 static void
 word(struct waiting_commit *waiting, const char *text)
 {
-    ff_resp_text(&waiting->args, text);
+    word_str(waiting, ff_cstr(text));
+}
+
+static void
+word_key(struct valkey *valkey, const struct ff_valkey_name *name)
+{
+    word_pair(&valkey->commit, valkey->options.prefix, ff_str(name->b, name->n));
+}
+
+static void
+finish_command(struct waiting_commit *waiting)
+{
+    ff_resp_arg(&waiting->args, ff_str(waiting->pack.p, waiting->pack.n));
+    waiting->n_args++;
+}
+
+static void
+word_record(struct valkey *valkey, const struct ff_write *write)
+{
+    struct ff_valkey_name name;
+
+    ff_valkey_record_name(write->kind, &write->key, &valkey->counts, &name);
+    word_key(valkey, &name);
 }
 
 static void
@@ -82,7 +132,8 @@ put_removal(struct valkey *valkey, const struct ff_write *write)
 {
     begin(&valkey->commit, 2);
     word(&valkey->commit, "DEL");
-    record_key(valkey, write);
+    word_record(valkey, write);
+    finish_command(&valkey->commit);
 }
 
 /* The record as a struct; NULL: its stored form cannot be read. */
@@ -104,11 +155,23 @@ record_of(struct valkey *valkey, const struct ff_write *write)
 static void
 put_version(struct valkey *valkey, const struct ff_write *write, uint32_t n_fields)
 {
+    char digits[20];
+    uint32_t n = ff_resp_digits(digits, write->version);
+
     begin(&valkey->commit, 4 + 2 * n_fields);
     word(&valkey->commit, "HSET");
-    record_key(valkey, write);
+    word_record(valkey, write);
     word(&valkey->commit, FF_VALKEY_VERSION);
-    ff_resp_u64(&valkey->commit.args, write->version);
+    word_str(&valkey->commit, ff_str(digits, n));
+}
+
+static void
+put_cells(struct waiting_commit *waiting, const struct ff_valkey_delta *delta)
+{
+    for (uint32_t i = 0; i < delta->n_set; i++) {
+        word_str(waiting, delta->set[i].name);
+        word_str(waiting, delta->set[i].text);
+    }
 }
 
 static void
@@ -124,17 +187,22 @@ put_write(struct valkey *valkey, const struct ff_write *write)
     if (record == NULL) {
         put_version(valkey, write, 1);
         word(waiting, FF_VALKEY_RAW);
-        ff_resp_arg(&waiting->args, write->body);
+        word_str(waiting, write->body);
+        finish_command(waiting);
         return;
     }
     ff_valkey_delta(write->kind, record, write->before, &valkey->scratch, delta);
     put_version(valkey, write, delta->n_set);
-    ff_resp_raw(&waiting->args, delta->set.p == NULL ? "" : delta->set.p, delta->set.n);
+    put_cells(waiting, delta);
+    finish_command(waiting);
     if (delta->n_gone > 0) {
         begin(waiting, 2 + delta->n_gone);
         word(waiting, "HDEL");
-        record_key(valkey, write);
-        ff_resp_raw(&waiting->args, delta->gone.p, delta->gone.n);
+        word_record(valkey, write);
+        for (uint32_t i = 0; i < delta->n_gone; i++) {
+            word_str(waiting, delta->gone[i]);
+        }
+        finish_command(waiting);
     }
 }
 
@@ -165,14 +233,14 @@ change_cmp(const void *a, const void *b)
 
 static void
 put_members(struct valkey *valkey, const struct ff_index_change *const *changes, uint32_t n,
-            const struct ff_valkey_name *scope)
+            const struct ff_valkey_name *key)
 {
     struct waiting_commit *waiting = &valkey->commit;
     bool add = changes[0]->add;
 
     begin(waiting, 2 + (add ? 2 : 1) * n);
     word(waiting, add ? "ZADD" : "ZREM");
-    ff_vk_index_key(valkey, (enum ff_index) changes[0]->key.index, scope, &waiting->args);
+    word_key(valkey, key);
     for (uint32_t i = 0; i < n; i++) {
         const struct ff_entry entry = { .sort = changes[i]->key.sort, .id = changes[i]->key.id };
         struct ff_valkey_name member;
@@ -182,30 +250,31 @@ put_members(struct valkey *valkey, const struct ff_index_change *const *changes,
         if (add) {
             word(waiting, "0");
         }
-        ff_resp_arg(&waiting->args, ff_str(member.b, member.n));
+        word_str(waiting, ff_str(member.b, member.n));
     }
+    finish_command(waiting);
 }
 
 /* A scope is in the list of its index's scopes as long as anything stands in it. */
 static void
 put_scope(struct valkey *valkey, const struct ff_index_change *change,
-          const struct ff_valkey_name *scope)
+          const struct ff_valkey_name *key, const struct ff_valkey_name *scope)
 {
     struct waiting_commit *waiting = &valkey->commit;
-    enum ff_index index = (enum ff_index) change->key.index;
+    struct ff_valkey_name scopes;
 
+    ff_vk_scopes_name((enum ff_index) change->key.index, &scopes);
+    begin(waiting, 4);
+    word(waiting, change->add ? "ZADD" : "E");
     if (change->add) {
-        begin(waiting, 4);
-        word(waiting, "ZADD");
-        ff_vk_scopes_key(valkey, index, &waiting->args);
+        word_key(valkey, &scopes);
         word(waiting, "0");
     } else {
-        waiting->n_args += 4;
-        word(waiting, "E");
-        ff_vk_index_key(valkey, index, scope, &waiting->args);
-        ff_vk_scopes_key(valkey, index, &waiting->args);
+        word_key(valkey, key);
+        word_key(valkey, &scopes);
     }
-    ff_resp_arg(&waiting->args, ff_str(scope->b, scope->n));
+    word_str(waiting, ff_str(scope->b, scope->n));
+    finish_command(waiting);
 }
 
 static void
@@ -219,17 +288,37 @@ put_changes(struct valkey *valkey, const struct ff_commit *commit)
     }
     qsort(sorted, commit->n_changes, sizeof(*sorted), change_cmp);
     for (uint32_t from = 0, to = 0; from < commit->n_changes; from = to) {
-        struct ff_valkey_name scope;
+        enum ff_index index = (enum ff_index) sorted[from]->key.index;
+        struct ff_valkey_name scope, key;
 
-        ff_valkey_scope_name((enum ff_index) sorted[from]->key.index, &sorted[from]->key.scope,
-                             &scope);
+        ff_valkey_scope_name(index, &sorted[from]->key.scope, &scope);
+        ff_vk_index_name(index, &scope, &key);
         while (to < commit->n_changes && change_cmp(&sorted[from], &sorted[to]) == 0) {
             to++;
         }
         for (uint32_t at = from; at < to; at += MEMBERS_MAX) {
-            put_members(valkey, sorted + at, to - at < MEMBERS_MAX ? to - at : MEMBERS_MAX, &scope);
+            put_members(valkey, sorted + at, to - at < MEMBERS_MAX ? to - at : MEMBERS_MAX, &key);
         }
-        put_scope(valkey, sorted[from], &scope);
+        put_scope(valkey, sorted[from], &key, &scope);
+    }
+}
+
+static void
+put_news(struct valkey *valkey, const struct ff_commit *commit)
+{
+    struct waiting_commit *waiting = &valkey->commit;
+    struct ff_str text = ff_vk_news(valkey, commit);
+
+    for (uint32_t i = 0; i < valkey->n_peers && text.p != NULL; i++) {
+        struct ff_valkey_name channel;
+
+        channel.n =
+            (uint32_t) snprintf(channel.b, sizeof(channel.b), "{g}:wake:%s", valkey->peers[i]);
+        begin(waiting, 3);
+        word(waiting, "PUBLISH");
+        word_key(valkey, &channel);
+        word_str(waiting, text);
+        finish_command(waiting);
     }
 }
 
@@ -347,14 +436,11 @@ void
 ff_vk_commit_expire(struct valkey *valkey, int64_t now_ms)
 {
     struct waiting_commit *waiting = &valkey->commit;
-    uint32_t patience_ms =
-        waiting->sent ? valkey->options.outcome_wait_ms : valkey->options.patience_ms;
-    int64_t since_ms = waiting->since_ms;
 
     if (waiting->commit == NULL || valkey->main.state == LINK_READY) {
         return;
     }
-    if (now_ms == INT64_MAX || since_ms + patience_ms <= now_ms) {
+    if (ff_vk_commit_until_ms(valkey) <= now_ms) {
         ff_vk_fail(valkey, &waiting->commit->fault,
                    waiting->sent ? "the server is gone, and whether it has made this commit could "
                                    "not be found out"
@@ -381,7 +467,7 @@ ff_vk_commit(struct ff_store *store, struct ff_commit *commit)
     put_events(valkey, commit);
     put_writes(valkey, commit);
     put_changes(valkey, commit);
-    waiting->n_args += ff_vk_publish(valkey, commit, &waiting->args);
+    put_news(valkey, commit);
     ff_arena_reset(&valkey->scratch);
     waiting->commit = commit;
     send_commit(valkey);
@@ -394,6 +480,7 @@ ff_vk_commit_done(struct valkey *valkey)
     struct waiting_commit *waiting = &valkey->commit;
 
     ff_resp_done(&waiting->args);
+    ff_resp_done(&waiting->pack);
     free(waiting->writes);
     free(waiting->conflicts);
 }

@@ -10,8 +10,8 @@
  *   n, (key, version)*           what must not have moved; else nothing is done, and they are told
  *   feeds, n, (family, stream, body)*      events, which get the next numbers
  *   n, (family, stream, up_to)*            events that go, never the newest
- *   then until the end: count, and so many words: a command; or E, index, scopes, scope: the scope
- *   leaves the list of scopes if nothing stands in it any more
+ *   then commands, each a msgpack list of words; of E, index, scopes, scope: the scope leaves the
+ *   list of scopes if nothing stands in it any more
  * beat: mark, brokers, id, keep_ms: the server's clock, then all brokers that live. */
 static const char code[] =
     "local function events(call, args, at)\n"
@@ -52,17 +52,13 @@ static const char code[] =
     "    return moved\n"
     "  end\n"
     "  at = events(call, args, at + 1)\n"
-    "  local n = #args\n"
-    "  while at <= n do\n"
-    "    if args[at] == 'E' then\n"
-    "      if call('EXISTS', args[at + 1]) == 0 then\n"
-    "        call('ZREM', args[at + 2], args[at + 3])\n"
-    "      end\n"
-    "      at = at + 4\n"
-    "    else\n"
-    "      local last = at + tonumber(args[at])\n"
-    "      call(unpack(args, at + 1, last))\n"
-    "      at = last + 1\n"
+    "  local read = cmsgpack.unpack\n"
+    "  for i = at, #args do\n"
+    "    local words = read(args[i])\n"
+    "    if words[1] ~= 'E' then\n"
+    "      call(unpack(words))\n"
+    "    elseif call('EXISTS', words[2]) == 0 then\n"
+    "      call('ZREM', words[3], words[4])\n"
     "    end\n"
     "  end\n"
     "  call('HSET', args[1], 'number', args[3])\n"

@@ -16,33 +16,47 @@ ask_record(struct valkey *valkey, const struct ff_want *want, struct ff_resp *ou
     return 1;
 }
 
-void
-ff_vk_index_key(struct valkey *valkey, enum ff_index index, const struct ff_valkey_name *scope,
-                struct ff_resp *out)
+static void
+name_add(struct ff_valkey_name *name, const char *text, size_t n)
 {
-    struct ff_valkey_name key = { .n = 0 };
-    const char *name = ff_valkey_index_name(index);
+    FF_ASSERT(name->n + n <= FF_VALKEY_NAME_MAX);
+    memcpy(name->b + name->n, text, n);
+    name->n += (uint32_t) n;
+}
 
-    memcpy(key.b, "{g}:", 4);
-    key.n = 4;
-    memcpy(key.b + key.n, name, strlen(name));
-    key.n += (uint32_t) strlen(name);
-    key.b[key.n++] = ':';
-    FF_ASSERT(key.n + scope->n <= FF_VALKEY_NAME_MAX);
-    memcpy(key.b + key.n, scope->b, scope->n);
-    key.n += scope->n;
-    ff_vk_key(valkey, out, ff_str(key.b, key.n));
+void
+ff_vk_index_name(enum ff_index index, const struct ff_valkey_name *scope,
+                 struct ff_valkey_name *out)
+{
+    const char *text = ff_valkey_index_name(index);
+
+    out->n = 0;
+    name_add(out, "{g}:", 4);
+    name_add(out, text, strlen(text));
+    name_add(out, ":", 1);
+    name_add(out, scope->b, scope->n);
+}
+
+void
+ff_vk_scopes_name(enum ff_index index, struct ff_valkey_name *out)
+{
+    const char *text = ff_valkey_index_name(index);
+
+    out->n = 0;
+    name_add(out, "{g}:scopes:", 11);
+    name_add(out, text, strlen(text));
 }
 
 static uint32_t
 ask_page(struct valkey *valkey, const struct ff_want *want, struct ff_resp *out)
 {
-    struct ff_valkey_name scope, after;
+    struct ff_valkey_name scope, key, after;
 
     ff_valkey_scope_name(want->index, &want->scope, &scope);
+    ff_vk_index_name(want->index, &scope, &key);
     ff_resp_head(out, 7);
     ff_resp_text(out, "ZRANGEBYLEX");
-    ff_vk_index_key(valkey, want->index, &scope, out);
+    ff_vk_key(valkey, out, ff_str(key.b, key.n));
     if (want->has_after) {
         ff_valkey_entry_name(want->index, &want->scope, &want->after, &after);
         ff_resp_pair(out, ff_cstr("("), ff_str(after.b, after.n));
@@ -56,21 +70,6 @@ ask_page(struct valkey *valkey, const struct ff_want *want, struct ff_resp *out)
     return 1;
 }
 
-void
-ff_vk_scopes_key(struct valkey *valkey, enum ff_index index, struct ff_resp *out)
-{
-    const struct ff_valkey_name name = { .n = 6, .b = "scopes" };
-    struct ff_valkey_name key = { .n = 0 };
-    const char *text = ff_valkey_index_name(index);
-
-    memcpy(key.b, "{g}:", 4);
-    memcpy(key.b + 4, name.b, name.n);
-    key.b[10] = ':';
-    memcpy(key.b + 11, text, strlen(text));
-    key.n = 11 + (uint32_t) strlen(text);
-    ff_vk_key(valkey, out, ff_str(key.b, key.n));
-}
-
 /* A prefix that ends within a part has another name than what begins with it: then all are read. */
 static bool
 is_whole(const struct ff_valkey_name *prefix)
@@ -81,12 +80,13 @@ is_whole(const struct ff_valkey_name *prefix)
 static uint32_t
 ask_scopes(struct valkey *valkey, const struct ff_want *want, struct ff_resp *out)
 {
-    struct ff_valkey_name prefix;
+    struct ff_valkey_name prefix, key;
 
+    ff_vk_scopes_name(want->index, &key);
     ff_valkey_scope_name(want->index, &want->scope, &prefix);
     ff_resp_head(out, 4);
     ff_resp_text(out, "ZRANGEBYLEX");
-    ff_vk_scopes_key(valkey, want->index, out);
+    ff_vk_key(valkey, out, ff_str(key.b, key.n));
     if (prefix.n == 0 || !is_whole(&prefix)) {
         ff_resp_text(out, "-");
         ff_resp_text(out, "+");

@@ -91,31 +91,20 @@ ff_vk_leave(struct valkey *valkey)
 
 /* ---- what is told ---- */
 
-uint32_t
-ff_vk_publish(struct valkey *valkey, const struct ff_commit *commit, struct ff_resp *out)
+struct ff_str
+ff_vk_news(struct valkey *valkey, const struct ff_commit *commit)
 {
     struct ff_news_list list = { .n = 0 };
-    char text[FF_NEWS_TEXT_MAX];
-    size_t n = 0;
+    char *text = NULL;
 
-    if (valkey->n_peers == 0) {
-        return 0;
+    if (valkey->n_peers > 0) {
+        ff_news_add(&list, commit);
     }
-    ff_news_add(&list, commit);
     if (!ff_news_any(&list)) {
-        return 0;
+        return ff_str(NULL, 0);
     }
-    n = ff_news_text(&list, &valkey->broker, text);
-    for (uint32_t i = 0; i < valkey->n_peers; i++) {
-        char channel[64];
-
-        snprintf(channel, sizeof(channel), "{g}:wake:%s", valkey->peers[i]);
-        ff_resp_text(out, "3");
-        ff_resp_text(out, "PUBLISH");
-        ff_vk_key_text(valkey, out, channel);
-        ff_resp_arg(out, ff_str(text, n));
-    }
-    return 4 * valkey->n_peers;
+    text = ff_arena_alloc(&valkey->scratch, FF_NEWS_TEXT_MAX);
+    return ff_str(text, ff_news_text(&list, &valkey->broker, text));
 }
 
 void

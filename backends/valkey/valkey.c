@@ -68,6 +68,22 @@ earlier(int64_t *due_ms, int64_t at_ms)
     *due_ms = at_ms < *due_ms ? at_ms : *due_ms;
 }
 
+/* The server works on one request at a time: a megabyte of a commit is given a second. */
+static int64_t
+answer_max_ms(const struct valkey *valkey)
+{
+    return valkey->options.answer_max_ms +
+           (valkey->commit.sent ? (int64_t) (valkey->commit.args.n / 1000) : 0);
+}
+
+int64_t
+ff_vk_commit_until_ms(const struct valkey *valkey)
+{
+    return valkey->commit.since_ms + (valkey->commit.sent
+                                          ? valkey->options.outcome_wait_ms + answer_max_ms(valkey)
+                                          : valkey->options.patience_ms);
+}
+
 static void
 link_due(const struct valkey *valkey, const struct link *link, int64_t *due_ms)
 {
@@ -81,7 +97,7 @@ link_due(const struct valkey *valkey, const struct link *link, int64_t *due_ms)
         break;
     case LINK_READY:
         if (link->first < link->n) {
-            earlier(due_ms, link->since_ms + valkey->options.answer_max_ms);
+            earlier(due_ms, link->since_ms + answer_max_ms(valkey));
         }
         break;
     }
@@ -104,9 +120,7 @@ ff_vk_arm(struct valkey *valkey)
             earlier(&due_ms, valkey->loads[i].since_ms + valkey->options.patience_ms);
         }
         if (valkey->commit.commit != NULL) {
-            earlier(&due_ms,
-                    valkey->commit.since_ms + (valkey->commit.sent ? valkey->options.outcome_wait_ms
-                                                                   : valkey->options.patience_ms));
+            earlier(&due_ms, ff_vk_commit_until_ms(valkey));
         }
     }
     if (due_ms > 0) {
@@ -119,8 +133,6 @@ ff_vk_arm(struct valkey *valkey)
 static void
 link_tick(struct link *link, int64_t now_ms)
 {
-    const struct ff_valkey_options *options = &link->valkey->options;
-
     switch (link->state) {
     case LINK_DOWN:
         if (link->retry_at_ms <= now_ms) {
@@ -134,8 +146,8 @@ link_tick(struct link *link, int64_t now_ms)
         }
         break;
     case LINK_READY:
-        if (link->first < link->n && link->since_ms + options->answer_max_ms <= now_ms) {
-            ff_vk_drop(link, "no answer for %u ms", options->answer_max_ms);
+        if (link->first < link->n && link->since_ms + answer_max_ms(link->valkey) <= now_ms) {
+            ff_vk_drop(link, "no answer for %lld ms", (long long) answer_max_ms(link->valkey));
         }
         break;
     }
@@ -244,7 +256,6 @@ valkey_close(struct ff_store *store)
     ff_vk_link_done(&valkey->main);
     ff_vk_link_done(&valkey->ears);
     ff_vk_commit_done(valkey);
-    ff_valkey_delta_done(&valkey->delta);
     ff_arena_done(&valkey->scratch);
     ff_arena_done(&valkey->own);
     close(valkey->timer);

@@ -86,6 +86,7 @@ struct waiting_load {
 struct waiting_commit {
     struct ff_commit *commit; /* NULL: none */
     struct ff_resp args;      /* what follows the number */
+    struct ff_resp pack;      /* the command that is being written */
     uint32_t n_args;
     uint64_t number;
     uint32_t *writes; /* which write each check is for */
@@ -146,10 +147,11 @@ ff_vk_key_text(struct valkey *valkey, struct ff_resp *out, const char *name)
 }
 
 /* ---- loads (load.c) ---- */
-/* Keys, as arguments: of an ordered index, of the list of its scopes, of a feed. */
-void ff_vk_index_key(struct valkey *valkey, enum ff_index index, const struct ff_valkey_name *scope,
-                     struct ff_resp *out);
-void ff_vk_scopes_key(struct valkey *valkey, enum ff_index index, struct ff_resp *out);
+/* Names behind the prefix: of an ordered index's scope, of the list of an index's scopes. */
+void ff_vk_index_name(enum ff_index index, const struct ff_valkey_name *scope,
+                      struct ff_valkey_name *out);
+void ff_vk_scopes_name(enum ff_index index, struct ff_valkey_name *out);
+/* The key of a feed, as an argument. */
 void ff_vk_events_key(struct valkey *valkey, enum ff_event_family family, struct ff_resp *out);
 const char *ff_vk_family_name(enum ff_event_family family);
 void ff_vk_load(struct ff_store *store, struct ff_load *load);
@@ -157,7 +159,7 @@ void ff_vk_load(struct ff_store *store, struct ff_load *load);
 void ff_vk_loads_send(struct valkey *valkey);
 /* The link is gone: they are to be sent again. */
 void ff_vk_loads_lost(struct valkey *valkey);
-/* Fails those that have waited for too long; now_ms INT64_MAX: all. */
+/* Fails those that have waited for too long. */
 void ff_vk_loads_expire(struct valkey *valkey, int64_t now_ms);
 
 /* ---- commits (commit.c) ---- */
@@ -165,6 +167,8 @@ void ff_vk_commit(struct ff_store *store, struct ff_commit *commit);
 /* The link is ready, and the server says that `made` was the last batch of this broker. */
 void ff_vk_commit_resume(struct valkey *valkey, uint64_t made);
 void ff_vk_commit_expire(struct valkey *valkey, int64_t now_ms);
+/* When it is given up without a server. */
+int64_t ff_vk_commit_until_ms(const struct valkey *valkey);
 void ff_vk_commit_done(struct valkey *valkey);
 
 /* ---- functions (function.c) ---- */
@@ -176,9 +180,9 @@ void ff_vk_function_load(struct valkey *valkey);
 /* ---- the other brokers (peers.c) ---- */
 void ff_vk_beat(struct valkey *valkey);
 void ff_vk_leave(struct valkey *valkey);
-/* Says to the others what a commit is about, by commands in its arguments; returns how many
- * arguments those are. */
-uint32_t ff_vk_publish(struct valkey *valkey, const struct ff_commit *commit, struct ff_resp *out);
+/* What the others are to be told of a commit, in the scratch arena; absent: nothing, or there are
+ * none. */
+struct ff_str ff_vk_news(struct valkey *valkey, const struct ff_commit *commit);
 void ff_vk_hear(struct valkey *valkey, const redisReply *message);
 
 /* ---- prepare (prepare.c) ---- */

@@ -95,6 +95,7 @@ static const struct row {
     { "kinds of 05 on memory", "memory" },
     { "kinds of 05 on the contrary memory", "contrary" },
     { "kinds of 05 on sqlite", "sqlite" },
+    { "kinds of 05 on valkey", "valkey" },
 };
 
 static void
@@ -138,6 +139,7 @@ static const struct stream_row {
     { "kinds of 06 on memory", "memory" },
     { "kinds of 06 on the contrary memory", "contrary" },
     { "kinds of 06 on sqlite", "sqlite" },
+    { "kinds of 06 on valkey", "valkey" },
 };
 
 static struct ff_out_frame
