@@ -141,6 +141,7 @@ ff_vk_flush(struct link *link)
             break;
         }
         out->sent += (size_t) n;
+        link->since_ms = ff_vk_now_ms();
     }
     if (out->sent == out->n) {
         out->n = out->sent = 0;
@@ -222,6 +223,7 @@ receive(struct link *link)
                        n == 0 ? "closed by the server" : strerror(errno));
             return;
         }
+        link->since_ms = ff_vk_now_ms(); /* a large reply takes its time */
         FF_ASSERT(redisReaderFeed(link->reader, bytes, (size_t) n) == REDIS_OK);
         take_replies(link);
         if (link->state == LINK_DOWN || (size_t) n < sizeof(bytes)) {
