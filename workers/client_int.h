@@ -78,6 +78,7 @@ struct ff_client {
     bool unsent;                  /* nng had no room for a message */
     uint64_t greeting_seq;        /* of the present connection */
     bool heard;                   /* its answer came */
+    int64_t mute_ms;              /* how long it may take */
     int64_t connected_mono_ms;    /* since when */
     int64_t disconnected_mono_ms; /* since when */
     int64_t dialled_mono_ms;      /* when the dialer was made */
@@ -86,12 +87,12 @@ struct ff_client {
 /* client_io.c */
 ff_err ff_client_io_open(struct ff_client *client, struct ff_fault *fault);
 void *ff_client_io(void *client);
-int64_t ff_client_mono_ms(void);
 
 /* client_refusal.c: the frame was refused because the daemon ends. The next daemon will take it on,
  * and may be there in a moment. */
 bool ff_client_daemon_ends(const struct ff_reply *reply);
 
+int64_t ff_client_mono_ms(void);
 /* client_late.c: fails the calls whose deadline has come. */
 void ff_client_check_deadlines(struct ff_client *client, int64_t now_ms);
 

@@ -11,23 +11,16 @@
 /* Pauses between attempts to connect; nng adds its own jitter. */
 #define RECONNECT_MS_MIN 20
 #define RECONNECT_MS_MAX 500
-/* A connection whose greeting has no answer for so long is left for a new one. */
-#define MUTE_MS_MAX 2000
+/* A connection whose greeting has no answer for so long is left for a new one; after each that was
+ * left, twice as long: a daemon that is only slow must not be asked ever more. */
+#define MUTE_MS_MIN 2000
+#define MUTE_MS_MAX 32000
 /* Without a connection for so long, dialling begins anew: nng 1.5 stops for good when the daemon
  * ends in the middle of its greeting. */
 #define REDIAL_MS 1000
 
 /* A connection of this age, or the lack of one, is settled. */
 #define SETTLED_MS_MIN 100
-
-int64_t
-ff_client_mono_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* ---- frames ---- */
 
@@ -208,7 +201,10 @@ take_reply(struct ff_client *client, nng_msg *msg)
     if (ff_reply_decode(ff_str(nng_msg_body(msg), nng_msg_len(msg)), &arena, &reply, &fault) ==
             FF_E_OK &&
         reply.n > 0) {
-        client->heard = client->heard || reply.seq == client->greeting_seq;
+        if (reply.seq == client->greeting_seq) {
+            client->heard = true;
+            client->mute_ms = MUTE_MS_MIN;
+        }
         HASH_FIND(hh, client->frames, &reply.seq, sizeof(reply.seq), frame);
         if (frame != NULL && ff_client_daemon_ends(&reply)) {
             frame->sent = false;    /* goes again with the next connection */
@@ -230,6 +226,20 @@ ignore_answer(void *ctx, struct ff_answer *answer)
     ff_answer_done(answer);
 }
 
+/* What is not answered any more: nobody asks for it. */
+static void
+forget_greeting(struct ff_client *client)
+{
+    struct client_frame *frame = NULL;
+    struct ff_fault fault = { 0 };
+
+    HASH_FIND(hh, client->frames, &client->greeting_seq, sizeof(client->greeting_seq), frame);
+    if (frame != NULL) {
+        ff_fail_transport(&fault, "client", "transport", "the connection is gone");
+        fail_frame(client, frame, &fault);
+    }
+}
+
 static void
 greet(struct ff_client *client)
 {
@@ -238,6 +248,7 @@ greet(struct ff_client *client)
     struct client_call *call = calloc(1, sizeof(*call));
 
     FF_ASSERT(call != NULL);
+    forget_greeting(client);
     args.client_name = ff_cstr(client->name);
     args.client_version = ff_cstr(FF_VERSION);
     args.worker_instance_id = ff_cstr(client->worker_instance_id);
@@ -364,9 +375,10 @@ leave_mute_connection(struct ff_client *client, int64_t now_ms)
 {
     nng_pipe pipe = NNG_PIPE_INITIALIZER;
 
-    if (client->heard || now_ms - client->connected_mono_ms < MUTE_MS_MAX) {
+    if (client->heard || now_ms - client->connected_mono_ms < client->mute_ms) {
         return;
     }
+    client->mute_ms = 2 * client->mute_ms > MUTE_MS_MAX ? MUTE_MS_MAX : 2 * client->mute_ms;
     pthread_mutex_lock(&client->mutex);
     pipe.id = client->pipe_id;
     pthread_mutex_unlock(&client->mutex);
@@ -564,6 +576,7 @@ ff_client_io_open(struct ff_client *client, struct ff_fault *fault)
     client->loop = ev_loop_new(EVFLAG_AUTO);
     FF_ASSERT(client->loop != NULL);
     client->disconnected_mono_ms = ff_client_mono_ms();
+    client->mute_ms = MUTE_MS_MIN;
     ev_async_init(&client->wake, on_wake);
     ev_init(&client->tick, on_tick);
     client->wake.data = client->tick.data = client;
