@@ -70,6 +70,7 @@ int ff_bench_raw(const struct ff_bench_options *options);
 int ff_bench_routed(const struct ff_bench_options *options);
 int ff_bench_flow(const struct ff_bench_options *options);
 int ff_bench_quorum(const struct ff_bench_options *options);
+int ff_bench_pause(const struct ff_bench_options *options);
 int ff_bench_blocked(const struct ff_bench_options *options);
 /* The variant `batched` of lifecycle alone; returns lifecycles a second. */
 double ff_bench_lifecycle_batched(const struct ff_bench_options *options);

@@ -16,6 +16,7 @@ static const char doc[] =
     "  routed      ten kinds of workers on one lane: 40 workers, 40 000 executions\n"
     "  flow        linear flows of ten members; goal: 1 000 flows/s with 16 workers\n"
     "  quorum      any_of with cancel_remaining over 10, 100 and 1 000 siblings\n"
+    "  pause       how long others wait while it works on a flow of 10 000 members\n"
     "  blocked     a claim with 100 000 blocked executions before the one it gets\n"
     "  suspend     from suspending, and from the signal, to the resumed claim\n"
     "  timers      how late a delayed execution is with a parked worker: delays spread out, and "
@@ -122,6 +123,7 @@ static const struct scenario {
     { "suspend", ff_bench_suspend }, { "timers", ff_bench_timers },
     { "routed", ff_bench_routed },   { "blocked", ff_bench_blocked },
     { "flow", ff_bench_flow },       { "quorum", ff_bench_quorum },
+    { "pause", ff_bench_pause },
 };
 
 int
