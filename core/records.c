@@ -351,6 +351,11 @@ stand_retained(struct ff_standing *keys, const struct ff_exec *exec)
 static void
 stand_exec(struct ff_standing *keys, const struct ff_exec *exec)
 {
+    if (exec->purging.is) { /* stores that list ended ones by their table show it, too */
+        ff_stand(keys, FF_IX_EXECUTIONS, ff_scope_partition(exec->execution_id.partition), 0);
+        ff_stand(keys, FF_IX_PURGING, ff_scope_kind(FF_R_EXEC), 0);
+        return;
+    }
     if (exec->lifecycle_phase == FF_PHASE_RUNNABLE) {
         stand_runnable(keys, exec);
     } else if (exec->lifecycle_phase == FF_PHASE_ACTIVE) {

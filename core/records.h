@@ -96,6 +96,8 @@ enum ff_index {
     FF_IX_EDGES_OUT,      /* flow, upstream | 0 */
     FF_IX_SIBLING_OWED,   /* flow, downstream | 0: edges whose upstream is to be cancelled */
     FF_IX_FLOW_ENDED,     /* partition | end: flows whose members are all gone */
+    FF_IX_REPLIES,        /* execution | 0: what suspend answered under keys */
+    FF_IX_PURGING,        /* record kind | 0: executions and flows of which a part is removed */
     FF_IX_N
 };
 
@@ -116,6 +118,14 @@ uint32_t ff_index_keys(enum ff_record kind, const void *record, struct ff_index_
 
 /* Reclaim cap of an execution whose policy names none (01 §5.3). */
 #define FF_RECLAIM_COUNT_DEFAULT 1000
+
+/* Its cancellation has begun, in steps, and does not show yet: policy and reason are those to come.
+ */
+static inline bool
+ff_flow_is_prepared(const struct ff_flow *flow)
+{
+    return !flow->cancelled && flow->cancellation_policy.is;
+}
 
 /* False for what has ended: a store that keeps indexes in memory serves it from disk. */
 bool ff_record_live(enum ff_record kind, const void *record);

@@ -149,8 +149,12 @@ ff_stand_member(struct ff_standing *keys, const struct ff_exec *exec)
 static void
 stand_flow(struct ff_standing *keys, const struct ff_flow *flow)
 {
+    if (flow->purging) {
+        ff_stand(keys, FF_IX_PURGING, ff_scope_kind(FF_R_FLOW), 0);
+        return;
+    }
     ff_stand(keys, FF_IX_FLOWS, ff_scope_partition(flow->partition), 0);
-    if (flow->cancel_left > 0) {
+    if (flow->cancel_left > 0 || ff_flow_is_prepared(flow)) {
         ff_stand(keys, FF_IX_CANCELLING, ff_scope_none(), flow->cancel_due_at.v);
     }
     if (flow->purged_count == flow->node_count && (flow->node_count > 0 || flow->cancelled)) {

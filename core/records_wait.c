@@ -211,5 +211,7 @@ ff_stand_wait_record(struct ff_standing *keys, enum ff_record kind, const void *
     } else if (kind == FF_R_SUSPEND_REPLY) {
         ff_stand(keys, FF_IX_EXPIRING, ff_scope_kind(kind),
                  ((const struct ff_suspend_reply *) record)->expires_at);
+        ff_stand(keys, FF_IX_REPLIES,
+                 ff_scope_eid(&((const struct ff_suspend_reply *) record)->execution_id), 0);
     }
 }

@@ -43,6 +43,10 @@ ff_sqlite_stand_code(enum ff_index index)
         return 17;
     case FF_IX_FLOW_ENDED:
         return 18;
+    case FF_IX_REPLIES:
+        return 19;
+    case FF_IX_PURGING:
+        return 20;
     default:
         return 0;
     }

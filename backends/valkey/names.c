@@ -46,7 +46,8 @@ static const struct shape records[FF_R_N] = {
     [FF_R_SUMMARY] = { "flow_summary", "U", 'f' },
 };
 
-/* Parts of the scope, and whose keys the ids are; of FF_IX_EXPIRING the scope says it. */
+/* Parts of the scope, and whose keys the ids are; of FF_IX_EXPIRING and FF_IX_PURGING the scope
+ * says it. */
 static const struct index_shape {
     const char *name;
     const char *scope;
@@ -104,6 +105,8 @@ static const struct index_shape {
     [FF_IX_EDGES_OUT] = { "edges_out", "UPU", FF_R_EDGE },
     [FF_IX_SIBLING_OWED] = { "sibling_owed", "UPU", FF_R_EDGE },
     [FF_IX_FLOW_ENDED] = { "flow_ended", "P", FF_R_FLOW },
+    [FF_IX_REPLIES] = { "replies", "PU", FF_R_SUSPEND_REPLY },
+    [FF_IX_PURGING] = { "purging", "B", FF_R_N },
 };
 
 /* ---- writing ---- */

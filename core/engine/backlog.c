@@ -179,29 +179,128 @@ want_targets(struct ff_txn *txn, const struct targets *targets)
     return FF_E_PENDING;
 }
 
-ff_err
-ff_backlog_fill(struct ff_txn *txn, struct ff_flow *flow, uint32_t cancel_now)
+/* By id, each once. */
+static void
+sort_targets(struct targets *targets)
 {
-    struct targets targets = { 0 };
+    uint32_t n = 0;
+
+    if (targets->n > 1) {
+        qsort(targets->v, targets->n, sizeof(targets->v[0]), key_cmp);
+    }
+    for (uint32_t i = 0; i < targets->n; i++) {
+        if (n == 0 || ff_key_cmp(&targets->v[i], &targets->v[n - 1]) != 0) {
+            targets->v[n++] = targets->v[i];
+        }
+    }
+    targets->n = n;
+}
+
+/* All that are in the backlog or marked to be; one that failed may bear its mark, too. */
+static ff_err
+find_owed(struct ff_txn *txn, const struct ff_flow *flow, struct targets *out)
+{
+    struct ff_scope scope = ff_scope_flow(&flow->flow_id);
+    struct ff_entry at = { .sort = INT64_MIN }, next = { 0 };
+    bool found = true;
+
+    *out = (struct targets){ .room = 2 * flow->node_count + 1 };
+    out->v = ff_arena_alloc(txn->arena, out->room * sizeof(*out->v));
+    while (out->n < out->room) {
+        FF_TRY(ff_txn_next(txn, FF_IX_CANCEL_OWED, &scope, &at, 4096, &next, &found));
+        if (!found) {
+            break;
+        }
+        at = next;
+        out->v[out->n] = at.id;
+        if (at.sort > 0) { /* the key of a member, whose cancel failed */
+            struct ff_eid id = ff_key_member_eid(&at.id);
+
+            out->v[out->n] = ff_key_eid(&id);
+        }
+        out->n++;
+    }
+    sort_targets(out);
+    return FF_E_OK;
+}
+
+/* Those of the targets that are not owed a cancel yet; both are sorted. */
+static void
+leave_unmarked(struct targets *targets, const struct targets *owed)
+{
+    uint32_t n = 0, at = 0;
+
+    for (uint32_t i = 0; i < targets->n; i++) {
+        while (at < owed->n && ff_key_cmp(&owed->v[at], &targets->v[i]) < 0) {
+            at++;
+        }
+        if (at == owed->n || ff_key_cmp(&owed->v[at], &targets->v[i]) != 0) {
+            targets->v[n++] = targets->v[i];
+        }
+    }
+    targets->n = n;
+}
+
+/* Marks, or cancels, one after the other; what cannot be is noted, and does not stop the others
+ * (04 §8.3). */
+static ff_err
+take_targets(struct ff_txn *txn, struct ff_flow *flow, const struct targets *targets,
+             uint32_t cancel_now)
+{
     uint32_t n_cancelled = 0;
 
-    FF_TRY(find_targets(txn, flow, &targets));
-    for (uint32_t i = 0; i < targets.n; i++) {
+    for (uint32_t i = 0; i < targets->n; i++) {
         struct ff_savepoint before = ff_txn_savepoint(txn);
         bool cancelled = false, is_new = false;
-        ff_err err = take_target(txn, flow, &targets.v[i], n_cancelled < cancel_now, &cancelled);
+        ff_err err = take_target(txn, flow, &targets->v[i], n_cancelled < cancel_now, &cancelled);
 
         if (passes(err)) {
-            return err == FF_E_PENDING ? want_targets(txn, &targets) : err;
+            return err == FF_E_PENDING ? want_targets(txn, targets) : err;
         }
         n_cancelled += err == FF_E_OK && cancelled;
         if (err != FF_E_OK) {
-            ff_txn_rollback(txn, &before); /* it does not stop the others (04 §8.3) */
-            FF_TRY(note_failed(txn, flow, &targets.v[i], &is_new));
+            ff_txn_rollback(txn, &before);
+            FF_TRY(note_failed(txn, flow, &targets->v[i], &is_new));
             flow->cancel_left += is_new;
         }
     }
     return FF_E_OK;
+}
+
+ff_err
+ff_backlog_prepare(struct ff_txn *txn, struct ff_flow *flow, bool *ready)
+{
+    uint32_t left = flow->cancel_left;
+    struct targets targets = { 0 }, owed = { 0 };
+
+    FF_TRY(find_targets(txn, flow, &targets));
+    *ready = targets.n <= FF_CANCEL_STEP;
+    if (*ready) {
+        return FF_E_OK;
+    }
+    FF_TRY(find_owed(txn, flow, &owed));
+    leave_unmarked(&targets, &owed);
+    *ready = targets.n == 0;
+    targets.n = targets.n < FF_CANCEL_STEP ? targets.n : FF_CANCEL_STEP;
+    FF_TRY(take_targets(txn, flow, &targets, 0));
+    if (!flow->cancelled) {
+        flow->cancel_left = left; /* the flip counts them: until then there is no backlog */
+    }
+    return FF_E_OK;
+}
+
+ff_err
+ff_backlog_fill(struct ff_txn *txn, struct ff_flow *flow, uint32_t cancel_now)
+{
+    struct targets targets = { 0 }, owed = { 0 };
+
+    FF_TRY(find_owed(txn, flow, &owed));
+    flow->cancel_left = owed.n;
+    FF_TRY(find_targets(txn, flow, &targets));
+    if (targets.n > FF_CANCEL_STEP) { /* all of them are marked */
+        return cancel_now > 0 ? ff_backlog_drain(txn, flow) : FF_E_OK;
+    }
+    return take_targets(txn, flow, &targets, cancel_now);
 }
 
 /* ---- draining ---- */
@@ -358,6 +457,21 @@ ff_backlog_leave(struct ff_txn *txn, struct ff_flow *flow, const struct ff_eid *
 
 /* ---- by itself (follow.c) ---- */
 
+/* Whoever began has not come back: a broker that is gone, or a step that was not committed. */
+static ff_err
+go_on_flipping(struct ff_txn *txn, struct ff_flow *flow)
+{
+    const struct ff_flip with = { .policy =
+                                      (enum ff_cancel_flow_policy) flow->cancellation_policy.v,
+                                  .reason = flow->cancel_reason,
+                                  .cancel_now = FF_CANCEL_STEP };
+    bool done = false;
+
+    FF_TRY(ff_flow_flip(txn, flow, &with, &done));
+    ff_txn_walk(txn)->stage = !done; /* each step puts its due time off */
+    return done ? FF_E_OK : ff_txn_step(txn);
+}
+
 ff_err
 ff_follow_backlog(struct ff_txn *txn, const void *args, void *result)
 {
@@ -368,6 +482,10 @@ ff_follow_backlog(struct ff_txn *txn, const void *args, void *result)
     (void) result;
     (void) ff_txn_walk(txn);
     FF_TRY(ff_txn_find(txn, FF_R_FLOW, args, &flow, &found));
+    if (found && ff_flow_is_prepared(&flow) &&
+        (flow.cancel_due_at.v <= txn->now_ms || ff_txn_walk(txn)->stage > 0)) {
+        return go_on_flipping(txn, &flow);
+    }
     if (!found || flow.cancel_left == 0 || flow.cancel_due_at.v > txn->now_ms) {
         return FF_E_OK;
     }

@@ -12,6 +12,19 @@
 /* Cancels of one step (04 §8.3). */
 #define FF_CANCEL_STEP 1000
 
+/* More targets than a step cancels are marked first, up to so many with a call, so that the flip
+ * itself is short. The flow's cancellation_policy is the one to come. *ready: none is left to mark.
+ */
+FF_MUST_USE ff_err ff_backlog_prepare(struct ff_txn *txn, struct ff_flow *flow, bool *ready);
+/* The flip (04 §8.2), or a step towards it; *done: it is made. Writes the flow. */
+struct ff_flip {
+    enum ff_cancel_flow_policy policy;
+    struct ff_str reason;
+    uint64_t grace_ms;
+    uint32_t cancel_now; /* targets that are cancelled in the same step */
+};
+FF_MUST_USE ff_err ff_flow_flip(struct ff_txn *txn, struct ff_flow *flow,
+                                const struct ff_flip *with, bool *done);
 /* Members that the policy of the flow covers and that are not in the backlog become its; up to
  * cancel_now of them are cancelled at once, in the order of their ids. */
 FF_MUST_USE ff_err ff_backlog_fill(struct ff_txn *txn, struct ff_flow *flow, uint32_t cancel_now);

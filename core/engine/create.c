@@ -8,6 +8,7 @@
 #include "core/engine/events.h"
 #include "core/engine/exec.h"
 #include "core/engine/lanes.h"
+#include "core/engine/purge.h"
 #include "core/engine/quota.h"
 #include "core/engine/tags.h"
 #include "core/partition.h"
@@ -84,6 +85,7 @@ static ff_err
 find_duplicate(struct ff_txn *txn, const struct ff_create_execution_args *args,
                const uint8_t digest[32], struct ff_create_execution_result *result)
 {
+    struct ff_key exec_key = ff_key_eid(&args->execution_id);
     struct ff_exec exec = { 0 };
     bool found = false;
 
@@ -100,8 +102,9 @@ find_duplicate(struct ff_txn *txn, const struct ff_create_execution_args *args,
     FF_TRY(ff_txn_find_exec(txn, &args->execution_id, &exec, &found));
     if (found) {
         answer_duplicate(&args->execution_id, result);
+        return FF_E_OK;
     }
-    return FF_E_OK;
+    return ff_purge_over(txn, FF_R_EXEC, &exec_key);
 }
 
 /* ---- the record ---- */

@@ -1,6 +1,8 @@
 /* The records of flows: see flow.h. Errors of lookups name the entity, as everywhere. */
 #include "core/engine/flow.h"
 
+#include "core/engine/purge.h"
+
 ff_err
 ff_flow_find(struct ff_txn *txn, const struct ff_uuid *flow_id, struct ff_flow *out, bool *found)
 {
@@ -47,6 +49,9 @@ ff_flow_grown(struct ff_txn *txn, struct ff_flow *flow)
 ff_err
 ff_flow_put_new(struct ff_txn *txn, struct ff_flow *flow)
 {
+    struct ff_key key = ff_key_flow(&flow->flow_id);
+
+    FF_TRY(ff_purge_over(txn, FF_R_FLOW, &key));
     flow->created_at = txn->now_ms;
     flow->last_mutation_at = txn->now_ms;
     return ff_txn_put_flow(txn, flow);
@@ -159,6 +164,27 @@ ff_member_keep_end(struct ff_txn *txn, const struct ff_exec *exec)
     return note_purged(txn, exec);
 }
 
+/* Of one edge. */
+static ff_err
+is_waiting_at(struct ff_txn *txn, const struct ff_entry *entry, bool *out)
+{
+    struct ff_edge edge = { 0 };
+    struct ff_exec child = { 0 };
+    bool exists = false;
+
+    FF_TRY(ff_edge_at(txn, entry, &edge));
+    if (edge.edge_state == FF_EDGE_SATISFIED || edge.edge_state == FF_EDGE_IMPOSSIBLE) {
+        *out = false;
+        return FF_E_OK;
+    }
+    FF_TRY(ff_txn_find_exec(txn, &edge.downstream, &child, &exists));
+    *out = exists && child.lifecycle_phase != FF_PHASE_TERMINAL;
+    return FF_E_OK;
+}
+
+/* Of an execution with more edges it is asked whether any member of the flow has not ended. */
+#define EDGES_LOOKED_AT 16
+
 ff_err
 ff_member_is_waited_for(struct ff_txn *txn, const struct ff_exec *exec, bool *out)
 {
@@ -172,18 +198,17 @@ ff_member_is_waited_for(struct ff_txn *txn, const struct ff_exec *exec, bool *ou
     }
     scope = ff_scope_ends(&exec->flow_id.v, &exec->execution_id);
     for (uint32_t n = 0; found && !*out; n++) {
-        struct ff_edge edge = { 0 };
-        struct ff_exec child = { 0 };
-        bool exists = false;
-
         FF_TRY(
             ff_txn_next(txn, FF_IX_EDGES_OUT, &scope, n == 0 ? NULL : &entry, 64, &next, &found));
         entry = next;
+        if (n == EDGES_LOOKED_AT) {
+            enum ff_flow_state state = FF_FLOW_OPEN;
+
+            FF_TRY(ff_flow_derive(txn, &exec->flow_id.v, &state));
+            found = found && state != FF_FLOW_COMPLETED && state != FF_FLOW_FAILED;
+        }
         if (found) {
-            FF_TRY(ff_edge_at(txn, &entry, &edge));
-            FF_TRY(ff_txn_find_exec(txn, &edge.downstream, &child, &exists));
-            *out = (edge.edge_state == FF_EDGE_PENDING || edge.edge_state == FF_EDGE_APPLIED) &&
-                   exists && child.lifecycle_phase != FF_PHASE_TERMINAL;
+            FF_TRY(is_waiting_at(txn, &entry, out));
         }
     }
     return FF_E_OK;

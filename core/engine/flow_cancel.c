@@ -115,17 +115,32 @@ list_members(struct ff_txn *txn, const struct ff_flow *flow, uint32_t most, stru
 
 /* ---- the flip (04 §8.2) ---- */
 
-struct flip {
-    enum ff_cancel_flow_policy policy;
-    struct ff_str reason;
-    uint64_t grace_ms;
-    uint32_t cancel_now; /* targets that are cancelled in the same step */
-};
+/* A flow that looks as it did: whoever has begun has so long to come to an end. */
+#define PREPARED_MS 1000
 
 static ff_err
-flip(struct ff_txn *txn, struct ff_flow *flow, const struct flip *with)
+keep_prepared(struct ff_txn *txn, struct ff_flow *flow, const struct ff_flip *with,
+              struct ff_opt_u32 policy_before)
 {
+    if (flow->cancelled) {
+        flow->cancellation_policy = policy_before; /* it is widened at last */
+    } else {
+        flow->cancel_reason = with->reason;
+        flow->cancel_due_at = FF_SOME(ff_opt_i64, ff_time_add(txn->now_ms, PREPARED_MS));
+    }
+    return ff_txn_put_flow(txn, flow);
+}
+
+ff_err
+ff_flow_flip(struct ff_txn *txn, struct ff_flow *flow, const struct ff_flip *with, bool *done)
+{
+    struct ff_opt_u32 before = flow->cancellation_policy;
+
     flow->cancellation_policy = FF_SOME(ff_opt_u32, with->policy);
+    FF_TRY(ff_backlog_prepare(txn, flow, done));
+    if (!*done) {
+        return keep_prepared(txn, flow, with, before);
+    }
     if (!flow->cancelled) {
         flow->cancelled = true;
         flow->cancelled_at = FF_SOME(ff_opt_i64, txn->now_ms);
@@ -194,17 +209,20 @@ ff_err
 ff_op_cancel_flow(struct ff_txn *txn, const struct ff_cancel_flow_args *args,
                   struct ff_cancel_flow_result *result)
 {
-    struct flip with = { .reason = args->reason, .cancel_now = FF_CANCEL_STEP };
+    struct ff_flip with = { .reason = args->reason, .cancel_now = FF_CANCEL_STEP };
     struct ff_walk *walk = ff_txn_walk(txn);
     struct waiting wait = { 0 };
     struct ff_flow flow = { 0 };
-    bool rest = false, step = false;
+    bool rest = false, step = false, done = false;
 
     FF_TRY(read_policy(txn, args->policy, &with.policy));
     FF_TRY(read_wait(txn, args->wait, &wait));
     FF_TRY(ff_flow_get(txn, &args->flow_id, &flow));
     if (walk->counts[0] == 0 && (!flow.cancelled || with.policy > flow.cancellation_policy.v)) {
-        FF_TRY(flip(txn, &flow, &with));
+        FF_TRY(ff_flow_flip(txn, &flow, &with, &done));
+        if (!done) {
+            return ff_txn_step(txn);
+        }
         walk->counts[0] = 1; /* also in the steps that follow */
         step = true;
     }
@@ -224,20 +242,26 @@ ff_err
 ff_op_cancel_flow_header(struct ff_txn *txn, const struct ff_cancel_flow_header_args *args,
                          struct ff_cancel_flow_header_result *result)
 {
-    struct flip with = { .reason = args->reason };
+    struct ff_flip with = { .reason = args->reason };
     struct ff_flow flow = { 0 };
+    bool done = false;
 
+    (void) ff_txn_walk(txn);
     FF_TRY(read_grace(txn, args->grace_ms, &with.grace_ms));
     FF_TRY(read_policy(txn, args->policy, &with.policy));
     FF_TRY(ff_flow_get(txn, &args->flow_id, &flow));
-    FF_TRY(list_members(txn, &flow, FF_FLOW_MEMBERS_MAX, &result->member_execution_ids));
     if (flow.cancelled) {
+        FF_TRY(list_members(txn, &flow, FF_FLOW_MEMBERS_MAX, &result->member_execution_ids));
         result->outcome = "already_terminal";
         result->stored_cancellation_policy = flow.cancellation_policy;
         result->stored_cancel_reason = flow.cancel_reason;
         return FF_E_OK;
     }
-    FF_TRY(flip(txn, &flow, &with));
+    FF_TRY(ff_flow_flip(txn, &flow, &with, &done));
+    if (!done) {
+        return ff_txn_step(txn);
+    }
+    FF_TRY(list_members(txn, &flow, FF_FLOW_MEMBERS_MAX, &result->member_execution_ids));
     result->outcome = "cancelled";
     result->cancellation_policy = flow.cancellation_policy;
     return FF_E_OK;

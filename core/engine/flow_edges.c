@@ -241,10 +241,14 @@ ff_err
 ff_op_describe_edge(struct ff_txn *txn, const struct ff_describe_edge_args *args,
                     struct ff_describe_edge_result *result)
 {
+    struct ff_flow flow = { 0 };
     struct ff_edge edge = { 0 };
     bool found = false;
 
-    FF_TRY(ff_edge_find(txn, &args->flow_id, &args->edge_id, &edge, &found));
+    FF_TRY(ff_flow_find(txn, &args->flow_id, &flow, &found));
+    if (found) {
+        FF_TRY(ff_edge_find(txn, &args->flow_id, &args->edge_id, &edge, &found));
+    }
     if (found) {
         result->edge = FF_ARENA_NEW(txn->arena, struct ff_edge_snapshot, 1);
         *result->edge = ff_edge_snapshot(&edge);
@@ -276,10 +280,12 @@ ff_op_list_edges(struct ff_txn *txn, const struct ff_list_edges_args *args,
     struct ff_edge_snapshot_list *list = &result->edges;
     struct ff_scope scope = ff_scope_none();
     struct ff_eid node = { 0 };
+    struct ff_flow flow = { 0 };
     bool found = true, pending = false;
     uint32_t room = 0;
 
     FF_TRY(check_direction(txn, &args->direction, &node));
+    FF_TRY(ff_flow_find(txn, &args->flow_id, &flow, &found)); /* else it may be going */
     scope = ff_scope_ends(&args->flow_id, &node);
     for (uint32_t n = 0; found; n++) {
         struct ff_edge edge = { 0 };

@@ -121,8 +121,9 @@ show_flow(const struct ff_flow *flow, struct ff_flow_snapshot *out)
         .created_at = flow->created_at,
         .last_mutation_at = flow->last_mutation_at,
         .cancelled_at = flow->cancelled_at,
-        .cancel_reason = flow->cancel_reason.n > 0 ? flow->cancel_reason : FF_NONE(ff_str),
-        .cancellation_policy = flow->cancellation_policy,
+        .cancel_reason =
+            flow->cancelled && flow->cancel_reason.n > 0 ? flow->cancel_reason : FF_NONE(ff_str),
+        .cancellation_policy = flow->cancelled ? flow->cancellation_policy : FF_NONE(ff_opt_u32),
         .tags = flow->tags,
         .pending_cancel_count = flow->cancel_left,
     };

@@ -166,6 +166,26 @@ read_cursor(struct ff_txn *txn, struct ff_str cursor, uint16_t partition, struct
     return FF_E_OK;
 }
 
+/* One of which a part is removed already: it is none any more, but may stand in this index. */
+static ff_err
+is_going(struct ff_txn *txn, const struct ff_key *id, bool *out)
+{
+    const struct ff_scope scope = ff_scope_kind(FF_R_EXEC);
+    struct ff_entry at = { .sort = INT64_MIN }, next = { 0 };
+    bool found = true;
+
+    *out = false;
+    while (!*out) {
+        FF_TRY(ff_txn_next(txn, FF_IX_PURGING, &scope, &at, 16, &next, &found));
+        if (!found) {
+            break;
+        }
+        at = next;
+        *out = ff_key_cmp(&at.id, id) == 0;
+    }
+    return FF_E_OK;
+}
+
 ff_err
 ff_op_list_executions(struct ff_txn *txn, const struct ff_list_executions_args *args,
                       struct ff_list_executions_result *result)
@@ -186,13 +206,21 @@ ff_op_list_executions(struct ff_txn *txn, const struct ff_list_executions_args *
     }
     scope = ff_scope_partition(partition.index);
     page->v = FF_ARENA_NEW(txn->arena, struct ff_str, limit);
-    for (uint32_t i = 0; i <= limit && limit > 0 && found; i++) {
+    while (limit > 0) {
         struct ff_entry next = { 0 };
+        bool going = false;
 
-        FF_TRY(ff_txn_next(txn, FF_IX_EXECUTIONS, &scope, &entry, limit + 1 - i, &next, &found));
-        if (found && i < limit) {
+        FF_TRY(
+            ff_txn_next(txn, FF_IX_EXECUTIONS, &scope, &entry, limit + 1 - page->n, &next, &found));
+        if (found) {
+            FF_TRY(is_going(txn, &next.id, &going));
+        }
+        if (!found || (page->n == limit && !going)) {
+            break;
+        }
+        entry = next;
+        if (!going) {
             page->v[page->n++] = id_text(txn, &next.id);
-            entry = next;
         }
     }
     if (found && page->n > 0) {

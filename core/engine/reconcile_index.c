@@ -156,8 +156,12 @@ static ff_err
 look_at(struct step *step, const struct derived *derived, const struct ff_index_key *here)
 {
     struct ff_exec exec = { 0 };
-    bool found = false, wanted = false;
+    bool found = false, wanted = false, purging = false;
 
+    FF_TRY(ff_txn_find_purging(step->txn, FF_R_EXEC, &here->id, &exec, &purging));
+    if (purging) {
+        return FF_E_OK; /* it is none any more, and goes from where it stands */
+    }
     FF_TRY(ff_txn_find(step->txn, FF_R_EXEC, &here->id, &exec, &found));
     FF_TRY(is_wanted(step, found ? &exec : NULL, &wanted));
     if (!wanted) {

@@ -47,6 +47,7 @@ list_flow(struct ff_scan *scan, const struct ff_entry *due, const struct ff_entr
     FF_TRY(err);
     scope = ff_scope_flow(&flow.flow_id);
     at = after == NULL ? at : *after;
+    found = found && flow.cancelled; /* else its flip is under way */
     while (found && go_on) {
         struct ff_eid id;
         bool wanted = false;

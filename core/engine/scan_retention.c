@@ -102,6 +102,18 @@ keys_due(struct ff_scan *scan, bool *due)
     return FF_E_OK;
 }
 
+/* Purges that were begun are due at once. */
+static ff_err
+purges_due(struct ff_scan *scan, bool *due)
+{
+    struct ff_scope any = ff_scope_none();
+    struct ff_scope_list kinds = { 0 };
+
+    FF_TRY(ff_txn_scopes(scan->txn, FF_IX_PURGING, &any, &kinds));
+    *due = *due || kinds.n > 0;
+    return FF_E_OK;
+}
+
 static ff_err
 streams_due(struct ff_scan *scan, bool *due)
 {
@@ -150,6 +162,7 @@ ff_scan_retention_trimmer(struct ff_scan *scan)
         return FF_E_OK;
     }
     FF_TRY(keys_due(scan, &due));
+    FF_TRY(purges_due(scan, &due));
     FF_TRY(streams_due(scan, &due));
     FF_TRY(events_due(scan, &due));
     if (due && ff_scan_room(scan, &place)) {

@@ -2,6 +2,7 @@
  */
 
 #include "core/engine/create.h"
+#include "core/engine/purge.h"
 #include "core/engine/submit_int.h"
 #include "core/id.h"
 
@@ -14,6 +15,7 @@ check_free(struct ff_txn *txn, const struct ff_graph *graph)
     bool pending = false;
 
     for (uint32_t i = 0; i < graph->members.n; i++) {
+        struct ff_key key = ff_key_eid(&graph->ids[i]);
         struct ff_exec exec = { 0 };
         bool found = false;
 
@@ -24,6 +26,7 @@ check_free(struct ff_txn *txn, const struct ff_graph *graph)
                 ff_arena_printf(txn->arena, "members[%u].execution_id", (unsigned) i),
                 "already_exists");
         }
+        FF_TRY(ff_gather(ff_purge_over(txn, FF_R_EXEC, &key), &pending));
     }
     return pending ? FF_E_PENDING : FF_E_OK;
 }
@@ -138,6 +141,9 @@ write_flow(struct ff_txn *txn, const struct ff_graph *graph)
 ff_err
 ff_graph_write(struct ff_txn *txn, const struct ff_graph *graph)
 {
+    struct ff_key key = ff_key_flow(&graph->head.flow_id);
+
+    FF_TRY(ff_purge_over(txn, FF_R_FLOW, &key)); /* before any record is taken for a new one */
     FF_TRY(check_free(txn, graph));
     FF_TRY(open_lanes(txn, graph));
     for (uint32_t i = 0; i < graph->members.n; i++) {

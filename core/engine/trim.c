@@ -83,16 +83,21 @@ is_over(const struct ff_txn *txn, const struct ff_exec *exec, uint64_t retention
            ff_time_add(exec->completed_at.v, ttl_ms) <= txn->now_ms;
 }
 
+struct purge {
+    bool done;
+    uint32_t n; /* records that went with it */
+};
+
 /* Purges it, if it is to be. What cannot be read stays, and does not stop the others. */
 static ff_err
 purge_one(struct ff_txn *txn, const struct ff_trim_retention_args *args, const struct ff_key *key,
-          bool *purged)
+          struct purge *out)
 {
     struct ff_exec exec = { 0 };
-    bool found = false;
+    bool found = false, *purged = &out->done;
     ff_err err = ff_txn_find(txn, FF_R_EXEC, key, &exec, &found);
 
-    *purged = false;
+    *out = (struct purge){ .done = false };
     if (err == FF_E_OK && found && is_over(txn, &exec, args->retention_ms) &&
         (args->lane_id.n == 0 || ff_str_eq(args->lane_id, exec.lane_id))) {
         err = ff_filter_admits(txn, args->filter, &exec, purged);
@@ -104,7 +109,7 @@ purge_one(struct ff_txn *txn, const struct ff_trim_retention_args *args, const s
         *purged = !waited_for;
     }
     if (err == FF_E_OK && *purged) {
-        err = ff_purge_exec(txn, &exec);
+        err = ff_purge_exec(txn, &exec, &out->n);
     }
     if (err == FF_E_CORRUPTION) {
         txn->fault = (struct ff_fault){ 0 };
@@ -121,13 +126,13 @@ trim_some(struct ff_txn *txn, const struct ff_trim_retention_args *args, uint16_
 {
     struct ff_walk *walk = ff_txn_walk(txn);
     struct retained retained = { .retention_ms = args->retention_ms };
-    uint32_t most = args->batch_size - walk->counts[0];
+    uint32_t most = args->batch_size - walk->counts[0], removed = 0;
     bool pending = false, found = true;
 
     FF_TRY(retained_open(txn, &retained, partition, &walk->at));
-    for (uint32_t n = 0, asked = 0; n < STEP_MAX && asked < most; n++) {
+    for (uint32_t n = 0, asked = 0; n < STEP_MAX && asked < most && removed < FF_PURGE_STEP; n++) {
         struct ff_entry entry = { 0 };
-        bool purged = false;
+        struct purge purge = { .done = false };
         ff_err err = retained_next(txn, &retained, &entry, &found);
 
         if (err == FF_E_PENDING) {
@@ -137,13 +142,14 @@ trim_some(struct ff_txn *txn, const struct ff_trim_retention_args *args, uint16_
         if (!found) {
             break;
         }
-        err = purge_one(txn, args, &entry.id, &purged);
+        err = purge_one(txn, args, &entry.id, &purge);
         pending = pending || err == FF_E_PENDING;
         if (err != FF_E_PENDING) {
             FF_TRY(err);
         }
-        asked += purged || err == FF_E_PENDING;
-        walk->counts[0] += purged && err == FF_E_OK;
+        asked += purge.done || err == FF_E_PENDING;
+        walk->counts[0] += purge.done && err == FF_E_OK;
+        removed += purge.n;
         walk->at = entry;
     }
     *over = !found || walk->counts[0] >= args->batch_size;
@@ -156,11 +162,15 @@ ff_op_trim_retention(struct ff_txn *txn, const struct ff_trim_retention_args *ar
 {
     struct ff_walk *walk = ff_txn_walk(txn);
     struct ff_partition partition = { 0 };
-    bool over = false;
+    bool over = false, rest = false;
 
     FF_TRY(partition_of(txn, args->partition, &partition));
     if (partition.family != FF_PARTITION_FLOW) {
         return FF_E_OK; /* no execution lives there */
+    }
+    FF_TRY(ff_purge_rest(txn, &rest));
+    if (rest) { /* of the last step, or of a broker that is gone */
+        return ff_txn_step(txn);
     }
     if (walk->stage == STAGE_NEW) {
         walk->stage = STAGE_GOING;
@@ -427,11 +437,15 @@ ff_op_trim_expired(struct ff_txn *txn, const struct ff_trim_expired_args *args,
     struct ff_walk *walk = ff_txn_walk(txn);
     struct trimming *trimming = FF_ARENA_NEW(txn->arena, struct trimming, 1);
     struct ff_partition only = { 0 };
-    bool over = false;
+    bool over = false, rest = false;
 
     if (args->partition.p != NULL) {
         FF_TRY(partition_of(txn, args->partition, &only));
         trimming->only = &only;
+    }
+    FF_TRY(ff_purge_rest(txn, &rest));
+    if (rest) {
+        return ff_txn_step(txn);
     }
     if (walk->counts[1] == STAGE_NEW) {
         walk->counts[1] = STAGE_GOING;

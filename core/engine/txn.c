@@ -59,22 +59,51 @@ resident(struct ff_txn *txn, enum ff_record kind, const struct ff_key *key, stru
     return FF_E_OK;
 }
 
+/* Being taken away: nobody sees it. */
+static bool
+is_purging(enum ff_record kind, const struct row *row)
+{
+    const void *data = row->data;
+
+    return !row->absent && ((kind == FF_R_EXEC && ((const struct ff_exec *) data)->purging.is) ||
+                            (kind == FF_R_FLOW && ((const struct ff_flow *) data)->purging));
+}
+
+/* What a lookup answers; zeros where it is not there for the caller. */
+static ff_err
+give(const struct row *row, enum ff_record kind, bool there, void *out, bool *found)
+{
+    *found = there;
+    if (there) {
+        memcpy(out, row->data, ff_records[kind]->size);
+    } else {
+        memset(out, 0, ff_records[kind]->size);
+    }
+    return FF_E_OK;
+}
+
 ff_err
 ff_txn_find(struct ff_txn *txn, enum ff_record kind, const struct ff_key *key, void *out,
             bool *found)
 {
     struct cell *cell = NULL;
-    struct row *row = NULL;
+    const struct row *row = NULL;
 
     FF_TRY(resident(txn, kind, key, &cell));
     row = ff_cell_top(cell);
-    *found = !row->absent;
-    if (row->absent) {
-        memset(out, 0, ff_records[kind]->size);
-    } else {
-        memcpy(out, row->data, ff_records[kind]->size);
-    }
-    return FF_E_OK;
+    return give(row, kind, !row->absent && !is_purging(kind, row), out, found);
+}
+
+ff_err
+ff_txn_find_purging(struct ff_txn *txn, enum ff_record kind, const struct ff_key *key, void *out,
+                    bool *found)
+{
+    struct cell *cell = NULL;
+    const struct row *row = NULL;
+
+    FF_TRY(resident(txn, kind, key, &cell));
+    row = ff_cell_top(cell);
+    return give(row, kind, is_purging(kind, row), out, found);
 }
 
 /* All writes of executions pass here: an illegal one is a mistake of an operation, and none of it

@@ -51,6 +51,9 @@ struct ff_txn {
  * FF_E_PENDING, FF_E_CORRUPTION {context}. */
 FF_MUST_USE ff_err ff_txn_find(struct ff_txn *txn, enum ff_record kind, const struct ff_key *key,
                                void *out, bool *found);
+/* The same of one that is being taken away, which ff_txn_find does not see (purge.h). */
+FF_MUST_USE ff_err ff_txn_find_purging(struct ff_txn *txn, enum ff_record kind,
+                                       const struct ff_key *key, void *out, bool *found);
 /* Writes the record under its own key; index changes are derived from it.
  * FF_E_PENDING, FF_E_CORRUPTION; of an execution FF_E_INVARIANT_VIOLATION: its state vector or the
  * move to it is not legal, and the call is taken back as a whole. */

@@ -1,5 +1,6 @@
 /* Cancelling flows: examples 8 and 56 to 69 of 04. */
 
+#include "tests/engine/crash.h"
 #include "tests/engine/flow_acts.h"
 
 static ff_err
@@ -278,6 +279,64 @@ test_scheduled(void **state)
     assert_int_equal(describe_flow(rig).pending_cancel_count, 0);
 }
 
+/* The broker ends while the members are marked: the flow looks as it did. */
+static void
+crash_while_marking(struct ff_rig *rig)
+{
+    const struct ff_cancel_flow_args args = { .flow_id = F,
+                                              .policy = ff_cstr("cancel_all"),
+                                              .reason = ff_cstr("op") };
+    struct ff_flow_snapshot flow;
+
+    make_many(rig, many(rig));
+    crash_after_a_step(rig, FF_OP_cancel_flow, &args);
+    flow = describe_flow(rig);
+    assert_int_equal(flow.public_flow_state, FF_FLOW_OPEN);
+    assert_false(flow.cancelled_at.is);
+    assert_false(flow.cancellation_policy.is);
+    assert_null(flow.cancel_reason.p);
+    assert_int_equal(flow.pending_cancel_count, 0);
+}
+
+/* The engine goes on by itself. */
+static void
+test_crash_while_marking(void **state)
+{
+    struct ff_rig *rig = *state;
+
+    if (rig->contrary) {
+        return; /* which commit it refuses is not ours to say */
+    }
+    crash_while_marking(rig);
+    consume(rig);
+    ff_rig_pump(rig);
+    assert_false(describe_flow(rig).cancelled_at.is);
+    rig->now_ms += 1000;
+    ff_rig_pump(rig);
+    assert_string_equal(flow_state(rig), "cancelled");
+    assert_true(ff_str_is(describe_flow(rig).cancel_reason, "op"));
+    assert_int_equal(count_cancelled(rig), many(rig));
+    assert_int_equal(describe_flow(rig).pending_cancel_count, 0);
+}
+
+/* Or the caller tries again. */
+static void
+test_again_after_crash(void **state)
+{
+    struct ff_rig *rig = *state;
+    struct ff_cancel_flow_result result;
+
+    if (rig->contrary) {
+        return; /* as above */
+    }
+    crash_while_marking(rig);
+    result = cancel_and_wait(rig, "cancel_all");
+    assert_string_equal(result.outcome, "cancelled");
+    assert_int_equal(result.member_execution_ids.n, many(rig));
+    assert_int_equal(count_cancelled(rig), many(rig));
+    assert_int_equal(describe_flow(rig).pending_cancel_count, 0);
+}
+
 static void
 test_wait_in_one_call(void **state)
 {
@@ -545,6 +604,8 @@ static const struct CMUnitTest tests[] = {
     RIG_TEST("04 ex 62 an empty flow", test_empty_flow),
     RIG_TEST("04 ex 63 more than a step", test_scheduled),
     RIG_TEST("04 ex 65 all in one call that waits", test_wait_in_one_call),
+    RIG_TEST("a cancel goes on after a crash while members are marked", test_crash_while_marking),
+    RIG_TEST("a cancel after a crash while members were marked", test_again_after_crash),
     RIG_TEST("a wait that is too short", test_timeout),
     RIG_TEST("the backlog drains by itself", test_background),
     RIG_TEST("04 ex 64 a damaged target", test_damaged_target),

@@ -122,6 +122,31 @@ test_many_in_pages(void **state)
     assert_field(rig, 1, "open_waitpoints", "0");
 }
 
+/* What suspend answered under a key goes with its execution: the next one of that id starts anew.
+ */
+static void
+test_purged_reply(void **state)
+{
+    struct ff_rig *rig = *state;
+    const struct ff_trim_retention_args purge = { .partition = ff_cstr("{fp:6}"),
+                                                  .lane_id = ff_cstr(""),
+                                                  .batch_size = 20 };
+    struct ff_trim_retention_result purged;
+    struct ff_suspend_result results[2];
+
+    for (int i = 0; i < 2; i++) {
+        const struct ff_claim_result claim = create_and_claim(rig, 1);
+        struct ff_suspend_args args = suspend_args(rig, &claim, NULL, OPERATOR_ONLY);
+
+        args.idempotency_key = ff_cstr("k");
+        results[i] = suspended_by(rig, &args);
+        assert_ok(cancel_as(rig, 1, OPERATOR));
+        assert_ok(ff_rig_trim_retention(rig, &purge, &purged));
+        assert_int_equal(purged.purged, 1);
+    }
+    assert_false(ff_uuid_eq(results[0].details.suspension_id, results[1].details.suspension_id));
+}
+
 int
 main(void)
 {
@@ -130,6 +155,7 @@ main(void)
         WAIT_TEST("07 ex 13 suspension_timeout", test_timeouts),
         WAIT_TEST("07 ex 14 pending_wp_expiry", test_pending),
         WAIT_TEST("07 §1.3 filter", test_filter),
+        WAIT_TEST("07 §4 a purge takes the replies of suspend", test_purged_reply),
         WAIT_TEST("07 ex 7 many in pages", test_many_in_pages),
     };
 

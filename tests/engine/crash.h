@@ -1,0 +1,30 @@
+/* crash.h: an engine that ends between two steps of a call. */
+#ifndef FF_TESTS_ENGINE_CRASH_H
+#define FF_TESTS_ENGINE_CRASH_H
+
+#include "tests/engine/life.h"
+
+#include "core/store.h"
+
+/* Hands a call in, lets one step of it be committed, ends the engine, and begins another. */
+static inline void
+crash_after_a_step(struct ff_rig *rig, enum ff_op op, const void *args)
+{
+    struct ff_engine_config config;
+    struct ff_engine_stats before, after;
+    struct ff_waiting *waiting = NULL;
+
+    ff_engine_stats(rig->engine, &before);
+    waiting = ff_rig_submit(rig, op, args);
+    do {
+        ff_engine_run(rig->engine);
+        ff_store_poll(rig->store, true);
+        ff_engine_stats(rig->engine, &after);
+    } while (after.commits == before.commits);
+    assert_false(ff_rig_is_done(waiting));
+    ff_rig_engine_config(rig, &config);
+    ff_rig_restart(rig, &config);
+    assert_err(ff_rig_finish(rig, waiting, NULL), FF_E_UNAVAILABLE);
+}
+
+#endif
