@@ -10,18 +10,18 @@
 /* What the daemon gets to answer the greeting in. */
 #define GREETING_MS_MAX 500
 
-/* SP, version 0, protocol 48: the client side of request/reply. */
-static const char greeting[8] = { 0, 'S', 'P', 0, 0, 0x30, 0, 0 };
+const char ff_socket_greeting[8] = { 0, 'S', 'P', 0, 0, 0x30, 0, 0 };
 
 static void
 greet(int fd)
 {
     const struct timeval limit = { .tv_usec = GREETING_MS_MAX * 1000 };
-    char answer[sizeof(greeting)];
+    char answer[sizeof(ff_socket_greeting)];
     ssize_t n = 0, got = 1;
 
     (void) setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-    if (send(fd, greeting, sizeof(greeting), MSG_NOSIGNAL) != (ssize_t) sizeof(greeting)) {
+    if (send(fd, ff_socket_greeting, sizeof(ff_socket_greeting), MSG_NOSIGNAL) !=
+        (ssize_t) sizeof(ff_socket_greeting)) {
         return;
     }
     while (n < (ssize_t) sizeof(answer) && got > 0) {

@@ -6,9 +6,15 @@
 #include <unistd.h>
 
 #include "backends/broker/broker.h"
+#include "ipc/selfprobe.h"
 #include "supervisor/log.h"
 #include "supervisor/role.h"
 #include "supervisor/waitpoint_key.h"
+
+/* How often the broker dials itself, and how long a greeting may take: far more than a loaded
+ * machine needs. */
+#define PROBE_INTERVAL_S 10.0
+#define PROBE_LIMIT_S 20.0
 
 static void
 on_log(void *ctx, enum ff_log_level level, const char *event, struct ff_str detail)
@@ -121,6 +127,18 @@ on_store_closed(void)
     }
 }
 
+/* nng has stood still (ipc/selfprobe.h). What is acknowledged is kept; the supervisor starts the
+ * next broker at once, and clients come back by themselves. */
+static void
+on_deaf(void *ctx)
+{
+    (void) ctx;
+    ff_log(FF_LEVEL_ERROR, "deaf", "message",
+           ff_cstr("the worker socket answers no new connection; this broker ends, to be started "
+                   "again"));
+    _exit(FF_EXIT_RESTART);
+}
+
 static void
 options_of(struct ff_config *config, struct ff_broker_options *options)
 {
@@ -161,6 +179,9 @@ serve(const struct ff_boot *boot, struct ff_config *config)
     struct ff_broker_options options;
     struct ff_stop_watch watch = { .stop = on_stop, .handlers = handlers };
     struct ff_broker *broker = NULL;
+    struct ff_selfprobe probe = { .interval_s = PROBE_INTERVAL_S,
+                                  .limit_s = PROBE_LIMIT_S,
+                                  .deaf = on_deaf };
     struct ff_fault fault = { 0 };
 
     options_of(config, &options);
@@ -174,10 +195,13 @@ serve(const struct ff_boot *boot, struct ff_config *config)
     }
     watch.ctx = broker;
     ff_stop_watch_start(&watch, loop, boot);
+    probe.path = options.worker_path;
+    ff_selfprobe_start(&probe, loop);
     ff_log(FF_LEVEL_INFO, "ready", "worker_socket", ff_cstr(options.worker_path));
     ff_boot_ready(boot);
     ev_run(loop, 0);
     ending = true;
+    ff_selfprobe_stop(&probe);
     ff_broker_close(broker);
     ff_stop_watch_end(&watch);
     ff_log(FF_LEVEL_INFO, "stopped", NULL, ff_cstr(NULL));
