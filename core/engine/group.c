@@ -207,9 +207,13 @@ decided(struct ff_txn *txn, struct ff_resolving *resolving)
         FF_TRY(flag_siblings(txn, resolving));
     }
     FF_TRY(ff_txn_put_group(txn, group));
-    if (!resolving->child_found || child->lifecycle_phase == FF_PHASE_TERMINAL ||
-        child->cancel_owed_at.is) {
+    if (!resolving->child_found || child->cancel_owed_at.is) {
         return FF_E_OK; /* a member of the backlog ends cancelled (04 §8.3) */
+    }
+    if (child->lifecycle_phase == FF_PHASE_TERMINAL) { /* unless it is replayed meanwhile */
+        const struct ff_key key = ff_key_eid(&resolving->edge.downstream);
+
+        return ff_txn_hold(txn, FF_R_EXEC, &key);
     }
     if (group->state == FF_GROUP_IMPOSSIBLE) {
         resolving->skipped = true;
