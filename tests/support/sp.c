@@ -31,7 +31,9 @@ static void
 drop(struct ff_sp_bytes *bytes, size_t n)
 {
     bytes->n -= n;
-    memmove(bytes->p, bytes->p + n, bytes->n);
+    if (bytes->n > 0) { /* of nothing there is no place */
+        memmove(bytes->p, bytes->p + n, bytes->n);
+    }
 }
 
 /* ---- the loop ---- */
