@@ -261,9 +261,9 @@ load_result(struct pg *pg, uint64_t tag, const PGresult *result)
 {
     struct pg_load *waiting = TAILQ_FIRST(&pg->loads);
     uint32_t at = (uint32_t) tag;
-    struct ff_want *want = &waiting->load->wants[at];
+    struct ff_want *want = waiting->load->wants == NULL ? NULL : &waiting->load->wants[at];
 
-    switch ((int) (tag >> 32)) {
+    switch ((int) (tag >> 32)) { /* a load without wants is a ping */
     case GET:
         answer_records(pg, waiting, at, result);
         break;
