@@ -61,25 +61,26 @@ run(struct ff_broker *broker)
 }
 
 static void
-on_store_wake(struct ev_loop *loop, struct ev_async *watcher, int events)
+take_from_store(struct ff_broker *broker)
 {
-    struct ff_broker *broker = watcher->data;
-
-    (void) loop;
-    (void) events;
     ff_store_poll(broker->store, false);
     run(broker);
 }
 
 static void
-on_store_ready(struct ev_loop *loop, struct ev_io *watcher, int events)
+on_store_wake(struct ev_loop *loop, struct ev_async *watcher, int events)
 {
-    struct ff_broker *broker = watcher->data;
-
     (void) loop;
     (void) events;
-    ff_store_poll(broker->store, false);
-    run(broker);
+    take_from_store(watcher->data);
+}
+
+static void
+on_store_ready(struct ev_loop *loop, struct ev_io *watcher, int events)
+{
+    (void) loop;
+    (void) events;
+    take_from_store(watcher->data);
 }
 
 static void

@@ -253,8 +253,9 @@ cell_is_idle(const struct cell *cell)
     return cell->base == NULL && cell->open == NULL && !cell->wanted && !cell->listed;
 }
 
-static void
-forget(struct ff_engine *engine, enum ff_record kind, const struct ff_key *key)
+/* NULL: it is not known. */
+static struct cell *
+known(struct ff_engine *engine, enum ff_record kind, const struct ff_key *key)
 {
     uint8_t ident[1 + FF_KEY_MAX];
     struct cell *cell = NULL;
@@ -262,6 +263,14 @@ forget(struct ff_engine *engine, enum ff_record kind, const struct ff_key *key)
     ident[0] = (uint8_t) kind;
     memcpy(ident + 1, key->b, key->n);
     HASH_FIND(hh, engine->cells, ident, 1u + key->n, cell);
+    return cell;
+}
+
+static void
+forget(struct ff_engine *engine, enum ff_record kind, const struct ff_key *key)
+{
+    struct cell *cell = known(engine, kind, key);
+
     if (cell != NULL && cell_is_idle(cell)) {
         cell_free(engine, cell);
     }
@@ -286,12 +295,8 @@ ff_cells_forget_exec(struct ff_engine *engine, const struct ff_exec *exec)
 static void
 doubt(struct ff_engine *engine, enum ff_record kind, const struct ff_key *key)
 {
-    uint8_t ident[1 + FF_KEY_MAX];
-    struct cell *cell = NULL;
+    struct cell *cell = known(engine, kind, key);
 
-    ident[0] = (uint8_t) kind;
-    memcpy(ident + 1, key->b, key->n);
-    HASH_FIND(hh, engine->cells, ident, 1u + key->n, cell);
     if (cell != NULL && cell->stored != NULL && cell->stored->absent && cell_is_idle(cell)) {
         ff_cell_store(engine, cell, NULL, 0);
     }

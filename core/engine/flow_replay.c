@@ -109,12 +109,10 @@ ff_flow_replay(struct ff_txn *txn, struct ff_exec *exec, uint32_t *groups_reset)
     }
     FF_TRY(leave_backlog(txn, exec));
     FF_TRY(ff_group_find(txn, &exec->flow_id.v, &exec->execution_id, &group, &found));
-    if (found && group.state != FF_GROUP_IMPOSSIBLE) {
+    if (!found || group.state != FF_GROUP_IMPOSSIBLE) {
         const struct ff_key key = ff_key_member(&exec->flow_id.v, &exec->execution_id);
 
         FF_TRY(ff_txn_hold(txn, FF_R_GROUP, &key)); /* who decides it skips a member that waits */
-    }
-    if (!found || group.state != FF_GROUP_IMPOSSIBLE) {
         return ff_gate_save(txn, exec);
     }
     *groups_reset = 1;

@@ -51,6 +51,7 @@ create(struct setting *setting, const char *policy_json, int64_t delay_ms)
     }
     assert_int_equal(ff_client_create_execution(setting->client, &args, &result, &answer), FF_E_OK);
     assert_string_equal(result.outcome, "created");
+    ff_packer_done(&policy);
     return args.execution_id;
 }
 
