@@ -203,6 +203,9 @@ commit_ok(struct ff_engine *engine, struct batch *batch)
 
         cell->base = NULL;
         ff_cell_store(engine, cell, row, version);
+        if (row->absent) {
+            ff_cell_forget_removed(engine, cell);
+        }
     }
     for (uint32_t i = 0; i < batch->commit.n_writes; i++) {
         const struct ff_write *write = &batch->commit.writes[i];

@@ -292,6 +292,14 @@ ff_cells_forget_exec(struct ff_engine *engine, const struct ff_exec *exec)
     forget(engine, FF_R_EXEC, &key); /* last: exec points into it */
 }
 
+void
+ff_cell_forget_removed(struct ff_engine *engine, struct cell *cell)
+{
+    if (engine->store->ops->exclusive && cell_is_idle(cell)) {
+        cell_free(engine, cell);
+    }
+}
+
 static void
 doubt(struct ff_engine *engine, enum ff_record kind, const struct ff_key *key)
 {

@@ -28,6 +28,9 @@ void ff_cells_settle(struct ff_engine *engine);
 /* Frees what no batch uses beyond the cache's bound; on a shared store all that is older than the
  * open batch. */
 void ff_cells_evict(struct ff_engine *engine);
+/* Its removal is stored: nobody asks for it again, and the cache is not filled with what is not
+ * there. */
+void ff_cell_forget_removed(struct ff_engine *engine, struct cell *cell);
 /* An execution has ended: what is kept of it is seldom asked for again, and makes room. */
 void ff_cells_forget_exec(struct ff_engine *engine, const struct ff_exec *exec);
 /* An execution was loaded that other brokers write too: what an older version of it said is not
