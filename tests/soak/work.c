@@ -163,19 +163,23 @@ keep_waitpoint(struct worker *worker, const struct ff_claim *claim,
     pthread_mutex_unlock(&worker->soak->mutex);
 }
 
+/* The key is the lease's: under one key for all, whoever takes over from a worker that was lost
+ * after the resumption would be told of the old suspension again, and suspend nothing. */
 static void
 suspend(struct worker *worker, const struct ff_claim *claim)
 {
     static const struct ff_awaited go = { "go", "go" };
     static const struct ff_awaiting awaiting = { .v = &go, .n = 1 };
+    char key[160];
     const struct ff_suspending with = { .handle = claim->handle,
                                         .reason = FF_SUSPEND_SIGNAL,
                                         .timeout_ms = 600000,
                                         .on_timeout = FF_ONTIME_FAIL,
-                                        .idempotency_key = "once" };
+                                        .idempotency_key = key };
     struct ff_suspend_result result = { 0 };
     FF_SCOPED(ff_answer) answer = { 0 };
 
+    ff_soak_result_text(claim->execution_id, claim->lease_epoch, key, sizeof(key));
     if (judge(worker, ff_suspend_on(worker->client, &with, &awaiting, &result, &answer), &answer,
               "suspend")) {
         keep_waitpoint(worker, claim, &result.details);
