@@ -392,6 +392,29 @@ test_projector(void **state)
 }
 
 static void
+test_exact_totals(void **state)
+{
+    struct ff_rig *rig = *state;
+    const struct ff_flow_summary *summary = NULL;
+
+    make_flow(rig, 200);
+    for (uint8_t i = 1; i <= 150; i++) {
+        if (i <= 137) {
+            succeed(rig, i);
+        } else {
+            break_down(rig, i);
+        }
+    }
+    assert_int_equal(project_all(rig), 1);
+    summary = describe_flow(rig).summary;
+    assert_int_equal(summary->total_members, 200);
+    assert_int_equal(summary->sampled_members, 200);
+    assert_int_equal(summary->members_completed, 137);
+    assert_int_equal(summary->members_failed, 13);
+    assert_int_equal(summary->members_waiting, 50);
+}
+
+static void
 restart(struct ff_rig *rig)
 {
     struct ff_engine_config config;
@@ -447,6 +470,7 @@ static const struct CMUnitTest tests[] = {
     RIG_TEST("04 ex 51 an outcome older than a replay is not taken", test_old_outcome),
     RIG_TEST("the rotation, an item at a time", test_rotation_pages),
     RIG_TEST("07 ex 26 a flow is projected when it has changed", test_projector),
+    RIG_TEST("07 ex 27 totals of 200 members", test_exact_totals),
     RIG_TEST("what is projected after a start", test_projector_restarted),
     RIG_TEST("flows to project by partition", test_projector_partition),
 };
