@@ -150,6 +150,7 @@ gate_child(struct ff_txn *txn, struct ff_resolving *resolving)
 ff_err
 ff_edge_apply(struct ff_txn *txn, struct ff_resolving *resolving)
 {
+    const struct ff_key upstream = ff_key_eid(&resolving->edge.upstream);
     bool ended = false;
 
     resolving->edge.edge_state = FF_EDGE_APPLIED;
@@ -161,6 +162,7 @@ ff_edge_apply(struct ff_txn *txn, struct ff_resolving *resolving)
     if (ended) {
         FF_TRY(ff_edge_resolve(txn, resolving));
     } else {
+        FF_TRY(ff_txn_hold(txn, FF_R_EXEC, &upstream)); /* unless it ends meanwhile, untold */
         FF_TRY(ff_edge_await(txn, resolving));
     }
     FF_TRY(forget_satisfied(txn, &resolving->group));
