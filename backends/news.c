@@ -3,17 +3,9 @@
 #include <sodium.h>
 #include <stdio.h>
 
-/* One entry as bytes: what (index, or FEED and the family), n, scope. */
-#define FEED 0xff
-#define ENTRY_BYTES_MAX (3 + sizeof(uint32_t) + FF_SCOPE_MAX)
+/* One entry as bytes: n, bytes of the topic, topic. */
+#define HEAD_BYTES (sizeof(uint32_t) + 1)
 #define LIST_BYTES_MAX (FF_NEWS_TEXT_MAX / 2 - 1)
-
-/* Claims and those who read streams wait; due work is each broker's own. */
-static bool
-is_waited_for(uint8_t index)
-{
-    return index == FF_IX_READY || index == FF_IX_RECLAIMABLE || index == FF_IX_FRAMES;
-}
 
 static void
 add(struct ff_news_list *list, const struct ff_news *news)
@@ -21,9 +13,8 @@ add(struct ff_news_list *list, const struct ff_news *news)
     for (uint32_t i = 0; i < list->n; i++) {
         struct ff_news *there = &list->v[i];
 
-        if (there->is_feed == news->is_feed && there->family == news->family &&
-            there->index == news->index && ff_scope_cmp(&there->scope, &news->scope) == 0) {
-            there->n += there->n < UINT32_MAX - news->n ? news->n : 0;
+        if (ff_scope_cmp(&there->topic, &news->topic) == 0) {
+            there->n += news->n < UINT32_MAX - there->n ? news->n : UINT32_MAX - there->n;
             return;
         }
     }
@@ -37,21 +28,9 @@ add(struct ff_news_list *list, const struct ff_news *news)
 void
 ff_news_add(struct ff_news_list *list, const struct ff_commit *commit)
 {
-    struct ff_news news = { .n = 1 };
-
-    for (uint32_t i = 0; i < commit->n_changes && !list->all; i++) {
-        const struct ff_index_change *change = &commit->changes[i];
-
-        if (change->add && is_waited_for(change->key.index)) {
-            news.index = (enum ff_index) change->key.index;
-            news.scope = change->key.scope;
-            add(list, &news);
-        }
-    }
-    news = (struct ff_news){ .is_feed = true, .n = 1 };
-    for (uint32_t i = 0; i < commit->n_events && !list->all; i++) {
-        news.family = commit->events[i].family;
-        add(list, &news);
+    list->all = list->all || commit->much_news;
+    for (uint32_t i = 0; i < commit->n_news && !list->all; i++) {
+        add(list, &commit->news[i]);
     }
 }
 
@@ -60,12 +39,10 @@ ff_news_add(struct ff_news_list *list, const struct ff_commit *commit)
 static size_t
 put_entry(const struct ff_news *news, uint8_t *out)
 {
-    out[0] = news->is_feed ? FEED : (uint8_t) news->index;
-    out[1] = news->is_feed ? (uint8_t) news->family : 0;
-    memcpy(out + 2, &news->n, sizeof(news->n));
-    out[2 + sizeof(news->n)] = news->scope.n;
-    memcpy(out + 3 + sizeof(news->n), news->scope.b, news->scope.n);
-    return 3 + sizeof(news->n) + news->scope.n;
+    memcpy(out, &news->n, sizeof(news->n));
+    out[HEAD_BYTES - 1] = news->topic.n;
+    memcpy(out + HEAD_BYTES, news->topic.b, news->topic.n);
+    return HEAD_BYTES + news->topic.n;
 }
 
 size_t
@@ -78,7 +55,7 @@ ff_news_text(const struct ff_news_list *list, const struct ff_uuid *broker,
 
     memcpy(bytes, broker->b, sizeof(broker->b));
     for (uint32_t i = 0; i < list->n && !all; i++) {
-        all = n + ENTRY_BYTES_MAX > sizeof(bytes);
+        all = n + HEAD_BYTES + list->v[i].topic.n > sizeof(bytes);
         n += all ? 0 : put_entry(&list->v[i], bytes + n);
     }
     n = all ? sizeof(broker->b) + 1 : n;
@@ -90,22 +67,14 @@ ff_news_text(const struct ff_news_list *list, const struct ff_uuid *broker,
 static size_t
 get_entry(const uint8_t *in, size_t left, struct ff_news *news)
 {
-    const size_t head = 3 + sizeof(news->n);
-
-    if (left < head || left < head + in[head - 1] || in[head - 1] > FF_SCOPE_MAX ||
-        (in[0] == FEED ? in[1] >= FF_FAMILIES : in[0] >= FF_IX_N)) {
+    if (left < HEAD_BYTES || in[HEAD_BYTES - 1] > FF_SCOPE_MAX ||
+        left < HEAD_BYTES + in[HEAD_BYTES - 1]) {
         return 0;
     }
-    *news = (struct ff_news){ .is_feed = in[0] == FEED };
-    if (news->is_feed) {
-        news->family = (enum ff_event_family) in[1];
-    } else {
-        news->index = (enum ff_index) in[0];
-    }
-    memcpy(&news->n, in + 2, sizeof(news->n));
-    news->scope.n = in[head - 1];
-    memcpy(news->scope.b, in + head, news->scope.n);
-    return head + news->scope.n;
+    memcpy(&news->n, in, sizeof(news->n));
+    news->topic.n = in[HEAD_BYTES - 1];
+    memcpy(news->topic.b, in + HEAD_BYTES, news->topic.n);
+    return HEAD_BYTES + news->topic.n;
 }
 
 bool

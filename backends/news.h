@@ -6,8 +6,8 @@
 
 #include "core/store.h"
 
-/* More places than that are told as "everything". */
-#define FF_NEWS_MAX 48
+/* More topics than that are told as "everything". */
+#define FF_NEWS_MAX 96
 /* Bytes of the text form, the closing zero byte included: below what NOTIFY carries. */
 #define FF_NEWS_TEXT_MAX 7900
 

@@ -104,6 +104,12 @@ enum ff_commit_outcome {
     FF_COMMIT_CONFLICT /* nothing was committed; conflicts names the records that have moved */
 };
 
+/* Of a topic that calls wait for, with any broker: there is something for `n` of them. */
+struct ff_news {
+    struct ff_scope topic; /* the engine's: the store passes it on as it is */
+    uint32_t n;
+};
+
 /* One batch, all or nothing, durable when done says FF_COMMIT_OK. Events of a family get the next
  * sequence numbers in the order given. At most one commit is under way at a time. */
 struct ff_commit {
@@ -115,6 +121,9 @@ struct ff_commit {
     uint32_t n_events;
     struct ff_event_trim *trims; /* made after the events are there */
     uint32_t n_trims;
+    const struct ff_news *news; /* for the other brokers on the store, if there are any */
+    uint32_t n_news;
+    bool much_news;                         /* more than is told apart: anything may have changed */
     void (*done)(struct ff_commit *commit); /* never inside ff_store_commit */
     void *ctx;
     enum ff_commit_outcome outcome;
@@ -164,19 +173,11 @@ struct ff_store {
     const struct ff_store_ops *ops;
 };
 
-/* What another broker has committed to the same store. */
-struct ff_news {
-    bool is_feed;
-    enum ff_event_family family; /* is_feed: has new events */
-    enum ff_index index;         /* else: that many entries were added */
-    struct ff_scope scope;
-    uint32_t n;
-};
-
 /* How a store reaches its owner. */
 struct ff_store_host {
     void (*wake)(void *ctx); /* any thread; leads to a ff_store_poll soon */
-    /* Inside ff_store_poll. news NULL: anything may have changed. May be NULL. */
+    /* Another broker has committed something; inside ff_store_poll. news NULL: anything may have
+     * changed. May be NULL. */
     void (*news)(void *ctx, const struct ff_news *news);
     void *ctx;
 };

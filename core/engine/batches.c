@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "core/engine/engine_int.h"
+#include "core/engine/topics.h"
 
 /* Conflicts of one call before it gives up (01 §9.3); claims never do, they take the next
  * candidates (spec/records.md §5). */
@@ -20,6 +21,7 @@ ff_batch_free(struct batch *batch)
     free(batch->entries);
     free(batch->cells);
     free(batch->events);
+    free(batch->news);
     ff_packer_done(&batch->packer);
     ff_arena_done(&batch->arena);
 }
@@ -30,6 +32,8 @@ batch_reset(struct ff_engine *engine, struct batch *batch)
     batch->number = ++engine->next_batch;
     batch->n_entries = batch->n_cells = batch->n_events = 0;
     batch->bytes = 0;
+    batch->n_news = 0;
+    batch->much_news = false;
     batch->kept = false;
     memset(batch->trims, 0, sizeof(batch->trims));
     batch->packer.buf.size = 0;
@@ -121,7 +125,7 @@ seal_writes(struct ff_engine *engine, struct batch *batch)
 }
 
 static void
-seal_changes(struct batch *batch)
+seal_changes(struct ff_engine *engine, struct batch *batch)
 {
     struct ff_commit *commit = &batch->commit;
     struct mark *mark = NULL;
@@ -130,6 +134,7 @@ seal_changes(struct batch *batch)
     TAILQ_FOREACH(mark, &batch->marks, next)
     {
         n += mark->open != 0;
+        ff_news_of_mark(engine, mark);
     }
     commit->changes = FF_ARENA_NEW(&batch->arena, struct ff_index_change, n + 1);
     TAILQ_FOREACH(mark, &batch->marks, next)
@@ -148,13 +153,16 @@ seal_changes(struct batch *batch)
 }
 
 static void
-seal_events(struct batch *batch)
+seal_events(struct ff_engine *engine, struct batch *batch)
 {
     struct ff_commit *commit = &batch->commit;
 
     commit->n_events = batch->n_events;
     commit->events = FF_ARENA_NEW(&batch->arena, struct ff_event_write, batch->n_events + 1);
     for (uint32_t i = 0; i < batch->n_events; i++) {
+        const struct ff_scope feed = ff_topic_feed(batch->events[i].family);
+
+        ff_news_note(engine, &feed, UINT32_MAX);
         commit->events[i].family = batch->events[i].family;
         commit->events[i].body = batch->events[i].body;
     }
@@ -165,6 +173,14 @@ seal_events(struct batch *batch)
                 (struct ff_event_trim){ (enum ff_event_family) i, batch->trims[i] };
         }
     }
+}
+
+static void
+seal_news(struct batch *batch)
+{
+    batch->commit.news = batch->news;
+    batch->commit.n_news = batch->n_news;
+    batch->commit.much_news = batch->much_news;
 }
 
 /* ---- after the commit ---- */
@@ -203,6 +219,7 @@ commit_ok(struct ff_engine *engine, struct batch *batch)
 
         cell->base = NULL;
         ff_cell_store(engine, cell, row, version);
+        cell->loaded_in = batch->loads;
         if (row->absent) {
             ff_cell_forget_removed(engine, cell);
         }
@@ -264,6 +281,20 @@ touched_moved(const struct entry *entry, const struct batch *sealed)
     return false;
 }
 
+/* What the call has used is from before the conflict, and is loaded again: had it only consulted
+ * what another broker has changed, nothing would tell it so. */
+static void
+forget_touched(struct ff_engine *engine, const struct entry *entry)
+{
+    for (uint32_t i = 0; i < entry->n_touched; i++) {
+        struct cell *cell = entry->touched[i];
+
+        if (cell->base == NULL && cell->open == NULL && !cell->wanted) {
+            ff_cell_store(engine, cell, NULL, 0);
+        }
+    }
+}
+
 static bool
 gives_up(const struct ff_task *task)
 {
@@ -303,6 +334,9 @@ run_again(struct ff_engine *engine, struct batch *batch, const struct batch *sea
             ff_fail(&fault, FF_E_RETRY_EXHAUSTED);
             task->frame->calls[task->at].fault = fault;
             task->frame->calls[task->at].judged = true;
+        }
+        if (moved) {
+            forget_touched(engine, entry);
         }
     }
 }
@@ -357,6 +391,7 @@ commit_conflict(struct ff_engine *engine, struct batch *batch)
         ff_cell_store(engine, batch->written[batch->commit.conflicts[i]], NULL, 0);
     }
     ff_parking_wake(engine, NULL);
+    ff_spans_stale(engine);
     ff_walks_undo(engine, batch->number, NULL);
     ff_walks_undo(engine, open->number, NULL);
     batch->n_entries = 0; /* nothing of it is answered */
@@ -393,8 +428,10 @@ ff_batch_start(struct ff_engine *engine)
     }
     batch->commit = (struct ff_commit){ .done = commit_done, .ctx = engine };
     seal_writes(engine, batch);
-    seal_changes(batch);
-    seal_events(batch);
+    seal_changes(engine, batch);
+    seal_events(engine, batch);
+    seal_news(batch);
+    batch->loads = engine->stats.loads;
     engine->sealed = batch;
     engine->open = batch == &engine->batches[0] ? &engine->batches[1] : &engine->batches[0];
     batch_reset(engine, engine->open);

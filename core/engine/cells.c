@@ -281,6 +281,9 @@ ff_cells_forget_exec(struct ff_engine *engine, const struct ff_exec *exec)
 {
     struct ff_key key = ff_key_eid(&exec->execution_id), attempt;
 
+    if (!engine->store->ops->exclusive) {
+        return; /* soon evicted; calls of the open batch are known by the cells they used */
+    }
     forget(engine, FF_R_EXEC_INPUT, &key);
     forget(engine, FF_R_EXEC_TAGS, &key);
     forget(engine, FF_R_EXEC_RESULT, &key);

@@ -221,7 +221,11 @@ claim_or_wait(struct ff_txn *txn, const struct claiming *claiming, struct ff_cla
     }
     FF_TRY(ff_pick_begin(txn, &claiming->want, &pick));
     FF_TRY(claim_some(txn, claiming, &pick, out));
-    return out->n > 0 ? FF_E_OK : ff_pick_wait(txn, &pick, claiming->block_ms);
+    if (out->n > 0) {
+        return FF_E_OK;
+    }
+    FF_TRY(ff_pick_wait(txn, &pick, claiming->block_ms));
+    return ff_txn_up_to_date(txn);
 }
 
 ff_err

@@ -161,5 +161,6 @@ ff_op_claim_for_worker(struct ff_txn *txn, const struct ff_claim_for_worker_args
         return FF_E_OK;
     }
     result->outcome = "no_work";
-    return ff_pick_wait(txn, &pick, args->block_ms);
+    FF_TRY(ff_pick_wait(txn, &pick, args->block_ms));
+    return ff_txn_up_to_date(txn);
 }

@@ -146,9 +146,22 @@ ff_engine_free(struct ff_engine *engine)
 
 /* ---- frames ---- */
 
+/* What an idle engine has read last, for calls that wait, may be old by any time. */
+static void
+begin_afresh(struct ff_engine *engine)
+{
+    engine->open->number = ++engine->next_batch;
+    ff_spans_stale(engine);
+    ff_feeds_stale(engine);
+    ff_cells_evict(engine);
+}
+
 void
 ff_engine_submit(struct ff_engine *engine, struct ff_frame *frame)
 {
+    if (!engine->store->ops->exclusive && !ff_engine_busy(engine)) {
+        begin_afresh(engine);
+    }
     ff_task_move(engine, ff_task_new(engine, frame), TASK_QUEUED);
 }
 

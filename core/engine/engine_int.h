@@ -40,7 +40,11 @@ struct batch {
     uint64_t number;
     struct entry *entries;
     uint32_t n_entries, entries_room;
-    bool kept; /* holds what a parked call has written on its way */
+    bool kept;            /* holds what a parked call has written on its way */
+    struct ff_news *news; /* what it has for those who wait elsewhere (news.c) */
+    uint32_t n_news, news_room;
+    bool much_news; /* too much to tell apart */
+    uint64_t loads; /* sent when it was sealed */
     struct cell **cells;
     uint32_t n_cells, cells_room;
     struct event_out *events;
@@ -115,6 +119,8 @@ struct ff_task {
     struct cell **touched;   /* cells the running call used; shared stores only */
     uint32_t n_touched, touched_room;
     uint64_t number;         /* order of arrival */
+    uint64_t fresh_from;     /* shared stores: what it reads must come from this load or later */
+    uint64_t due_from;       /* first load after its arrival, or after its time was over */
     uint64_t last_batch;     /* batch of its newest finished call */
     int64_t arrived_mono_ms; /* when the present call was first run; -1: not yet */
     int64_t park_deadline_ms;
@@ -137,7 +143,8 @@ struct feed_page {
     uint64_t after;
     uint32_t limit; /* that were asked for; fewer: there are no more */
     bool valid, wanted;
-    uint64_t epoch; /* last batch that the store had when it answered */
+    uint64_t epoch;     /* last batch that the store had when it answered */
+    uint64_t loaded_in; /* number of the load that brought it */
     struct ff_stored_event *v;
     uint32_t n;
     uint64_t newest, oldest; /* of the feed */
@@ -166,6 +173,9 @@ struct ff_engine {
     struct topic_list hot_topics, timed_topics, watching_topics;
     struct topic *scanner_topics[FF_SCANNERS]; /* those of them that there are */
     struct deadline_tree deadlines;
+    struct hearing hearing;
+    uint64_t telling;     /* while news are passed on: the first load that shows them; else 0 */
+    uint64_t oldest_read; /* by the running call: the load that it came with */
     uint32_t n_parked;
     struct watches watching; /* of the running call */
 

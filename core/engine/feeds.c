@@ -45,9 +45,10 @@ page_of(struct ff_engine *engine, const struct ff_want *want)
 
 /* What it has shows, or it shows that there was nothing after the last commit with such events. */
 static bool
-page_holds(const struct ff_engine *engine, const struct feed_page *page)
+page_holds(struct ff_txn *txn, const struct feed_page *page)
 {
-    return page->valid && (page->n > 0 || page->epoch >= engine->feed_committed[page->family]);
+    return page->valid && ff_news_fresh(txn, page->loaded_in) &&
+           (page->n > 0 || page->epoch >= txn->engine->feed_committed[page->family]);
 }
 
 void
@@ -74,6 +75,7 @@ ff_feed_load(struct ff_engine *engine, const struct ff_want *want)
     page->newest = want->newest;
     page->oldest = want->oldest;
     page->epoch = engine->store->ops->immediate ? engine->committed : engine->load_epoch;
+    page->loaded_in = engine->stats.loads;
     page->valid = true;
     page->wanted = false;
 }
@@ -127,7 +129,7 @@ ff_txn_feed(struct ff_txn *txn, enum ff_event_family family, uint64_t after_seq,
         page->limit = limit;
         LIST_INSERT_HEAD(&engine->feed_pages, page, link);
     }
-    if (!page_holds(engine, page)) {
+    if (!page_holds(txn, page)) {
         FF_TRY(ff_want_feed(engine, page, &txn->fault));
     }
     *out = (struct ff_feed_page){ .v = page->v,

@@ -26,7 +26,7 @@ struct cell {
     struct row *open;              /* NULL: the open batch does not write it */
     uint64_t version;              /* of stored */
     uint64_t read_in;              /* number of the last batch that looked at it */
-    uint64_t loaded_in;            /* number of the load that brought stored; 0: none did */
+    uint64_t loaded_in;            /* number of the load that brought stored, or is as old */
     bool wanted;                   /* part of a load to come or under way */
     bool corrupt;                  /* what the store has cannot be read */
     bool listed;                   /* in the open batch's cells */
@@ -97,6 +97,7 @@ struct scopes {
     uint8_t index;
     struct ff_scope prefix;
     bool valid, wanted;
+    uint64_t loaded_in; /* number of the load that brought them */
     struct ff_scope *v;
     uint32_t n;
 };

@@ -25,8 +25,20 @@ struct topic {
     uint32_t credits;       /* how many are worth judging again */
     struct watches watches; /* of its parked calls together */
     int64_t wake_at_ms;     /* engine clock; INT64_MAX: never */
+    uint64_t fresh_from;    /* first load that shows what other brokers have told */
 };
 RB_HEAD(topic_tree, topic);
+
+/* What other brokers have told lately; `at`: the first load that shows it, 0: nothing. */
+struct heard {
+    struct ff_scope topic;
+    uint64_t at;
+};
+struct hearing {
+    struct heard v[64]; /* the newest ones, in a ring */
+    uint32_t next;
+    uint64_t all_at; /* anything may have changed up to this load */
+};
 LIST_HEAD(topic_list, topic);
 
 #endif

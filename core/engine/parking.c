@@ -29,6 +29,10 @@ credit(struct ff_engine *engine, struct topic *topic, uint32_t how_many)
 {
     uint32_t room = UINT32_MAX - topic->credits;
 
+    if (engine->telling > topic->fresh_from) {
+        topic->fresh_from = engine->telling;
+    }
+
     if (topic->credits == 0 && how_many > 0) {
         LIST_INSERT_HEAD(&engine->hot_topics, topic, hot);
     }
@@ -143,8 +147,8 @@ topic_sweep(struct ff_engine *engine, struct topic *topic)
 /* Of one topic or call: a claim depends on the budgets and quotas of the classes it was refused. */
 #define WATCHES_MAX 256
 
-static bool
-watches_has(const struct watches *watches, const struct ff_scope *what)
+bool
+ff_watches_has(const struct watches *watches, const struct ff_scope *what)
 {
     for (uint32_t i = 0; i < watches->n; i++) {
         if (ff_scope_cmp(&watches->v[i], what) == 0) {
@@ -157,7 +161,7 @@ watches_has(const struct watches *watches, const struct ff_scope *what)
 void
 ff_parking_watch(struct watches *watches, const struct ff_scope *what)
 {
-    if (watches_has(watches, what)) {
+    if (ff_watches_has(watches, what)) {
         return;
     }
     watches->all = watches->n == WATCHES_MAX;
@@ -191,12 +195,12 @@ ff_parking_tell(struct ff_engine *engine, const struct ff_scope *what, uint32_t 
     }
     LIST_FOREACH(topic, &engine->watching_topics, watching)
     {
-        if (watches_has(&topic->watches, what)) {
+        if (ff_watches_has(&topic->watches, what)) {
             credit(engine, topic, how_many);
         }
     }
     topic = topic_find(engine, what);
-    if (topic != NULL && !watches_has(&topic->watches, what)) {
+    if (topic != NULL && !ff_watches_has(&topic->watches, what)) {
         credit(engine, topic, how_many);
     }
 }
@@ -249,6 +253,7 @@ ff_park(struct ff_txn *txn, const struct ff_scope *scope, uint64_t block_ms, int
                        ff_d_u64("max", engine->config.parked_max),
                        ff_d_u64("retry_after_ms", 1000));
     }
+    FF_TRY(ff_txn_refresh(txn, ff_news_heard(engine, scope)));
     topic = topic_get(engine, scope);
     wake_at(engine, topic, wake_at_ms);
     topic_watch(engine, topic, &engine->watching);
@@ -298,15 +303,22 @@ lane_of(const struct ff_scope *scope, struct ff_scope *lane_out)
     return true;
 }
 
+bool
+ff_parking_lane_of(const struct ff_index_key *key, struct ff_scope *lane_out)
+{
+    return (key->index == FF_IX_READY || key->index == FF_IX_RECLAIMABLE) &&
+           lane_of(&key->scope, lane_out);
+}
+
 static void
 note_for_lane(struct ff_engine *engine, const struct ff_index_key *key)
 {
     struct ff_scope lane;
     struct topic *topic = NULL;
-    bool candidate = key->index == FF_IX_READY || key->index == FF_IX_RECLAIMABLE;
+    bool candidate = ff_parking_lane_of(key, &lane);
     bool timer = key->index == FF_IX_LEASE_DUE || key->index == FF_IX_GRANTED;
 
-    if (!(candidate || timer) || !lane_of(&key->scope, &lane)) {
+    if (!candidate && !(timer && lane_of(&key->scope, &lane))) {
         return;
     }
     topic = topic_find(engine, &lane);
@@ -377,48 +389,6 @@ ff_parking_wake(struct ff_engine *engine, const struct ff_scope *scope)
     }
 }
 
-/* Frames of which it is are not told: both topics of the stream. */
-static void
-told_of_frames(struct ff_engine *engine, const struct ff_scope *frames)
-{
-    const struct ff_key key = ff_key_bytes(ff_str(frames->b, frames->n - 1u));
-    const struct ff_eid id = ff_key_to_eid(&key);
-    uint32_t attempt_index = (uint32_t) key.b[18] << 24 | (uint32_t) key.b[19] << 16 |
-                             (uint32_t) key.b[20] << 8 | key.b[21];
-
-    for (int durable = 0; durable <= 1; durable++) {
-        struct ff_scope topic = ff_topic_stream(&id, attempt_index, durable != 0);
-
-        ff_parking_wake(engine, &topic);
-    }
-}
-
-/* Pages that were read before are old now. */
-void
-ff_engine_told(struct ff_engine *engine, const struct ff_news *news)
-{
-    if (engine->n_parked == 0) {
-        return;
-    }
-    ff_spans_stale(engine);
-    ff_feeds_stale(engine);
-    if (news == NULL) {
-        ff_parking_wake(engine, NULL);
-    } else if (news->is_feed) {
-        struct ff_scope topic = ff_topic_feed(news->family);
-
-        ff_parking_wake(engine, &topic);
-    } else if (news->index == FF_IX_FRAMES && news->scope.n == 23) {
-        told_of_frames(engine, &news->scope);
-    } else {
-        struct ff_index_key key = { .index = (uint8_t) news->index, .scope = news->scope };
-
-        for (uint32_t i = 0; i < news->n && i < engine->n_parked; i++) {
-            note_for_lane(engine, &key);
-        }
-    }
-}
-
 static int64_t
 engine_now(const struct ff_engine *engine)
 {
@@ -441,6 +411,7 @@ ff_parking_due(struct ff_engine *engine)
     now_ms = engine_now(engine);
     while ((task = RB_MIN(deadline_tree, &engine->deadlines)) != NULL &&
            task->park_deadline_ms <= mono_ms) {
+        task->due_from = engine->stats.loads + 1;
         ff_task_move(engine, task, TASK_QUEUED);
         any = true;
     }
@@ -469,6 +440,9 @@ topic_judge(struct ff_engine *engine, struct topic *topic)
     while ((all || topic->credits > 0) && !ff_batch_full(engine) &&
            (task = TAILQ_FIRST(&topic->parked)) != NULL) {
         any = true;
+        if (topic->fresh_from > task->fresh_from) {
+            task->fresh_from = topic->fresh_from;
+        }
         ff_task_run(engine, task);
         if (!all && task->state != TASK_PARKED) {
             use_credit(topic);

@@ -165,6 +165,23 @@ void ff_parking_clear(struct ff_engine *engine);
 /* Whether block_ms have passed since the call was first run. */
 bool ff_parking_time_over(struct ff_engine *engine, struct ff_task *task, uint64_t block_ms);
 
+/* The topic of the lane that gets a candidate by this entry; false: none does. */
+bool ff_parking_lane_of(const struct ff_index_key *key, struct ff_scope *lane_out);
+bool ff_watches_has(const struct watches *watches, const struct ff_scope *what);
+
+/* ---- news.c: what brokers on one store tell each other ---- */
+/* The open batch has something for `n` of those who wait for the topic. */
+void ff_news_note(struct ff_engine *engine, const struct ff_scope *topic, uint32_t n);
+void ff_news_of_mark(struct ff_engine *engine, const struct mark *mark);
+/* The first load that shows all that was heard of the topic, or of what the running call watches.
+ */
+uint64_t ff_news_heard(const struct ff_engine *engine, const struct ff_scope *topic);
+/* Whether the running call may use what this load has brought; it counts as read. */
+bool ff_news_fresh(struct ff_txn *txn, uint64_t loaded_in);
+/* FF_E_PENDING: something that the running call has read is from before this load; it reads anew.
+ */
+ff_err ff_txn_refresh(struct ff_txn *txn, uint64_t from);
+
 /* ---- follow.c: what a change leaves to be done ---- */
 /* An index entry came to be. */
 void ff_follow_note(struct ff_engine *engine, const struct ff_index_key *key);

@@ -479,8 +479,12 @@ ff_span_next(struct ff_txn *txn, struct span *span, const struct ff_entry *after
 
     for (;;) {
         const struct ff_entry *from = after;
-        bool covers = page_covers(span, after);
+        bool covers = false;
 
+        if (span->page_valid && !ff_news_fresh(txn, span->loaded_in)) {
+            span->page_valid = false;
+        }
+        covers = page_covers(span, after);
         if (covers &&
             choose(span, page_after(span, after), present_after(span, after), out, found)) {
             span->used_by = engine->random_call;
@@ -527,6 +531,7 @@ ff_scopes_load(struct ff_engine *engine, const struct ff_want *want)
     }
     scopes->n = want->scopes.n;
     scopes->valid = true;
+    scopes->loaded_in = engine->stats.loads;
     scopes->wanted = false;
 }
 

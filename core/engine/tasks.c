@@ -12,6 +12,7 @@ ff_task_new(struct ff_engine *engine, struct ff_frame *frame)
     task->frame = frame;
     task->number = engine->next_task++;
     task->arrived_mono_ms = -1;
+    task->due_from = engine->stats.loads + 1;
     task->state = TASK_RUNNING; /* in no list yet */
     frame->task = task;
     for (uint32_t i = 0; i < frame->n; i++) {
@@ -261,6 +262,7 @@ run_call(struct ff_engine *engine, struct ff_task *task)
     engine->random_block = 0;
     engine->random_call = task->number << 10 | task->at; /* at most 1024 calls a frame */
     task->n_touched = 0;
+    engine->oldest_read = UINT64_MAX;
     engine->watching.n = 0;
     engine->watching.all = false;
     err = run_op(engine, task, &txn, &result);

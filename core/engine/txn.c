@@ -43,14 +43,26 @@ ruled_out(struct ff_engine *engine, enum ff_record kind, const struct ff_key *ke
         kind, key, exec->stored->absent ? NULL : (const struct ff_exec *) exec->stored->data);
 }
 
+/* Without asking the store: as new as what it would be asked next. */
+static void
+take_for_absent(struct ff_engine *engine, struct cell *cell)
+{
+    ff_cell_store(engine, cell, ff_row_new(ff_cell_kind(cell), NULL), 0);
+    cell->loaded_in = engine->stats.loads + 1;
+}
+
 static ff_err
 resident(struct ff_txn *txn, enum ff_record kind, const struct ff_key *key, struct cell **cell_out)
 {
     struct cell *cell = ff_cell_get(txn->engine, kind, key);
 
     touch(txn, cell);
+    if (cell->stored != NULL && ff_cell_top(cell) == cell->stored &&
+        !ff_news_fresh(txn, cell->loaded_in)) {
+        ff_cell_reread(txn->engine, cell);
+    }
     if (ff_cell_top(cell) == NULL && ruled_out(txn->engine, kind, key)) {
-        ff_cell_store(txn->engine, cell, ff_row_new(kind, NULL), 0);
+        take_for_absent(txn->engine, cell);
     }
     if (ff_cell_top(cell) == NULL) {
         FF_TRY(ff_want_cell(txn->engine, cell, &txn->fault));
@@ -152,7 +164,7 @@ ff_txn_put(struct ff_txn *txn, enum ff_record kind, const void *record)
         struct ff_scope lane = ff_scope_lane(((const struct ff_lane *) record)->lane_id);
         struct ff_scope unblock = ff_topic_unblock();
 
-        ff_parking_wake(txn->engine, &lane);
+        ff_txn_wake_parked(txn, &lane);
         ff_parking_tell(txn->engine, &unblock, UINT32_MAX);
     }
     return FF_E_OK;
@@ -165,7 +177,7 @@ ff_txn_put_new(struct ff_txn *txn, enum ff_record kind, const void *record)
     struct cell *cell = ff_cell_get(txn->engine, kind, &key);
 
     if (ff_cell_top(cell) == NULL && !cell->wanted) {
-        ff_cell_store(txn->engine, cell, ff_row_new(kind, NULL), 0);
+        take_for_absent(txn->engine, cell);
     }
     return ff_txn_put(txn, kind, record);
 }
@@ -212,7 +224,8 @@ ff_txn_scopes(struct ff_txn *txn, enum ff_index index, const struct ff_scope *pr
 {
     struct scopes *scopes = ff_scopes_get(txn->engine, index, prefix);
 
-    if (!scopes->valid) {
+    if (!scopes->valid || !ff_news_fresh(txn, scopes->loaded_in)) {
+        scopes->valid = false;
         FF_TRY(ff_want_scopes(txn->engine, scopes, &txn->fault));
     }
     ff_scopes_merge(txn->engine, scopes, txn->arena, out);
@@ -444,12 +457,14 @@ void
 ff_txn_wake(struct ff_txn *txn, const struct ff_scope *what, uint32_t how_many)
 {
     ff_parking_tell(txn->engine, what, how_many);
+    ff_news_note(txn->engine, what, how_many);
 }
 
 void
 ff_txn_wake_parked(struct ff_txn *txn, const struct ff_scope *topic)
 {
     ff_parking_wake(txn->engine, topic);
+    ff_news_note(txn->engine, topic, UINT32_MAX);
 }
 
 uint64_t

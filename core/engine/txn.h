@@ -161,6 +161,10 @@ void ff_txn_keep(struct ff_txn *txn);
 FF_MUST_USE ff_err ff_txn_park(struct ff_txn *txn, const struct ff_scope *topic, uint64_t block_ms,
                                int64_t wake_at_ms);
 
+/* Before an answer that there is nothing: on a store that brokers share, all that the call has read
+ * is from after its arrival, or from after the end of its time if it waited. FF_E_PENDING. */
+FF_MUST_USE ff_err ff_txn_up_to_date(struct ff_txn *txn);
+
 /* Before ff_txn_park: a change of this may end the wait, too (topics.h). */
 void ff_txn_watch(struct ff_txn *txn, const struct ff_scope *what);
 /* There is something for those that wait for `what`: so many of them (UINT32_MAX: all) are judged

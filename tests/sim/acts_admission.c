@@ -239,6 +239,12 @@ see(struct world *world, enum ff_record kind, const void *before, const void *af
         see_budget(world, before, after);
         note_since(world, &world->full_since,
                    budget->created_at.is && ff_counts_get(budget->usage, tokens) >= TOKENS_MAX);
+    } else if (kind == FF_R_QUOTA) {
+        const struct ff_quota *old = before, *quota = after;
+
+        if (quota->created_at.is && (old == NULL || !old->created_at.is)) {
+            world->quota_made[quota->quota_policy_id.b[15] % 4] = world->commits;
+        }
     } else if (kind == FF_R_LANE) {
         const struct ff_lane *lane = after;
 
@@ -260,6 +266,20 @@ check_slot(struct world *world, const struct ff_slot *slot, struct ff_arena *are
           "%u holds a slot and does not run\n", slot->execution_id.uuid.b[15]);
 }
 
+/* Commits that one broker may make between what a claim with another has consulted and its own. */
+#define BEHIND_MAX 20
+
+/* The claim may have consulted the store when there was no policy (spec/records.md §1.6). */
+static bool
+was_behind(struct world *world, const struct ff_exec *exec)
+{
+    struct life *life = ff_sim_life(world, &exec->execution_id);
+    const struct lease *lease = ff_sim_lease(world, life, exec->current_lease_epoch);
+    uint64_t made = world->quota_made[exec->quota_policy_id.v.b[15] % 4];
+
+    return world->n_brokers > 1 && lease->begun_in <= made + BEHIND_MAX;
+}
+
 /* What runs under a policy with a cap holds a slot of it as long as it is active (S-1). */
 static void
 check_holder(struct world *world, const struct ff_exec *exec, struct ff_arena *arena)
@@ -271,7 +291,7 @@ check_holder(struct world *world, const struct ff_exec *exec, struct ff_arena *a
     bool capped = quota != NULL && quota->created_at.is && quota->max_concurrent > 0;
 
     CHECK(world,
-          !capped || exec->lease_acquired_at.v <= quota->created_at.v ||
+          !capped || exec->lease_acquired_at.v <= quota->created_at.v || was_behind(world, exec) ||
               (slot != NULL && slot->lapses_at == INT64_MAX),
           "%u runs, and holds no slot\n", exec->execution_id.uuid.b[15]);
 }

@@ -236,12 +236,12 @@ ask_set_lane_state(struct world *world, struct ff_arena *arena, struct asked *as
 {
     struct ff_set_lane_state_args *args = ff_arena_zalloc(arena, sizeof(*args));
 
-    (void) asked;
     args->lane_id = ff_cstr(one_in(world, 2) ? "M" : "L");
     args->state = FF_LANE_ACTIVE;
     if (one_in(world, 3)) {
         args->state = one_in(world, 4) ? FF_LANE_DRAINING : FF_LANE_PAUSED;
     }
+    asked->closes = args->state == FF_LANE_PAUSED ? args->lane_id.p[0] : 0;
     return args;
 }
 

@@ -76,30 +76,81 @@ ask_claim_many(struct world *world, struct ff_arena *arena, struct asked *asked)
     return args;
 }
 
-/* Work that a claim must have found: it has stood there ever since the claim was handed in, and its
+/* Work that a claim must have found: it has stood there since this commit at the latest, and its
  * worker may have it, however much stands before it that is blocked. */
 static bool
-is_for(const struct world *world, const struct asked *asked, const struct life *life)
+is_for(const struct world *world, const struct asked *asked, const struct life *life,
+       uint64_t commit)
 {
     const struct ff_exec *exec = &life->exec;
 
-    return life->exists && life->now.commit <= asked->commit &&
+    return life->exists && life->now.commit <= commit &&
            exec->eligibility_state == FF_ELIGIBLE_NOW && exec->grant == NULL &&
            exec->lane_id.p[0] == asked->lane && !exec->cancel_owed_at.is &&
            (asked->gpu || exec->required_capabilities.n == 0) && !exec->quota_policy_id.is &&
            (exec->budget_ids.n == 0 || world->full_since == NOT_SO);
 }
 
-/* A claim has found nothing. On a store that is shared it may be behind: README, "Known". */
+/* The lane was open all the time, also between two calls of one commit. */
+static bool
+was_open(const struct world *world, const struct asked *asked)
+{
+    bool closed = world->open_since[asked->lane == 'M'] > asked->commit ||
+                  world->closed_by[asked->lane == 'M'] >= asked->frame;
+
+    for (uint32_t i = 0; i < N_CLIENTS; i++) {
+        const struct client *client = &world->clients[i];
+
+        for (uint32_t j = 0; j < client->frame.n && client->busy; j++) {
+            closed = closed || client->asked[j].closes == asked->lane;
+        }
+    }
+    return !closed;
+}
+
+/* A claim has found nothing. */
 static void
 check_not_starved(struct world *world, const struct asked *asked)
 {
-    if (world->faults.shared || world->open_since[asked->lane == 'M'] > asked->commit) {
+    if (!was_open(world, asked)) {
         return;
     }
     for (uint8_t id = 1; id <= N_IDS; id++) {
-        CHECK(world, !is_for(world, asked, &world->lives[id]), "%u is passed over by a claim\n",
-              id);
+        CHECK(world, !is_for(world, asked, &world->lives[id], asked->commit),
+              "%u is passed over by a claim\n", id);
+    }
+}
+
+/* The one call of a frame that may be waiting; NULL: there are none, or several. */
+static const struct asked *
+waiting_claim(const struct client *client)
+{
+    const struct asked *found = NULL;
+
+    for (uint32_t i = 0; i < client->frame.n; i++) {
+        if ((ff_ops[client->calls[i].op].flags & FF_OPF_BLOCKING) != 0) {
+            if (found != NULL) {
+                return NULL;
+            }
+            found = &client->asked[i];
+        }
+    }
+    return found != NULL && found->lane != 0 ? found : NULL;
+}
+
+void
+ff_sim_check_waiting(struct world *world)
+{
+    for (uint32_t i = 0; i < N_CLIENTS; i++) {
+        const struct client *client = &world->clients[i];
+        const struct asked *waiting = client->busy ? waiting_claim(client) : NULL;
+
+        for (uint8_t id = 1; id <= N_IDS && waiting != NULL; id++) {
+            CHECK(world,
+                  world->open_since[waiting->lane == 'M'] == NOT_SO ||
+                      !is_for(world, waiting, &world->lives[id], UINT64_MAX),
+                  "%u stands there, and the claim of client %u waits\n", id, i);
+        }
     }
 }
 
@@ -443,7 +494,9 @@ judge_complete(struct world *world, const struct asked *asked, const void *resul
 
     (void) result;
     check_ended(world, asked, "completed");
-    CHECK(world, life->replays > asked->replays || life->result_epoch == asked->epoch,
+    CHECK(world,
+          life->replays > asked->replays || life->result_epoch == asked->epoch ||
+              (world->n_brokers > 1 && life->replays > 0), /* behind the other by a batch */
           "%u: the result of epoch %" PRIu64 " is lost\n", asked->id, asked->epoch);
 }
 

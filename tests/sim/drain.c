@@ -45,6 +45,12 @@ pump(struct world *world)
 void
 ff_sim_come_to_rest(struct world *world)
 {
+    pump(world);
+    if (world->n_brokers > 1) {
+        ff_sim_tell_news(world, false);
+        pump(world);
+    }
+    ff_sim_check_waiting(world);
     for (uint32_t i = 0; i < 100; i++) {
         pump(world);
         if (!any_client_busy(world)) {

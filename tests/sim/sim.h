@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <uthash.h>
 
+#include "backends/news.h"
 #include "tests/rig/rig.h"
 #include "tests/sim/shadow.h"
 #include "tests/sim/spy.h"
@@ -71,12 +72,14 @@ struct asked {
     uint8_t id;        /* execution */
     uint64_t epoch;    /* of the handle used; 0: none */
     uint64_t commit;   /* the last one before */
+    uint64_t frame;    /* number of its frame */
     uint32_t replays;  /* of the execution, then */
     bool known;        /* it existed then, as this broker must know */
     bool with_request; /* a claim that may be repeated */
     struct ff_uuid request_id;
     uint8_t instance; /* which worker process */
     char lane;        /* of a claim that judges admission itself; 0: another call */
+    char closes;      /* the lane that the call closes; 0: none */
     bool gpu;         /* what its worker can do */
 };
 
@@ -105,6 +108,7 @@ struct recent {
 struct setting; /* of the run: sim_test.c */
 
 struct world {
+    struct ff_news_list news[FF_SPY_PORTS]; /* for this broker, on their way */
     struct ff_rig *rig; /* clock, arena, typed calls; its engine is the first broker's */
     const struct setting *setting;
     struct spy *spy;
@@ -115,6 +119,7 @@ struct world {
     uint32_t step;
     bool closing;   /* a broker is */
     bool consuming; /* brokers follow completions themselves (06 §2.7) */
+    bool deaf;      /* some of what brokers tell each other is lost */
     bool trace;
 
     struct client clients[N_CLIENTS];
@@ -132,6 +137,8 @@ struct world {
     uint64_t commits;
     uint64_t full_since;    /* the budget is at its hard limit */
     uint64_t open_since[2]; /* lanes L and M hand out work */
+    uint64_t quota_made[4]; /* commit in which each policy was defined */
+    uint64_t closed_by[2];  /* newest frame when one that closes them was answered last */
     uint64_t n_events[8];   /* by family */
     uint64_t feed_digest[8];
 };
@@ -148,27 +155,7 @@ void ff_sim_report(const struct world *world);
         }                                                                                          \
     } while (0)
 
-static inline uint64_t
-draw(struct world *world)
-{
-    uint64_t z = world->random += UINT64_C(0x9e3779b97f4a7c15);
-
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return z ^ (z >> 31);
-}
-
-static inline uint32_t
-below(struct world *world, uint32_t n)
-{
-    return (uint32_t) (draw(world) % n);
-}
-
-static inline bool
-one_in(struct world *world, uint32_t n)
-{
-    return below(world, n) == 0;
-}
+#include "tests/sim/dice.h"
 
 /* ---- acts: what clients, workers and scanners may do ---- */
 
@@ -226,6 +213,11 @@ const char *ff_sim_setting(const char *name);
 
 /* world.c: running. */
 void ff_sim_run(const struct setting *setting, uint64_t seed, uint32_t n_steps);
+
+/* acts_worker.c: with all news told and nothing under way, no claim waits beside work for it. */
+void ff_sim_check_waiting(struct world *world);
+/* world.c: passes on what brokers have told each other. lossy: or some of it. */
+void ff_sim_tell_news(struct world *world, bool lossy);
 
 /* acts_admission.c: at the end, when all guards have lapsed. */
 void ff_sim_check_no_slots(struct world *world);

@@ -70,6 +70,43 @@ kill_broker(struct world *world, uint32_t broker)
     ff_spy_set_dying(world->spy, broker, false);
 }
 
+/* ---- news ---- */
+
+static void
+on_committed(void *ctx, const struct ff_commit *commit)
+{
+    struct world *world = ctx;
+
+    ff_sim_committed(world, commit);
+    for (uint32_t broker = 0; broker < world->n_brokers && world->n_brokers > 1; broker++) {
+        ff_news_add(&world->news[broker], commit); /* its own too: it is none the worse for it */
+    }
+}
+
+static void
+hear(void *ctx, const struct ff_news *news)
+{
+    ff_engine_told(ctx, news);
+}
+
+void
+ff_sim_tell_news(struct world *world, bool lossy)
+{
+    for (uint32_t broker = 0; broker < world->n_brokers; broker++) {
+        struct ff_store_host host = { .news = hear, .ctx = world->engines[broker] };
+
+        if (ff_news_any(&world->news[broker]) && !(lossy && one_in(world, 2))) {
+            if (!(world->deaf && lossy && one_in(world, 4))) {
+                ff_news_tell(&world->news[broker], &host);
+            }
+            world->news[broker] = (struct ff_news_list){ .n = 0 };
+        }
+        if (world->deaf && (!lossy || one_in(world, 100))) { /* what is lost is found by looking */
+            ff_engine_told(world->engines[broker], NULL);
+        }
+    }
+}
+
 static struct ff_store *
 open_store(struct world *world)
 {
@@ -142,7 +179,7 @@ static struct world *
 world_new(const struct setting *setting, uint64_t seed)
 {
     struct world *world = calloc(1, sizeof(*world));
-    const struct spy_listener listener = { .committed = ff_sim_committed, .ctx = world };
+    const struct spy_listener listener = { .committed = on_committed, .ctx = world };
     struct ff_rig *rig = calloc(1, sizeof(*rig));
 
     assert_non_null(world);
@@ -154,6 +191,7 @@ world_new(const struct setting *setting, uint64_t seed)
     world->faults = setting->faults;
     world->full_since = NOT_SO;
     world->consuming = seed % 2 == 1;
+    world->deaf = seed % 4 < 2;
     world->trace = ff_sim_setting("FF_SIM_TRACE") != NULL;
     rig->now_ms = FF_RIG_START_MS;
     rig->contrary = true; /* what fails is tried again */
@@ -342,6 +380,16 @@ judge_call(struct world *world, struct client *client, uint32_t at)
 }
 
 static void
+note_closed(struct world *world, const struct client *client)
+{
+    for (uint32_t i = 0; i < client->frame.n; i++) {
+        if (client->asked[i].closes != 0) {
+            world->closed_by[client->asked[i].closes == 'M'] = world->frames;
+        }
+    }
+}
+
+static void
 frame_done(struct ff_frame *frame)
 {
     struct client *client = frame->ctx;
@@ -349,6 +397,7 @@ frame_done(struct ff_frame *frame)
 
     CHECK(world, client->busy, "a frame is answered twice\n");
     client->busy = false;
+    note_closed(world, client);
     client->repeat = client->lost || world->closing || one_in(world, 12);
     if (client->lost || (world->closing && frame->calls[0].fault.code == FF_E_OK)) {
         return; /* the reply does not arrive */
@@ -367,6 +416,7 @@ hand_in(struct world *world, struct client *client)
         const struct life *life = &world->lives[client->asked[i].id];
 
         client->asked[i].commit = world->commits;
+        client->asked[i].frame = world->frames + 1;
         client->asked[i].replays = life->replays;
         client->asked[i].known = life->exists && world->n_brokers == 1;
         trace_call(world, client, i, "?");
@@ -437,6 +487,9 @@ step(struct world *world)
         submit_again(world, client);
     } else if (!client->busy) {
         submit(world, client);
+    }
+    if (world->n_brokers > 1) {
+        ff_sim_tell_news(world, true);
     }
     for (uint32_t turns = below(world, 4); turns > 0; turns--) {
         broker = below(world, world->n_brokers);
