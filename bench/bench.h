@@ -18,6 +18,7 @@ struct ff_bench_options {
     uint32_t connections; /* that the workers share */
     uint32_t window;      /* frames under way on one; 0: the library's default */
     const char *only; /* the one variant of lifecycle to run, without the raw figures; NULL: all */
+    uint32_t daemons; /* on one store: 0 and 1 are one; connections are spread over them */
     double seconds;   /* of one variant, after a warm-up of a fifth of it */
     bool supervised;  /* the whole daemon, not the broker alone */
     bool json;
@@ -32,6 +33,10 @@ struct ff_bench_daemon {
 };
 /* Starts flowfabricd beside this executable and waits until it is ready. Exits on failure. */
 void ff_bench_daemon_start(struct ff_bench_daemon *daemon, const struct ff_bench_options *options);
+/* So many as options->daemons says; returns the number. */
+#define FF_BENCH_DAEMONS_MAX 4
+uint32_t ff_bench_daemons_start(struct ff_bench_daemon daemons[FF_BENCH_DAEMONS_MAX],
+                                const struct ff_bench_options *options);
 /* Stops it in order; it may be started again on what it leaves. */
 void ff_bench_daemon_pause(struct ff_bench_daemon *daemon);
 /* Stops it in order, and removes the directory. */
@@ -64,6 +69,7 @@ void ff_bench_report_end(const struct ff_bench_options *options);
 int ff_bench_lifecycle(const struct ff_bench_options *options);
 int ff_bench_backlog(const struct ff_bench_options *options);
 int ff_bench_suspend(const struct ff_bench_options *options);
+int ff_bench_shared(const struct ff_bench_options *options);
 int ff_bench_wake(const struct ff_bench_options *options);
 int ff_bench_timers(const struct ff_bench_options *options);
 int ff_bench_raw(const struct ff_bench_options *options);
@@ -72,8 +78,11 @@ int ff_bench_flow(const struct ff_bench_options *options);
 int ff_bench_quorum(const struct ff_bench_options *options);
 int ff_bench_pause(const struct ff_bench_options *options);
 int ff_bench_blocked(const struct ff_bench_options *options);
-/* The variant `batched` of lifecycle alone; returns lifecycles a second. */
-double ff_bench_lifecycle_batched(const struct ff_bench_options *options);
+/* The variant `batched` of lifecycle alone, under this name; returns lifecycles a second. */
+double ff_bench_lifecycle_batched(const struct ff_bench_options *options, const char *variant);
+/* The worker is parked with the last daemon, the execution is created with the first. */
+void ff_bench_wake_once(const struct ff_bench_options *options, const char *variant,
+                        uint32_t n_workers);
 
 void ff_bench_die(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
 /* A new execution id of lane "default". Any thread. */

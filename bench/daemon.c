@@ -109,6 +109,20 @@ ff_bench_daemon_start(struct ff_bench_daemon *daemon, const struct ff_bench_opti
     snprintf(daemon->address, sizeof(daemon->address), "ipc://%s/run/worker.sock", daemon->dir);
 }
 
+uint32_t
+ff_bench_daemons_start(struct ff_bench_daemon daemons[FF_BENCH_DAEMONS_MAX],
+                       const struct ff_bench_options *options)
+{
+    uint32_t n = options->daemons > 1 ? options->daemons : 1;
+
+    FF_ASSERT(n <= FF_BENCH_DAEMONS_MAX);
+    for (uint32_t i = 0; i < n; i++) {
+        daemons[i] = (struct ff_bench_daemon){ .pid = 0 };
+        ff_bench_daemon_start(&daemons[i], options);
+    }
+    return n;
+}
+
 static int
 remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
 {

@@ -21,6 +21,9 @@ static const char doc[] =
     "  suspend     from suspending, and from the signal, to the resumed claim\n"
     "  timers      how late a delayed execution is with a parked worker: delays spread out, and "
     "50 at once\n"
+    "  shared      two daemons on the store of --store: from the one's enqueueing to a worker "
+    "that\n"
+    "              is parked with the other; lifecycles with one daemon, and with both\n"
     "  raw         what nng, SQLite and the disk do alone on this machine\n"
     "  all         all of them\n\n"
     "Figures: operations a second, and the 50th, 95th and 99th percentile of one, in\n"
@@ -123,7 +126,7 @@ static const struct scenario {
     { "suspend", ff_bench_suspend }, { "timers", ff_bench_timers },
     { "routed", ff_bench_routed },   { "blocked", ff_bench_blocked },
     { "flow", ff_bench_flow },       { "quorum", ff_bench_quorum },
-    { "pause", ff_bench_pause },
+    { "pause", ff_bench_pause },     { "shared", ff_bench_shared },
 };
 
 int

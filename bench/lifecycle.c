@@ -217,6 +217,12 @@ await_time(double at_us)
     }
 }
 
+static const char *
+scenario_of(const struct ff_bench_options *options)
+{
+    return options->daemons > 0 ? "shared" : "lifecycle";
+}
+
 static void
 report_cpu(const struct ff_bench_options *options, const char *variant, const char *who, double us,
            size_t n)
@@ -224,7 +230,34 @@ report_cpu(const struct ff_bench_options *options, const char *variant, const ch
     char name[64];
 
     snprintf(name, sizeof(name), "%s_%s", variant, who);
-    ff_bench_report_figure(options, "lifecycle", name, n == 0 ? 0 : us / (double) n, "cpu_us_each");
+    ff_bench_report_figure(options, scenario_of(options), name, n == 0 ? 0 : us / (double) n,
+                           "cpu_us_each");
+}
+
+static double
+daemons_cpu_us(const struct ff_bench_daemon *daemons, uint32_t n)
+{
+    double us = 0;
+
+    for (uint32_t i = 0; i < n; i++) {
+        us += ff_bench_daemon_cpu_us(&daemons[i]);
+    }
+    return us;
+}
+
+static void
+connect_all(struct crew *crew, const struct ff_bench_daemon *daemons, uint32_t n_daemons)
+{
+    struct ff_fault fault = { 0 };
+
+    for (uint32_t i = 0; i < crew->options->connections; i++) {
+        struct ff_client_options client = { .address = daemons[i % n_daemons].address,
+                                            .window = crew->options->window };
+
+        if (ff_client_open(&client, &crew->clients[i], &fault) != FF_E_OK) {
+            ff_bench_die("cannot open a client");
+        }
+    }
 }
 
 /* Returns how many a second. */
@@ -233,11 +266,11 @@ run_crew(const struct ff_bench_options *options, const char *variant, void *(*ru
 {
     struct worker *workers = calloc(options->workers, sizeof(*workers));
     struct ff_bench_samples all = { 0 };
-    struct ff_bench_daemon daemon = { 0 };
+    struct ff_bench_daemon daemons[FF_BENCH_DAEMONS_MAX];
     struct crew crew = { .options = options };
     char *payload = malloc(options->payload + 1);
-    struct ff_fault fault = { 0 };
     double daemon_us = 0, own_us = 0, rate = 0;
+    uint32_t n_daemons = 0;
 
     if (workers == NULL || payload == NULL) {
         ff_bench_die("out of memory");
@@ -245,14 +278,8 @@ run_crew(const struct ff_bench_options *options, const char *variant, void *(*ru
     FF_ASSERT(options->connections > 0);
     memset(payload, 'x', options->payload);
     crew.payload = payload;
-    ff_bench_daemon_start(&daemon, options);
-    for (uint32_t i = 0; i < options->connections; i++) {
-        struct ff_client_options client = { .address = daemon.address, .window = options->window };
-
-        if (ff_client_open(&client, &crew.clients[i], &fault) != FF_E_OK) {
-            ff_bench_die("cannot open a client");
-        }
-    }
+    n_daemons = ff_bench_daemons_start(daemons, options);
+    connect_all(&crew, daemons, n_daemons);
     crew.measure_from_us = ff_bench_now_us() + options->seconds * 0.2e6;
     crew.until_us = crew.measure_from_us + options->seconds * 1e6;
     for (uint32_t i = 0; i < options->workers; i++) {
@@ -264,7 +291,7 @@ run_crew(const struct ff_bench_options *options, const char *variant, void *(*ru
         pthread_create(&workers[i].thread, NULL, run, &workers[i]);
     }
     await_time(crew.measure_from_us);
-    daemon_us = ff_bench_daemon_cpu_us(&daemon);
+    daemon_us = daemons_cpu_us(daemons, n_daemons);
     own_us = own_cpu_us();
     for (uint32_t i = 0; i < options->workers; i++) {
         pthread_join(workers[i].thread, NULL);
@@ -274,21 +301,23 @@ run_crew(const struct ff_bench_options *options, const char *variant, void *(*ru
     for (uint32_t i = 0; i < options->connections; i++) {
         ff_client_close(crew.clients[i]);
     }
-    ff_bench_report(options, "lifecycle", variant, &all, options->seconds);
-    report_cpu(options, variant, "broker", ff_bench_daemon_cpu_us(&daemon) - daemon_us, all.n);
+    ff_bench_report(options, scenario_of(options), variant, &all, options->seconds);
+    report_cpu(options, variant, "broker", daemons_cpu_us(daemons, n_daemons) - daemon_us, all.n);
     report_cpu(options, variant, "client", own_cpu_us() - own_us, all.n);
     rate = (double) all.n / options->seconds;
     ff_bench_samples_done(&all);
-    ff_bench_daemon_stop(&daemon);
+    for (uint32_t i = 0; i < n_daemons; i++) {
+        ff_bench_daemon_stop(&daemons[i]);
+    }
     free(payload);
     free(workers);
     return rate;
 }
 
 double
-ff_bench_lifecycle_batched(const struct ff_bench_options *options)
+ff_bench_lifecycle_batched(const struct ff_bench_options *options, const char *variant)
 {
-    return run_crew(options, "batched", run_batched);
+    return run_crew(options, variant, run_batched);
 }
 
 static bool

@@ -231,7 +231,7 @@ ff_bench_routed(const struct ff_bench_options *options)
 
     FF_ASSERT(workers != NULL);
     plain.workers = WORKERS;
-    plain_rate = ff_bench_lifecycle_batched(&plain);
+    plain_rate = ff_bench_lifecycle_batched(&plain, "batched");
     ff_bench_daemon_start(&daemon, options);
     client.address = daemon.address;
     if (ff_client_open(&client, &all.client, &fault) != FF_E_OK) {

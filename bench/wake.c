@@ -124,8 +124,8 @@ enqueue(struct wake *wake, struct ff_client *client, const char *payload)
     return wake->taken_us - begun_us;
 }
 
-static void
-run(const struct ff_bench_options *options, const char *variant, uint32_t n_workers)
+void
+ff_bench_wake_once(const struct ff_bench_options *options, const char *variant, uint32_t n_workers)
 {
     struct wake wake = { .options = options,
                          .mutex = PTHREAD_MUTEX_INITIALIZER,
@@ -133,26 +133,30 @@ run(const struct ff_bench_options *options, const char *variant, uint32_t n_work
     struct sleeper *sleepers = calloc(n_workers, sizeof(*sleepers));
     char *payload = calloc(1, options->payload + 1);
     struct ff_bench_samples samples = { 0 };
-    struct ff_bench_daemon daemon = { 0 };
+    struct ff_bench_daemon daemons[FF_BENCH_DAEMONS_MAX];
+    uint32_t n_daemons = 0;
     struct ff_client *client = NULL;
     double until_us = 0, begun_us = 0;
 
     FF_ASSERT(sleepers != NULL && payload != NULL && n_workers <= WORKERS_MAX);
-    ff_bench_daemon_start(&daemon, options);
-    client = client_of(&daemon);
+    n_daemons = ff_bench_daemons_start(daemons, options);
+    client = client_of(&daemons[0]);
     for (uint32_t i = 0; i < n_workers; i++) {
         sleepers[i].wake = &wake;
-        sleepers[i].client = client_of(&daemon);
+        sleepers[i].client = client_of(&daemons[n_daemons - 1]);
         snprintf(sleepers[i].name, sizeof(sleepers[i].name), "sleeper-%u", i);
         pthread_create(&sleepers[i].thread, NULL, sleep_and_take, &sleepers[i]);
     }
-    enqueue(&wake, client, payload); /* all are connected then */
+    for (uint32_t i = 0; i <= 2 * (n_daemons - 1); i++) {
+        enqueue(&wake, client, payload); /* all are connected then, and brokers know each other */
+    }
     begun_us = ff_bench_now_us();
     until_us = begun_us + options->seconds * 1e6;
     while (ff_bench_now_us() < until_us) {
         ff_bench_samples_add(&samples, enqueue(&wake, client, payload));
     }
-    ff_bench_report(options, "wake", variant, &samples, (ff_bench_now_us() - begun_us) / 1e6);
+    ff_bench_report(options, n_daemons > 1 ? "shared" : "wake", variant, &samples,
+                    (ff_bench_now_us() - begun_us) / 1e6);
     wake.stopping = true;
     for (uint32_t i = 0; i < n_workers; i++) {
         ff_client_close(sleepers[i].client); /* ends its claim */
@@ -160,7 +164,9 @@ run(const struct ff_bench_options *options, const char *variant, uint32_t n_work
     }
     ff_client_close(client);
     ff_bench_samples_done(&samples);
-    ff_bench_daemon_stop(&daemon);
+    for (uint32_t i = 0; i < n_daemons; i++) {
+        ff_bench_daemon_stop(&daemons[i]);
+    }
     free(payload);
     free(sleepers);
 }
@@ -168,7 +174,7 @@ run(const struct ff_bench_options *options, const char *variant, uint32_t n_work
 int
 ff_bench_wake(const struct ff_bench_options *options)
 {
-    run(options, "one_parked", 1);
-    run(options, "all_parked", options->workers);
+    ff_bench_wake_once(options, "one_parked", 1);
+    ff_bench_wake_once(options, "all_parked", options->workers);
     return 0;
 }
