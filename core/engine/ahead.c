@@ -5,6 +5,8 @@
 
 /* Calls looked at: about as many as run in one go (SHIFT_CALLS). */
 #define AHEAD_CALLS_MAX 128
+/* Of a lane, whose candidates are read before the classes are known to be still there. */
+#define AHEAD_CLASSES_MAX 16
 
 static void
 want(struct ff_engine *engine, enum ff_record kind, const struct ff_key *key)
@@ -31,6 +33,67 @@ want_held(struct ff_engine *engine, const struct ff_handle *handle)
     want(engine, FF_R_EXEC, &key);
     key = ff_key_attempt(&payload.execution_id, payload.attempt_index);
     want(engine, FF_R_ATTEMPT, &key);
+}
+
+/* The call has met none of its pages yet, or only old ones; what it asks for itself stays so. */
+static void
+want_page(struct ff_engine *engine, const struct ff_task *task, struct ff_place place,
+          uint32_t limit)
+{
+    struct span *span = ff_span_get(engine, place.index, place.scope);
+    struct ff_fault fault = { 0 };
+
+    if (!span->wanted && !(span->page_valid && span->loaded_in >= task->fresh_from)) {
+        span->page_valid = false;
+        (void) (ff_want_page(engine, span, NULL, limit, &fault) == FF_E_PENDING);
+    }
+}
+
+/* Candidates of a lane: its classes, and the first of those that were known last. */
+static void
+want_candidates(struct ff_engine *engine, const struct ff_task *task, struct ff_place lane,
+                uint32_t limit)
+{
+    struct scopes *scopes = ff_scopes_get(engine, lane.index, lane.scope);
+    struct ff_fault fault = { 0 };
+
+    for (uint32_t i = 0; i < scopes->n && i < AHEAD_CLASSES_MAX; i++) {
+        want_page(engine, task, (struct ff_place){ lane.index, &scopes->v[i], NULL }, limit);
+    }
+    if (!scopes->wanted && !(scopes->valid && scopes->loaded_in >= task->fresh_from)) {
+        scopes->valid = false;
+        (void) (ff_want_scopes(engine, scopes, &fault) == FF_E_PENDING);
+    }
+}
+
+/* All that a claim reads before it knows a candidate (pick.c). */
+static void
+want_lane(struct ff_engine *engine, const struct ff_task *task, struct ff_str lane_id,
+          uint32_t limit)
+{
+    const struct ff_scope lane = ff_scope_lane(lane_id);
+    const struct ff_scope due = ff_scope_lease_due(lane_id, FF_OWNER_LEASED);
+    const struct ff_key key = ff_key_bytes(lane_id);
+
+    want(engine, FF_R_LANE, &key);
+    want_page(engine, task, (struct ff_place){ FF_IX_LEASE_DUE, &due, NULL }, 2);
+    want_page(engine, task, (struct ff_place){ FF_IX_GRANTED, &lane, NULL }, 2);
+    want_candidates(engine, task, (struct ff_place){ FF_IX_READY, &lane, NULL }, limit);
+    want_candidates(engine, task, (struct ff_place){ FF_IX_RECLAIMABLE, &lane, NULL }, limit);
+}
+
+static void
+look_at_claim(struct ff_engine *engine, const struct ff_task *task, const struct ff_call *call)
+{
+    if (call->op == FF_OP_claim) {
+        want_lane(engine, task, ((const struct ff_claim_args *) call->args)->lane_id, 2);
+    } else if (call->op == FF_OP_claim_for_worker) {
+        want_lane(engine, task, ((const struct ff_claim_for_worker_args *) call->args)->lane_id, 2);
+    } else if (call->op == FF_OP_claim_many) {
+        const struct ff_claim_many_args *args = call->args;
+
+        want_lane(engine, task, args->lane_id, args->max + 1);
+    }
 }
 
 static void
@@ -68,6 +131,7 @@ ff_look_ahead(struct ff_engine *engine, const struct ff_task *task)
 
         if (call->fault.code == FF_E_OK && call->run == NULL) {
             look_at(engine, call);
+            look_at_claim(engine, task, call);
         }
     }
 }

@@ -174,6 +174,7 @@ struct ff_engine {
     struct topic *scanner_topics[FF_SCANNERS]; /* those of them that there are */
     struct deadline_tree deadlines;
     struct hearing hearing;
+    struct taking takings[64]; /* by hash: one that has no place is not known, and only conflicts */
     uint64_t telling;     /* while news are passed on: the first load that shows them; else 0 */
     uint64_t oldest_read; /* by the running call: the load that it came with */
     uint32_t n_parked;

@@ -29,6 +29,17 @@ struct topic {
 };
 RB_HEAD(topic_tree, topic);
 
+/* Who takes from one scope of candidates, beside this broker (shares.c). */
+struct taker {
+    uint64_t who;
+    int64_t until_ms; /* real time: believed so long */
+};
+struct taking {
+    uint64_t what;   /* hash of the scope */
+    int64_t said_ms; /* when this broker has said so last */
+    struct taker others[7];
+};
+
 /* What other brokers have told lately; `at`: the first load that shows it, 0: nothing. */
 struct heard {
     struct ff_scope topic;

@@ -182,6 +182,10 @@ bool ff_news_fresh(struct ff_txn *txn, uint64_t loaded_in);
  */
 ff_err ff_txn_refresh(struct ff_txn *txn, uint64_t from);
 
+/* ---- shares.c ---- */
+/* Another broker takes from some scope; false: the topic is of something else. */
+bool ff_shares_hear(struct ff_engine *engine, const struct ff_scope *topic);
+
 /* ---- follow.c: what a change leaves to be done ---- */
 /* An index entry came to be. */
 void ff_follow_note(struct ff_engine *engine, const struct ff_index_key *key);

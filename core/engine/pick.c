@@ -1,4 +1,4 @@
-#include "core/engine/pick.h"
+#include "core/engine/pick_int.h"
 
 #include <stdlib.h>
 
@@ -15,19 +15,8 @@
 #define LAPSED_GRANTS_MAX 256
 /* Of one class whose quota is exhausted: those with a live guard or a slot, judged one by one. */
 #define ADMITTED_MAX 256
-
-struct ff_pick_source {
-    struct ff_scope scope;
-    uint8_t index; /* READY or RECLAIMABLE */
-    bool spent;    /* empty, or its class is refused */
-    bool passed;   /* its class was judged and may be taken */
-    struct ff_entry head;
-};
-
-struct ff_pick_extra {
-    struct ff_entry entry; /* by rank */
-    struct ff_exec exec;
-};
+/* Of other brokers' shares, stepped over in search of the next of the own one. */
+#define PASSED_OVER_MAX 1024
 
 ff_err
 ff_offered_caps(struct ff_txn *txn, struct ff_str packed, struct ff_strs *out)
@@ -68,23 +57,42 @@ follow(struct ff_txn *txn, const struct ff_pick_source *source, const struct ff_
     return ff_txn_follow(txn, FF_R_EXEC, &place, out);
 }
 
+/* The next of the source's share behind `after` becomes its head. */
+static ff_err
+next_of(struct ff_txn *txn, struct ff_pick_source *source, const struct ff_entry *after,
+        uint32_t expect, bool *found)
+{
+    struct ff_entry entry = { 0 }, next = { 0 };
+
+    for (uint32_t n = 0; n < PASSED_OVER_MAX; n++) {
+        FF_TRY(ff_txn_next(txn, source->index, &source->scope, n == 0 ? after : &entry,
+                           ff_share_whole(&source->share, expect), &next, found));
+        if (!*found || ff_share_has(&source->share, &next.id)) {
+            source->head = next;
+            return FF_E_OK;
+        }
+        entry = next;
+        source->passed_over = true;
+    }
+    *found = false;
+    return FF_E_OK;
+}
+
 /* One record was not resident: asks for all that this scope is likely to give; FF_E_PENDING. */
 static ff_err
 want_scope(struct ff_txn *txn, const struct ff_pick_source *source, const struct ff_picking *want)
 {
-    struct ff_entry entry = { 0 }, next = { 0 };
+    struct ff_pick_source at = *source;
     bool found = true, pending = false;
 
     for (uint32_t i = 0; i < want->expect; i++) {
-        ff_err err = ff_txn_next(txn, source->index, &source->scope, i == 0 ? NULL : &entry,
-                                 want->expect - i, &next, &found);
+        ff_err err = next_of(txn, &at, i == 0 ? NULL : &at.head, want->expect - i, &found);
 
         FF_TRY(ff_gather(err, &pending));
         if (err == FF_E_PENDING || !found) {
             break;
         }
-        entry = next;
-        FF_TRY(want_record(txn, &entry, want->with_context, &pending));
+        FF_TRY(want_record(txn, &at.head, want->with_context, &pending));
     }
     return FF_E_PENDING;
 }
@@ -226,41 +234,6 @@ collect_lapsed_grants(struct ff_txn *txn, struct ff_pick *pick)
 
 /* ---- sources ---- */
 
-/* The heap of sources by their heads: a lane may have many classes. */
-static void
-sift_down(struct ff_pick *pick, uint32_t at)
-{
-    struct ff_pick_source *source = pick->heap[at];
-    uint32_t child = 2 * at + 1;
-
-    for (; child < pick->n_heap; child = 2 * at + 1) {
-        if (child + 1 < pick->n_heap &&
-            ff_entry_cmp(&pick->heap[child + 1]->head, &pick->heap[child]->head) < 0) {
-            child++;
-        }
-        if (ff_entry_cmp(&source->head, &pick->heap[child]->head) <= 0) {
-            break;
-        }
-        pick->heap[at] = pick->heap[child];
-        at = child;
-    }
-    pick->heap[at] = source;
-}
-
-static void
-make_heap(struct ff_txn *txn, struct ff_pick *pick)
-{
-    pick->heap = FF_ARENA_NEW(txn->arena, struct ff_pick_source *, pick->n_sources);
-    for (uint32_t i = 0; i < pick->n_sources; i++) {
-        if (!pick->sources[i].spent) {
-            pick->heap[pick->n_heap++] = &pick->sources[i];
-        }
-    }
-    for (uint32_t i = pick->n_heap / 2; i-- > 0;) {
-        sift_down(pick, i);
-    }
-}
-
 static ff_err
 add_sources(struct ff_txn *txn, struct ff_pick *pick)
 {
@@ -280,12 +253,11 @@ add_sources(struct ff_txn *txn, struct ff_pick *pick)
 
         source->index = i < ready.n ? FF_IX_READY : FF_IX_RECLAIMABLE;
         source->scope = i < ready.n ? ready.v[i] : lost.v[i - ready.n];
-        FF_TRY(ff_gather(ff_txn_next(txn, source->index, &source->scope, NULL, pick->want->expect,
-                                     &source->head, &found),
-                         &pending));
+        source->share = ff_txn_share(txn, &source->scope);
+        FF_TRY(ff_gather(next_of(txn, source, NULL, pick->want->expect, &found), &pending));
         source->spent = !found;
     }
-    make_heap(txn, pick);
+    ff_pick_heapify(txn, pick);
     return pending ? FF_E_PENDING : FF_E_OK;
 }
 
@@ -322,13 +294,37 @@ advance(struct ff_txn *txn, struct ff_pick *pick)
         pick->at_extra++;
         return FF_E_OK;
     }
-    FF_TRY(ff_txn_next(txn, pick->last->index, &pick->last->scope, NULL, pick->want->expect,
-                       &pick->last->head, &found));
+    FF_TRY(next_of(txn, pick->last, pick->last->share.of > 1 ? &pick->last->head : NULL,
+                   pick->want->expect, &found));
     pick->last->spent = !found;
     if (found) {
-        sift_down(pick, 0); /* it is the one that was chosen */
+        ff_pick_sift(pick, 0); /* it is the one that was chosen */
     }
     return FF_E_OK;
+}
+
+/* Of the own shares nothing is left, nor was there anything: what falls to others is better taken
+ * than left, although they may be about to take it. */
+static ff_err
+begin_rest(struct ff_txn *txn, struct ff_pick *pick, bool *any)
+{
+    bool pending = false;
+
+    *any = false;
+    for (uint32_t i = 0; i < pick->n_sources && pick->taken == 0; i++) {
+        struct ff_pick_source *source = &pick->sources[i];
+        bool found = false;
+
+        if (source->passed_over && !source->refused) {
+            source->passed_over = false;
+            source->share.of = 1;
+            FF_TRY(ff_gather(next_of(txn, source, NULL, pick->want->expect, &found), &pending));
+            source->spent = !found;
+            *any = *any || found;
+        }
+    }
+    ff_pick_heapify(txn, pick);
+    return pending ? FF_E_PENDING : FF_E_OK;
 }
 
 /* The candidate that comes first; pick->last says where from. False: there is none. */
@@ -340,7 +336,7 @@ choose(struct ff_pick *pick, const struct ff_entry **entry)
     while (pick->n_heap > 0 && pick->heap[0]->spent) {
         pick->heap[0] = pick->heap[--pick->n_heap];
         if (pick->n_heap > 0) {
-            sift_down(pick, 0);
+            ff_pick_sift(pick, 0);
         }
     }
     if (pick->n_heap > 0 && (*entry == NULL || ff_entry_cmp(&pick->heap[0]->head, *entry) < 0)) {
@@ -394,6 +390,7 @@ settle_class(struct ff_pick *pick, bool passed)
     for (; first <= last; first++) {
         first->passed = passed;
         first->spent = first->spent || !passed;
+        first->refused = !passed;
     }
 }
 
@@ -505,6 +502,10 @@ ff_pick_admit(struct ff_txn *txn, struct ff_pick *pick, struct ff_exec *exec,
 {
     struct ff_quota_case *quota = &pick->quota;
 
+    pick->taken++;
+    if (pick->last != NULL) {
+        ff_txn_taken(txn, &pick->last->scope);
+    }
     if (!quota->asked) {
         return FF_E_OK;
     }
@@ -537,13 +538,18 @@ ff_err
 ff_pick_next(struct ff_txn *txn, struct ff_pick *pick, struct ff_exec *out, bool *found)
 {
     const struct ff_entry *entry = NULL;
+    bool more = true;
 
     *found = false;
     if (pick->closed) {
         return FF_E_OK;
     }
     FF_TRY(advance(txn, pick));
-    while (!*found && choose(pick, &entry)) {
+    while (!*found && more) {
+        if (!choose(pick, &entry)) {
+            FF_TRY(begin_rest(txn, pick, &more));
+            continue;
+        }
         FF_TRY(read_candidate(txn, pick, entry, out));
         FF_TRY(consider(txn, pick, out, found));
         pick->given = pick->last == NULL || !pick->last->spent; /* a refused class is left */

@@ -40,7 +40,8 @@ struct ff_pick {
     struct ff_quota_case quota;  /* of the last candidate */
     int64_t wake_at_ms;          /* when time alone may bring a candidate; INT64_MAX: never */
     struct ff_pick_source *last; /* where the last candidate came from; NULL: an extra one */
-    bool given;                  /* a candidate was handed out and its source moved on */
+    uint32_t taken;
+    bool given; /* a candidate was handed out and its source moved on */
 };
 
 /* Opens the lane for one call. Leases that have lapsed unnoticed are marked (02 §6.3).
