@@ -1,66 +1,6 @@
 #include "backends/valkey/cells.h"
 
-/* ---- to the hash ---- */
-
-static struct ff_str
-text_of(const struct ff_field *field, const void *record, struct ff_arena *scratch)
-{
-    const struct ff_str *text = (const void *) ((const uint8_t *) record + field->offset);
-
-    switch ((enum ff_type) field->type) {
-    case FF_TYPE_BYTES: /* hashes are binary-safe, and a payload is mostly text */
-        return *text;
-    case FF_TYPE_U32:
-    case FF_TYPE_U64: {
-        char *digits = ff_arena_alloc(scratch, 20);
-
-        return ff_str(digits, ff_resp_digits(digits, ff_field_int(field, record)));
-    }
-    default:
-        return ff_field_text(field, record, scratch);
-    }
-}
-
-static bool
-is_same(const struct ff_field *field, const void *record, const void *before,
-        struct ff_arena *scratch)
-{
-    return ff_str_eq(text_of(field, record, scratch), text_of(field, before, scratch));
-}
-
-/* States are always there to be read, even the first of its kind, which is zero. */
-static bool
-is_there(const struct ff_desc *desc, const struct ff_field *field, const void *record)
-{
-    return ff_field_stored(desc, field, record) ||
-           (field->type == FF_TYPE_ENUM && (field->flags & FF_FIELD_OPT) == 0);
-}
-
-void
-ff_valkey_delta(enum ff_record kind, const void *record, const void *before,
-                struct ff_arena *scratch, struct ff_valkey_delta *out)
-{
-    const struct ff_desc *desc = ff_records[kind];
-
-    out->n_set = out->n_gone = 0;
-    out->set = ff_arena_alloc(scratch, desc->n * sizeof(*out->set));
-    out->gone = ff_arena_alloc(scratch, desc->n * sizeof(*out->gone));
-    for (uint32_t i = 0; i < desc->n; i++) {
-        const struct ff_field *field = &desc->fields[i];
-        bool is = is_there(desc, field, record);
-        bool was = before != NULL && is_there(desc, field, before);
-        struct ff_str name = ff_str(field->name, field->name_n);
-
-        if (is && !(was && is_same(field, record, before, scratch))) {
-            out->set[out->n_set++] =
-                (struct ff_valkey_cell){ name, text_of(field, record, scratch) };
-        } else if (!is && was) {
-            out->gone[out->n_gone++] = name;
-        }
-    }
-}
-
-/* ---- from the hash ---- */
+#include "backends/valkey/dump.h"
 
 /* In a hash that was written in one go the fields come in the order of the table. */
 static const struct ff_field *

@@ -105,24 +105,25 @@ ff_vk_family_name(enum ff_event_family family)
 }
 
 void
-ff_vk_events_key(struct valkey *valkey, enum ff_event_family family, struct ff_resp *out)
+ff_vk_events_name(enum ff_event_family family, struct ff_valkey_name *out)
 {
-    struct ff_valkey_name key = { .n = 11, .b = "{g}:events:" };
     const char *name = ff_vk_family_name(family);
 
-    memcpy(key.b + key.n, name, strlen(name));
-    key.n += (uint32_t) strlen(name);
-    ff_vk_key(valkey, out, ff_str(key.b, key.n));
+    out->n = 0;
+    name_add(out, "{g}:events:", 11);
+    name_add(out, name, strlen(name));
 }
 
 static void
 range(struct valkey *valkey, const struct ff_want *want, const char *from, uint32_t n)
 {
     struct ff_resp *out = &valkey->main.out;
+    struct ff_valkey_name key;
 
+    ff_vk_events_name(want->family, &key);
     ff_resp_head(out, 6);
     ff_resp_text(out, "XRANGE");
-    ff_vk_events_key(valkey, want->family, out);
+    ff_vk_key(valkey, out, ff_str(key.b, key.n));
     ff_resp_text(out, from);
     ff_resp_text(out, "+");
     ff_resp_text(out, "COUNT");

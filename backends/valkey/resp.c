@@ -12,8 +12,8 @@ ff_resp_done(struct ff_resp *out)
     *out = (struct ff_resp){ 0 };
 }
 
-static char *
-need(struct ff_resp *out, size_t n)
+char *
+ff_resp_room(struct ff_resp *out, size_t n)
 {
     if (out->n + n > out->room) {
         out->room = (out->n + n) * 2 > 4096 ? (out->n + n) * 2 : 4096;
@@ -26,7 +26,7 @@ need(struct ff_resp *out, size_t n)
 void
 ff_resp_raw(struct ff_resp *out, const char *bytes, size_t n)
 {
-    memcpy(need(out, n + 1), bytes, n);
+    memcpy(ff_resp_room(out, n + 1), bytes, n);
     out->n += n;
 }
 
@@ -49,7 +49,7 @@ ff_resp_digits(char *room, uint64_t value)
 static void
 head(struct ff_resp *out, char mark, uint64_t n)
 {
-    char *p = need(out, 24);
+    char *p = ff_resp_room(out, 24);
     uint32_t at = 0;
 
     p[at++] = mark;
@@ -71,7 +71,7 @@ ff_resp_pair(struct ff_resp *out, struct ff_str a, struct ff_str b)
     char *p = NULL;
 
     head(out, '$', (uint64_t) a.n + b.n);
-    p = need(out, (size_t) a.n + b.n + 2);
+    p = ff_resp_room(out, (size_t) a.n + b.n + 2);
     if (a.n > 0) {
         memcpy(p, a.p, a.n);
     }

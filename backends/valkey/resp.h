@@ -17,6 +17,8 @@ struct ff_resp {
 };
 
 void ff_resp_done(struct ff_resp *out);
+/* Room for n bytes behind what is there; whoever fills it raises n. */
+char *ff_resp_room(struct ff_resp *out, size_t n);
 void ff_resp_raw(struct ff_resp *out, const char *bytes, size_t n);
 /* The head of a command with so many arguments, its name included. */
 void ff_resp_head(struct ff_resp *out, uint32_t n_args);

@@ -86,11 +86,12 @@ struct waiting_load {
 struct waiting_commit {
     struct ff_commit *commit; /* NULL: none */
     struct ff_resp args;      /* what follows the number */
-    struct ff_resp pack;      /* the command that is being written */
-    uint32_t n_args;
+    struct ff_resp list;      /* of words, being written */
+    struct ff_resp dump;      /* of a record */
+    uint32_t n_args, n_words;
     uint64_t number;
-    uint32_t *writes; /* which write each check is for */
-    uint32_t n_writes, writes_room;
+    uint32_t *checks; /* which write each is for, in the order in which they are sent */
+    uint32_t n_checks, checks_room;
     uint32_t *conflicts;
     uint32_t conflicts_room;
     int64_t since_ms;
@@ -119,7 +120,6 @@ struct valkey {
     uint32_t n_loads;
     uint64_t next_tag;
     struct waiting_commit commit;
-    struct ff_valkey_delta delta;
     struct ff_arena scratch; /* of one answer or one commit */
     bool delivered;          /* something has, in the present poll */
 
@@ -151,8 +151,8 @@ ff_vk_key_text(struct valkey *valkey, struct ff_resp *out, const char *name)
 void ff_vk_index_name(enum ff_index index, const struct ff_valkey_name *scope,
                       struct ff_valkey_name *out);
 void ff_vk_scopes_name(enum ff_index index, struct ff_valkey_name *out);
-/* The key of a feed, as an argument. */
-void ff_vk_events_key(struct valkey *valkey, enum ff_event_family family, struct ff_resp *out);
+/* The same of a feed. */
+void ff_vk_events_name(enum ff_event_family family, struct ff_valkey_name *out);
 const char *ff_vk_family_name(enum ff_event_family family);
 void ff_vk_load(struct ff_store *store, struct ff_load *load);
 /* The link is ready: sends all that wait. */
@@ -162,7 +162,9 @@ void ff_vk_loads_lost(struct valkey *valkey);
 /* Fails those that have waited for too long. */
 void ff_vk_loads_expire(struct valkey *valkey, int64_t now_ms);
 
-/* ---- commits (commit.c) ---- */
+/* ---- commits (batch.c, commit.c) ---- */
+/* Writes waiting.args. */
+void ff_vk_batch(struct valkey *valkey, const struct ff_commit *commit);
 void ff_vk_commit(struct ff_store *store, struct ff_commit *commit);
 /* The link is ready, and the server says that `made` was the last batch of this broker. */
 void ff_vk_commit_resume(struct valkey *valkey, uint64_t made);

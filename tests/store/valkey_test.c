@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "backends/valkey/dump.h"
 #include "tests/rig/relay.h"
 #include "tests/rig/server.h"
 #include "tests/rows.h"
@@ -244,6 +245,57 @@ test_unfit_row(void **state)
     end(&place);
 }
 
+/* ---- records in the server's form ---- */
+
+static void
+test_the_checksum_is_the_servers(void **state)
+{
+    (void) state;
+    assert_true(ff_valkey_crc64("123456789", 9) == 0xe9c6d914c4b8d9ca);
+    assert_true(ff_valkey_crc64("", 0) == 0);
+}
+
+/* Around the lengths and numbers where the form of an entry changes. */
+static const struct size_row {
+    const char *name;
+    uint32_t bytes;
+    int64_t ms;
+} size_rows[] = {
+    { "a payload of 63 bytes is taken", 63, 127 },
+    { "a payload of 64 bytes is taken", 64, 128 },
+    { "a payload of 125 bytes is taken", 125, INT16_MAX },
+    { "a payload of 126 bytes is taken", 126, INT16_MAX + 1 },
+    { "a payload of 4 095 bytes is taken", 4095, INT32_MAX },
+    { "a payload of 4 096 bytes is taken", 4096, INT32_MAX + INT64_C(1) },
+    { "a payload of 16 378 bytes is taken", 16378, INT64_MAX },
+    { "a payload of 16 379 bytes is taken", 16379, 1 },
+    { "a payload of 2 097 145 bytes is taken", 2097145, INT64_C(1) << 47 },
+    { "a payload of 2 097 146 bytes is taken", 2097146, INT64_C(1) << 31 },
+    { "a payload of 2 097 147 bytes is taken", 2097147, 0 },
+};
+
+static void
+test_size_row(void **state)
+{
+    const struct size_row *row = *state;
+    struct ff_exec exec = ff_bed_exec(1);
+    char *payload = malloc(row->bytes + 1u);
+    struct ff_exec_input input;
+    struct place place;
+
+    memset(payload, 'x', row->bytes);
+    payload[row->bytes] = '\0';
+    begin(&place, false, "");
+    exec.created_at = row->ms;
+    input = ff_bed_input(&exec, payload);
+    ff_bed_put(&place.bed, FF_R_EXEC, &exec);
+    ff_bed_put(&place.bed, FF_R_EXEC_INPUT, &input);
+    ff_bed_commit(&place.bed);
+    ff_bed_check(&place.bed);
+    free(payload);
+    end(&place);
+}
+
 /* ---- what an operator sees ---- */
 
 static void
@@ -269,13 +321,15 @@ int
 main(void)
 {
     static const struct ff_rows tables[] = { FF_ROWS(cut_rows, test_cut_row),
-                                             FF_ROWS(unfit_rows, test_unfit_row) };
+                                             FF_ROWS(unfit_rows, test_unfit_row),
+                                             FF_ROWS(size_rows, test_size_row) };
     static const struct CMUnitTest singles[] = {
         cmocka_unit_test(test_a_server_that_was_killed_goes_on_where_it_was),
         cmocka_unit_test(test_without_a_server_calls_fail_and_later_ones_succeed),
         cmocka_unit_test(test_a_slow_server_is_waited_for_and_nothing_is_made_twice),
         cmocka_unit_test(test_flushed_functions_are_loaded_again),
         cmocka_unit_test(test_a_full_server_refuses_and_later_takes),
+        cmocka_unit_test(test_the_checksum_is_the_servers),
         cmocka_unit_test(test_keys_and_fields_can_be_read),
     };
 

@@ -1,0 +1,243 @@
+/* Layout: type, length, listpack, version of the form, checksum. A listpack is its length, the
+ * number of its entries, the entries, an end mark; an entry ends in its own length, so that it can
+ * be read backwards. Numbers are entries of fewer bytes than their digits, and read the same. */
+#include "backends/valkey/dump.h"
+
+#define TYPE_HASH_LISTPACK 16
+#define FORM_VERSION 10 /* of Redis 7.0 */
+
+/* type, mark of a length of four bytes, length */
+#define LIST_AT 6
+#define LIST_HEAD 6
+/* Around the bytes of an entry: its kind and length before, its length behind. */
+#define AROUND_MAX 10
+
+/* ---- checksum ---- */
+
+#define POLYNOMIAL 0x95ac9329ac4bc9b5u /* Jones, bits reversed */
+
+static uint64_t tables[8][256];
+
+static void
+make_tables(void)
+{
+    for (uint32_t i = 0; i < 256; i++) {
+        uint64_t crc = i;
+
+        for (int bit = 0; bit < 8; bit++) {
+            crc = (crc & 1) != 0 ? crc >> 1 ^ POLYNOMIAL : crc >> 1;
+        }
+        tables[0][i] = crc;
+    }
+    for (uint32_t i = 0; i < 256; i++) {
+        for (int k = 1; k < 8; k++) {
+            tables[k][i] = tables[0][tables[k - 1][i] & 0xff] ^ tables[k - 1][i] >> 8;
+        }
+    }
+}
+
+uint64_t
+ff_valkey_crc64(const char *bytes, size_t n)
+{
+    uint64_t crc = 0;
+
+    if (tables[0][1] == 0) {
+        make_tables();
+    }
+    for (; n >= 8; bytes += 8, n -= 8) {
+        uint64_t word = 0;
+
+        for (int k = 7; k >= 0; k--) {
+            word = word << 8 | (uint8_t) bytes[k];
+        }
+        crc ^= word;
+        crc = tables[7][crc & 0xff] ^ tables[6][crc >> 8 & 0xff] ^ tables[5][crc >> 16 & 0xff] ^
+              tables[4][crc >> 24 & 0xff] ^ tables[3][crc >> 32 & 0xff] ^
+              tables[2][crc >> 40 & 0xff] ^ tables[1][crc >> 48 & 0xff] ^ tables[0][crc >> 56];
+    }
+    for (; n > 0; bytes++, n--) {
+        crc = tables[0][(crc ^ (uint8_t) *bytes) & 0xff] ^ crc >> 8;
+    }
+    return crc;
+}
+
+/* ---- entries ---- */
+
+static void
+put_le(char *p, uint64_t value, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        p[i] = (char) (value >> 8 * i);
+    }
+}
+
+/* Its length, seven bits a byte, the lowest last; all but the first byte are marked. The server
+ * takes a byte more for the highest value of two bytes and more. */
+static uint32_t
+put_length(char *p, uint32_t n)
+{
+    uint32_t bytes = n <= 127 ? 1 : n < 16383 ? 2 : n < 2097151 ? 3 : n < 268435455 ? 4 : 5;
+
+    for (uint32_t i = bytes; i > 0; i--) {
+        p[i - 1] = (char) ((n & 127) | (i > 1 ? 128 : 0));
+        n >>= 7;
+    }
+    return bytes;
+}
+
+static void
+put_text(struct ff_resp *out, struct ff_str text)
+{
+    char *p = ff_resp_room(out, text.n + AROUND_MAX);
+    uint32_t at = 0;
+
+    if (text.n < 1u << 6) {
+        p[at++] = (char) (0x80 | text.n);
+    } else if (text.n < 1u << 12) {
+        p[at++] = (char) (0xe0 | text.n >> 8);
+        p[at++] = (char) text.n;
+    } else {
+        p[at++] = (char) 0xf0;
+        put_le(p + at, text.n, 4);
+        at += 4;
+    }
+    if (text.n > 0) {
+        memcpy(p + at, text.p, text.n);
+    }
+    at += text.n;
+    out->n += at + put_length(p + at, at);
+}
+
+static void
+put_number(struct ff_resp *out, int64_t value)
+{
+    char *p = ff_resp_room(out, AROUND_MAX);
+    uint32_t at = 1;
+
+    if (value >= 0 && value < 128) {
+        p[0] = (char) value;
+    } else if (value >= INT16_MIN && value <= INT16_MAX) {
+        p[0] = (char) 0xf1;
+        put_le(p + 1, (uint64_t) value, 2);
+        at = 3;
+    } else if (value >= INT32_MIN && value <= INT32_MAX) {
+        p[0] = (char) 0xf3;
+        put_le(p + 1, (uint64_t) value, 4);
+        at = 5;
+    } else {
+        p[0] = (char) 0xf4;
+        put_le(p + 1, (uint64_t) value, 8);
+        at = 9;
+    }
+    out->n += at + put_length(p + at, at);
+}
+
+/* Above what an entry of numbers can have it is text. */
+static void
+put_unsigned(struct ff_resp *out, uint64_t value)
+{
+    char digits[20];
+
+    if (value <= INT64_MAX) {
+        put_number(out, (int64_t) value);
+    } else {
+        put_text(out, ff_str(digits, ff_resp_digits(digits, value)));
+    }
+}
+
+/* ---- fields ---- */
+
+static void
+put_value(struct ff_resp *out, const struct ff_field *field, const void *record,
+          struct ff_arena *scratch)
+{
+    switch ((enum ff_type) field->type) {
+    case FF_TYPE_BYTES: /* hashes are binary-safe, and a payload is mostly text */
+        put_text(out, *(const struct ff_str *) ((const uint8_t *) record + field->offset));
+        break;
+    case FF_TYPE_U32:
+    case FF_TYPE_U64:
+    case FF_TYPE_DUR_MS:
+        put_unsigned(out, ff_field_int(field, record));
+        break;
+    case FF_TYPE_MS:
+        put_number(out, (int64_t) ff_field_int(field, record));
+        break;
+    default:
+        put_text(out, ff_field_text(field, record, scratch));
+        break;
+    }
+}
+
+/* States are always there to be read, even the first of its kind, which is zero. */
+static bool
+is_there(const struct ff_desc *desc, const struct ff_field *field, const void *record)
+{
+    return ff_field_stored(desc, field, record) ||
+           (field->type == FF_TYPE_ENUM && (field->flags & FF_FIELD_OPT) == 0);
+}
+
+static uint32_t
+put_fields(struct ff_resp *out, const struct ff_desc *desc, const void *record,
+           struct ff_arena *scratch)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < desc->n; i++) {
+        const struct ff_field *field = &desc->fields[i];
+
+        if (is_there(desc, field, record)) {
+            put_text(out, ff_str(field->name, field->name_n));
+            put_value(out, field, record, scratch);
+            n++;
+        }
+    }
+    return n;
+}
+
+/* ---- the whole ---- */
+
+/* What stands before and behind the entries, now that they are known. */
+static void
+close_list(struct ff_resp *out, size_t from, uint32_t n_entries)
+{
+    char *p = ff_resp_room(out, 11);
+    uint32_t list = 0;
+
+    p[0] = (char) 0xff;
+    put_le(p + 1, FORM_VERSION, 2);
+    out->n++;
+    list = (uint32_t) (out->n - from - LIST_AT);
+    out->n += 2;
+    p = out->p + from;
+    p[0] = TYPE_HASH_LISTPACK;
+    p[1] = (char) 0x80;
+    for (int i = 0; i < 4; i++) { /* the one length with its highest byte first */
+        p[2 + i] = (char) (list >> 8 * (3 - i));
+    }
+    put_le(p + LIST_AT, list, 4);
+    put_le(p + LIST_AT + 4, n_entries, 2);
+    put_le(out->p + out->n, ff_valkey_crc64(p, out->n - from), 8);
+    out->n += 8;
+}
+
+void
+ff_valkey_dump(const struct ff_write *write, const void *record, struct ff_arena *scratch,
+               struct ff_resp *out)
+{
+    size_t from = out->n;
+    uint32_t n_fields = 1;
+
+    (void) ff_resp_room(out, LIST_AT + LIST_HEAD);
+    out->n += LIST_AT + LIST_HEAD;
+    put_text(out, ff_cstr(FF_VALKEY_VERSION));
+    put_unsigned(out, write->version);
+    if (record != NULL) {
+        n_fields += put_fields(out, ff_records[write->kind], record, scratch);
+    } else {
+        put_text(out, ff_cstr(FF_VALKEY_RAW));
+        put_text(out, write->body);
+        n_fields++;
+    }
+    close_list(out, from, 2 * n_fields);
+}
