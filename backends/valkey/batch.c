@@ -1,7 +1,8 @@
-/* A commit's batch as arguments of the server-side function (function.c): a few lists of words,
- * each packed by msgpack into one argument, as the server takes no more than a million arguments
- * and each costs it more than a word. The first word of a list says what is to be done with the
- * others. */
+/* A commit's batch as arguments of the server-side function (function.c): its records, two
+ * arguments each, then a few lists of words, each packed by msgpack into one argument. The first
+ * word of a list says what is to be done with the others. The server's language hashes every byte
+ * of every argument and word, so what is large had better be no part of a list; but the server
+ * takes no more than a million arguments. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -10,6 +11,8 @@
 
 /* Words of one list: the server's language hands over no more than 8000 at a time. */
 #define WORDS_MAX 4000
+/* Records that are arguments of their own. */
+#define RECORDS_MAX 100000
 /* Bytes after which a list ends. */
 #define LIST_BYTES 65536
 
@@ -161,34 +164,57 @@ record_of(struct valkey *valkey, const struct ff_write *write)
                : NULL;
 }
 
-static void
-put_record(struct valkey *valkey, const struct ff_write *write)
+static struct ff_str
+dump_of(struct valkey *valkey, const struct ff_write *write)
+{
+    struct ff_resp *dump = &valkey->commit.dump;
+
+    dump->n = 0;
+    ff_valkey_dump(write, record_of(valkey, write), &valkey->scratch, dump);
+    return ff_str(dump->p, dump->n);
+}
+
+/* As many as may be arguments of their own; the position behind the last of them. */
+static uint32_t
+put_large(struct valkey *valkey, const struct ff_commit *commit)
 {
     struct waiting_commit *waiting = &valkey->commit;
+    struct ff_valkey_name name;
+    uint32_t n = 0, end = 0;
 
-    put_record_key(valkey, write);
-    waiting->dump.n = 0;
-    ff_valkey_dump(write, record_of(valkey, write), &valkey->scratch, &waiting->dump);
-    put_text(waiting, ff_str(waiting->dump.p, waiting->dump.n));
+    for (; end < commit->n_writes && n < RECORDS_MAX; end++) {
+        n += !commit->writes[end].deleted;
+    }
+    ff_resp_u64(&waiting->args, n);
+    for (uint32_t i = 0; i < end; i++) {
+        const struct ff_write *write = &commit->writes[i];
+
+        if (!write->deleted) {
+            ff_valkey_record_name(write->kind, &write->key, &valkey->counts, &name);
+            ff_vk_key(valkey, &waiting->args, ff_str(name.b, name.n));
+            ff_resp_arg(&waiting->args, dump_of(valkey, write));
+        }
+    }
+    waiting->n_args += 1 + 2 * n;
+    return end;
 }
 
 static void
-put_writes(struct valkey *valkey, const struct ff_commit *commit, bool removed)
+put_writes(struct valkey *valkey, const struct ff_commit *commit, uint32_t from, bool removed)
 {
     struct waiting_commit *waiting = &valkey->commit;
     bool open = false;
 
-    for (uint32_t i = 0; i < commit->n_writes; i++) {
+    for (uint32_t i = from; i < commit->n_writes; i++) {
         if (commit->writes[i].deleted != removed) {
             continue;
         }
         if (!open) {
             begin(waiting, removed ? "DEL" : "RECORDS");
         }
-        if (removed) {
-            put_record_key(valkey, &commit->writes[i]);
-        } else {
-            put_record(valkey, &commit->writes[i]);
+        put_record_key(valkey, &commit->writes[i]);
+        if (!removed) {
+            put_text(waiting, dump_of(valkey, &commit->writes[i]));
         }
         open = !is_full(waiting);
         if (!open) {
@@ -402,14 +428,16 @@ void
 ff_vk_batch(struct valkey *valkey, const struct ff_commit *commit)
 {
     struct waiting_commit *waiting = &valkey->commit;
+    uint32_t end = 0;
 
     waiting->args.n = 0;
     waiting->n_args = 0;
     waiting->n_checks = 0;
+    end = put_large(valkey, commit);
     put_checks(valkey, commit, false);
     put_checks(valkey, commit, true);
-    put_writes(valkey, commit, false);
-    put_writes(valkey, commit, true);
+    put_writes(valkey, commit, end, false);
+    put_writes(valkey, commit, 0, true);
     put_events(valkey, commit);
     put_trims(valkey, commit);
     put_changes(valkey, commit);

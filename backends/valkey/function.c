@@ -7,11 +7,12 @@
 
 /* commit: a batch, all or nothing.
  *   mark, generation, number     the broker's mark; a connection that was given up is refused
+ *   n, (key, dump)*              hashes in serialised form
  *   then lists of words packed by msgpack, in this order:
  *   NONE, key*                   records that must not be there
  *   AT, (key, version)*          what must not have moved. Else nothing is done, and the positions
  *                                of those that have among all that were checked are answered
- *   RECORDS, (key, dump)*        hashes in serialised form
+ *   RECORDS, (key, dump)*        more hashes
  *   EVENTS, feeds, (family, stream, body)*    which get the next numbers
  *   TRIM, feeds, (family, stream, up_to)*     events that go, never the newest
  *   EMPTY, scopes, (index, scope)*            scopes leave the list if nothing stands in them
@@ -19,11 +20,14 @@
  * beat: mark, brokers, id, keep_ms: the server's clock, then all brokers that live. */
 static const char code[] =
     "local call, feeds, newest\n"
-    "local does = {}\n"
-    "function does.RECORDS(words)\n"
-    "  for i = 2, #words, 2 do\n"
+    "local function restore(words, from, to)\n"
+    "  for i = from, to, 2 do\n"
     "    call('RESTORE', words[i], '0', words[i + 1], 'REPLACE')\n"
     "  end\n"
+    "end\n"
+    "local does = {}\n"
+    "function does.RECORDS(words)\n"
+    "  restore(words, 2, #words)\n"
     "end\n"
     "function does.EVENTS(words)\n"
     "  feeds = words[2]\n"
@@ -73,22 +77,29 @@ static const char code[] =
     "  if call('HGET', args[1], 'generation') ~= args[2] then\n"
     "    return redis.error_reply('FFGIVENUP this connection is not the broker\\'s last one')\n"
     "  end\n"
-    "  local at, moved, read = 0, {}, cmsgpack.unpack\n"
-    "  for i = 4, #args do\n"
-    "    local words = read(args[i])\n"
-    "    local verb = words[1]\n"
-    "    if checks[verb] then\n"
-    "      at = checks[verb](words, moved, at)\n"
-    "    elseif #moved > 0 then\n"
-    "      return moved\n"
-    "    elseif does[verb] then\n"
-    "      does[verb](words)\n"
-    "    else\n"
-    "      call(unpack(words))\n"
-    "    end\n"
+    "  local at, moved, records = 0, {}, tonumber(args[4]) * 2\n"
+    "  local i = 5 + records\n"
+    "  local function list()\n"
+    "    return args[i] and cmsgpack.unpack(args[i]) or {}\n"
+    "  end\n"
+    "  local words = list()\n"
+    "  while checks[words[1]] do\n"
+    "    at = checks[words[1]](words, moved, at)\n"
+    "    i = i + 1\n"
+    "    words = list()\n"
     "  end\n"
     "  if #moved > 0 then\n"
     "    return moved\n"
+    "  end\n"
+    "  restore(args, 5, 4 + records)\n"
+    "  while words[1] do\n"
+    "    if does[words[1]] then\n"
+    "      does[words[1]](words)\n"
+    "    else\n"
+    "      call(unpack(words))\n"
+    "    end\n"
+    "    i = i + 1\n"
+    "    words = list()\n"
     "  end\n"
     "  for family, seq in pairs(newest) do\n"
     "    call('HSET', feeds, family, string.format('%.0f', seq))\n"
