@@ -15,8 +15,11 @@ send_commit(struct valkey *valkey)
     struct link *link = &valkey->main;
     char mark[64];
 
-    if (link->state != LINK_READY || waiting->commit == NULL || waiting->sent) {
+    if (link->state != LINK_READY || waiting->commit == NULL || waiting->written) {
         return;
+    }
+    if (!ff_vk_is_open(link)) {
+        return; /* and it was dropped: what is sent to nobody would have to be asked for */
     }
     snprintf(mark, sizeof(mark), "{g}:broker:%s", valkey->id);
     ff_vk_fcall(&link->out, "commit", 3 + waiting->n_args);
@@ -25,8 +28,30 @@ send_commit(struct valkey *valkey)
     ff_resp_u64(&link->out, waiting->number);
     ff_resp_raw(&link->out, waiting->args.p, waiting->args.n);
     ff_vk_expect(link, on_commit, waiting->number);
-    waiting->sent = true;
+    waiting->written = true;
+    waiting->ends_at = link->out.n;
     ff_vk_flush(link);
+}
+
+void
+ff_vk_commit_left(struct valkey *valkey, size_t up_to, bool all)
+{
+    struct waiting_commit *waiting = &valkey->commit;
+
+    if (waiting->written && (all || up_to >= waiting->ends_at)) {
+        waiting->sent = true;
+    }
+}
+
+void
+ff_vk_commit_lost(struct valkey *valkey)
+{
+    struct waiting_commit *waiting = &valkey->commit;
+
+    if (waiting->commit != NULL && !waiting->sent) {
+        waiting->written = false;
+        waiting->since_ms = ff_vk_now_ms();
+    }
 }
 
 static void
@@ -35,7 +60,7 @@ finish(struct valkey *valkey, enum ff_commit_outcome outcome)
     struct ff_commit *commit = valkey->commit.commit;
 
     valkey->commit.commit = NULL;
-    valkey->commit.sent = false;
+    valkey->commit.written = valkey->commit.sent = false;
     valkey->delivered = true;
     commit->outcome = outcome;
     commit->done(commit);
@@ -64,7 +89,7 @@ refused(struct valkey *valkey, const redisReply *reply)
 {
     struct waiting_commit *waiting = &valkey->commit;
 
-    waiting->sent = false;
+    waiting->written = waiting->sent = false;
     waiting->tries++;
     if (waiting->tries < TRIES_MAX && strstr(reply->str, "unction not found") != NULL) {
         ff_vk_function_load(valkey); /* flushed, or another server by now */
@@ -110,7 +135,8 @@ ff_vk_commit_resume(struct valkey *valkey, uint64_t made)
         finish(valkey, FF_COMMIT_OK); /* only its answer was lost */
         return;
     }
-    waiting->sent = false; /* it was not made, and no older connection can make it any more */
+    /* it was not made, and no older connection can make it any more */
+    waiting->written = waiting->sent = false;
     send_commit(valkey);
 }
 

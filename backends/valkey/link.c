@@ -71,6 +71,7 @@ ff_vk_drop(struct link *link, const char *why, ...)
     link->retry_at_ms = link->since_ms + pause_ms;
     if (!link->ears) {
         ff_vk_loads_lost(valkey);
+        ff_vk_commit_lost(valkey);
     }
     ff_vk_arm(valkey);
 }
@@ -143,6 +144,9 @@ ff_vk_flush(struct link *link)
         out->sent += (size_t) n;
         link->since_ms = ff_vk_now_ms();
     }
+    if (!link->ears) {
+        ff_vk_commit_left(link->valkey, out->sent, out->sent == out->n);
+    }
     if (out->sent == out->n) {
         out->n = out->sent = 0;
         if (out->room > READ_BYTES * 64) { /* once in a while a batch is very large */
@@ -150,6 +154,19 @@ ff_vk_flush(struct link *link)
         }
     }
     watch(link, out->n > 0 ? EPOLLIN | EPOLLOUT : EPOLLIN);
+}
+
+bool
+ff_vk_is_open(struct link *link)
+{
+    char byte;
+    ssize_t n = recv(link->context->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+
+    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
+        ff_vk_drop(link, "connection lost: %s", n == 0 ? "closed by the server" : strerror(errno));
+        return false;
+    }
+    return true;
 }
 
 /* ---- in ---- */

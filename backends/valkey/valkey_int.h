@@ -55,6 +55,8 @@ void ff_vk_link_event(struct link *link, uint32_t events);
 void ff_vk_expect(struct link *link, answer_fn *answer, uint64_t tag);
 /* Sends what can be sent now. */
 void ff_vk_flush(struct link *link);
+/* Whether the server still listens, as far as one can know without asking; else drops it. */
+bool ff_vk_is_open(struct link *link);
 void ff_vk_link_init(struct link *link, struct valkey *valkey, bool ears);
 void ff_vk_link_done(struct link *link);
 
@@ -96,7 +98,9 @@ struct waiting_commit {
     uint32_t conflicts_room;
     int64_t since_ms;
     uint32_t tries;
-    bool sent; /* perhaps made, until it is answered */
+    bool written;   /* into the link's buffer */
+    size_t ends_at; /* in it */
+    bool sent;      /* all of it has left: perhaps made, until it is answered */
 };
 
 #define PEERS_MAX 64
@@ -168,6 +172,10 @@ void ff_vk_batch(struct valkey *valkey, const struct ff_commit *commit);
 void ff_vk_commit(struct ff_store *store, struct ff_commit *commit);
 /* The link is ready, and the server says that `made` was the last batch of this broker. */
 void ff_vk_commit_resume(struct valkey *valkey, uint64_t made);
+/* The link has let go of its bytes up to this one; all: of all that it had. */
+void ff_vk_commit_left(struct valkey *valkey, size_t up_to, bool all);
+/* The link is gone: what has not left in whole cannot have been made. */
+void ff_vk_commit_lost(struct valkey *valkey);
 void ff_vk_commit_expire(struct valkey *valkey, int64_t now_ms);
 /* When it is given up without a server. */
 int64_t ff_vk_commit_until_ms(const struct valkey *valkey);

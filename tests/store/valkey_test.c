@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "backends/valkey/dump.h"
 #include "tests/rig/relay.h"
@@ -60,6 +61,15 @@ put(struct place *place, uint32_t n)
     ff_bed_event(&place->bed, FF_FAMILY_COMPLETION, "once");
 }
 
+static int64_t
+now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 /* ---- the server comes back ---- */
 
 static void
@@ -77,6 +87,31 @@ test_a_server_that_was_killed_goes_on_where_it_was(void **state)
     ff_bed_commit(&place.bed); /* the first thing that notices */
     ff_bed_check(&place.bed);
     ff_bed_reopen(&place.bed);
+    end(&place);
+}
+
+/* It cannot have been made, so its outcome is not looked for: that would take 40 s. */
+static void
+test_a_commit_that_meets_a_closed_connection_is_known_not_to_be_made(void **state)
+{
+    struct place place;
+    int64_t from_ms = 0;
+
+    (void) state;
+    begin(&place, false, "patience_ms=200");
+    put(&place, 1);
+    ff_bed_commit(&place.bed);
+    ff_test_server_kill(&place.server, SIGKILL);
+    put(&place, 2);
+    from_ms = now_ms();
+    assert_int_equal(ff_bed_try_commit(&place.bed, true), FF_COMMIT_FAILED);
+    assert_true(now_ms() - from_ms < 5000);
+    assert_null(strstr(place.bed.batch.fault.message, "could not be found out"));
+    ff_test_server_restart(&place.server);
+    while (ff_bed_try_commit(&place.bed, true) != FF_COMMIT_OK) {
+        assert_int_equal(place.bed.batch.fault.code, FF_E_TRANSPORT);
+    }
+    ff_bed_check(&place.bed);
     end(&place);
 }
 
@@ -325,6 +360,7 @@ main(void)
                                              FF_ROWS(size_rows, test_size_row) };
     static const struct CMUnitTest singles[] = {
         cmocka_unit_test(test_a_server_that_was_killed_goes_on_where_it_was),
+        cmocka_unit_test(test_a_commit_that_meets_a_closed_connection_is_known_not_to_be_made),
         cmocka_unit_test(test_without_a_server_calls_fail_and_later_ones_succeed),
         cmocka_unit_test(test_a_slow_server_is_waited_for_and_nothing_is_made_twice),
         cmocka_unit_test(test_flushed_functions_are_loaded_again),
