@@ -70,7 +70,7 @@ struct ff_load {
 struct ff_write {
     enum ff_record kind;
     struct ff_key key;
-    struct ff_str body; /* the stored form; alive until done */
+    struct ff_str body; /* the stored form, unless `columns`; alive until done */
     /* The same as a struct, and what the batch has read, both alive until ff_store_commit returns;
      * NULL: body alone says it; there was none, or it is not at hand. For stores with columns. */
     const void *record;
@@ -150,6 +150,7 @@ struct ff_store_ops {
     uint8_t handle_tag; /* 0x10 and upward (01 §8.2) */
     bool exclusive;     /* one broker owns it: what the engine keeps in memory stays true */
     bool immediate;     /* ff_store_load completes before it returns */
+    bool columns;       /* takes records as structs: the engine leaves ff_write.body out */
     /* Sets up or upgrades; stores `counts` at first, adopts stored ones where 0, else compares.
      * FF_E_PARTITION_MISMATCH, FF_E_CORRUPTION {reason: "schema_version"}, FF_E_TRANSPORT.
      * *applied: this call changed something. */

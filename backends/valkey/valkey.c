@@ -268,6 +268,7 @@ static const struct ff_store_ops valkey_ops = {
     .handle_tag = 0x12,
     .exclusive = false,
     .immediate = false,
+    .columns = true,
     .prepare = ff_vk_prepare,
     .load = ff_vk_load,
     .commit = ff_vk_commit,

@@ -111,7 +111,9 @@ seal_writes(struct ff_engine *engine, struct batch *batch)
         if (!row->absent) {
             write->record = row->data;
             write->live = ff_record_live(write->kind, row->data);
-            ff_row_encode(write->kind, row->data, &batch->packer.pk);
+            if (!engine->store->ops->columns) {
+                ff_row_encode(write->kind, row->data, &batch->packer.pk);
+            }
         }
         write->body = ff_str(NULL, batch->packer.buf.size - start);
         batch->written[commit->n_writes++] = cell;
