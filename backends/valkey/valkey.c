@@ -37,11 +37,15 @@ ff_vk_key(struct valkey *valkey, struct ff_resp *out, struct ff_str name)
 
 /* ---- faults ---- */
 
+/* What the server says where its functions meet a command that the user may not give. */
+#define LACKS_A_COMMAND "can't run this command"
+
 static bool
 is_refusal(const char *what)
 {
     return strncmp(what, "OOM", 3) == 0 || strncmp(what, "MISCONF", 7) == 0 ||
-           strncmp(what, "READONLY", 8) == 0 || strncmp(what, "NOPERM", 6) == 0;
+           strncmp(what, "READONLY", 8) == 0 || strncmp(what, "NOPERM", 6) == 0 ||
+           strstr(what, LACKS_A_COMMAND) != NULL;
 }
 
 void
@@ -54,6 +58,8 @@ ff_vk_fail(struct valkey *valkey, struct ff_fault *fault, const char *what)
         hint = "; the server is full: raise maxmemory, or let retention purge";
     } else if (strncmp(what, "MISCONF", 7) == 0) {
         hint = "; the server cannot write its files";
+    } else if (strstr(what, LACKS_A_COMMAND) != NULL) {
+        hint = "; its user lacks a command, perhaps RESTORE: see docs/deployment.md";
     }
     snprintf(text, sizeof(text), "%s%s%s", is_refusal(what) ? "the server refuses to write: " : "",
              what, hint);

@@ -1,8 +1,10 @@
-/* shared_test.c: two brokers on one database, killed at random instants, and a database server that
- * is restarted under load: what was acknowledged holds, and no lease is handed out twice.
+/* shared_test.c: two brokers on one server, killed at random instants, and a server that is
+ * restarted under load: what was acknowledged holds, and no lease is handed out twice. On
+ * PostgreSQL and on Valkey.
  *
  * FF_ROUNDS: how many times a broker is killed; FF_SEED: of the instants.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -10,6 +12,7 @@
 #include "tests/process/crew.h"
 #include "tests/process/daemon.h"
 #include "tests/rig/pg_server.h"
+#include "tests/rig/server.h"
 
 /* Calls begun or answered between two kills. */
 #define STEPS_MAX 600
@@ -17,11 +20,68 @@
 /* Far more than a wake-up takes, and less than the second after which a broker looks by itself. */
 #define WAKE_MEDIAN_MAX_MS 500
 
+/* ---- servers ---- */
+
+struct server {
+    bool (*there)(void);
+    void (*fresh)(char url[FF_PG_URL_MAX]); /* a store without a record in it */
+    void (*stop)(bool kill);
+    void (*start)(void);
+};
+
+static const struct server postgres = { ff_pg_there, ff_pg_fresh, ff_pg_stop, ff_pg_start };
+
+/* Nothing acknowledged may be lost, so it syncs before it answers. */
+static const char *const durable[] = { "--appendonly", "yes", "--appendfsync", "always", NULL };
+static struct ff_test_server redis;
+
+static bool
+redis_there(void)
+{
+    return true; /* the package list has it */
+}
+
+static void
+redis_end(void)
+{
+    ff_test_server_stop(&redis);
+}
+
+static void
+redis_fresh(char url[FF_PG_URL_MAX])
+{
+    static unsigned stores;
+
+    if (redis.dir[0] == '\0') {
+        ff_test_server_start(&redis, durable);
+        atexit(redis_end);
+    }
+    snprintf(url, FF_PG_URL_MAX, "valkey://%s?prefix=t%u", redis.socket, ++stores);
+}
+
+static void
+redis_stop(bool kill)
+{
+    ff_test_server_kill(&redis, kill ? SIGKILL : SIGTERM);
+}
+
+static void
+redis_start(void)
+{
+    ff_test_server_restart(&redis);
+}
+
+static const struct server valkey = { redis_there, redis_fresh, redis_stop, redis_start };
+
+/* ---- two brokers ---- */
+
 struct pair {
+    const struct server *server;
     struct ff_daemon brokers[2];
     char lines[FF_PG_URL_MAX + 32];
 };
 
+/* *state: which server. */
 static int
 open_pair(void **state)
 {
@@ -29,12 +89,13 @@ open_pair(void **state)
     char url[FF_PG_URL_MAX];
 
     assert_non_null(pair);
-    if (!ff_pg_there()) {
+    pair->server = *state;
+    if (!pair->server->there()) {
         free(pair);
         *state = NULL;
         skip();
     }
-    ff_pg_fresh(url);
+    pair->server->fresh(url);
     snprintf(pair->lines, sizeof(pair->lines), "store = \"%s\"", url);
     for (int i = 0; i < 2; i++) {
         ff_daemon_init(&pair->brokers[i]);
@@ -110,8 +171,8 @@ test_a_server_restarted_under_load(void **state)
     ff_crew_start(&crew, pair->brokers[0].worker, 1);
     for (int i = 0; i < 4 && !ff_crew_is_stopping(&crew); i++) {
         ff_crew_await(&crew, STEPS_MAX / 2);
-        ff_pg_stop(i % 2 == 0);
-        ff_pg_start();
+        pair->server->stop(i % 2 == 0);
+        pair->server->start();
     }
     ff_crew_await(&crew, STEPS_MAX / 2);
     ff_crew_stop(&crew);
@@ -186,14 +247,26 @@ test_work_of_one_broker_wakes_a_worker_of_the_other(void **state)
     ff_daemon_stop(&pair->brokers[1]);
 }
 
+#define ON(server_, name_, test_)                                                                  \
+    {                                                                                              \
+        .name = (name_), .test_func = (test_), .setup_func = open_pair,                            \
+        .teardown_func = close_pair, .initial_state = (void *) (uintptr_t) & (server_)             \
+    }
+
 int
 main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_two_brokers_killed_at_random, open_pair, close_pair),
-        cmocka_unit_test_setup_teardown(test_a_server_restarted_under_load, open_pair, close_pair),
-        cmocka_unit_test_setup_teardown(test_work_of_one_broker_wakes_a_worker_of_the_other,
-                                        open_pair, close_pair),
+    static const struct CMUnitTest tests[] = {
+        ON(postgres, "PostgreSQL: two brokers are killed at random",
+           test_two_brokers_killed_at_random),
+        ON(postgres, "PostgreSQL: a server is restarted under load",
+           test_a_server_restarted_under_load),
+        ON(postgres, "PostgreSQL: work of one broker wakes a worker of the other",
+           test_work_of_one_broker_wakes_a_worker_of_the_other),
+        ON(valkey, "Valkey: two brokers are killed at random", test_two_brokers_killed_at_random),
+        ON(valkey, "Valkey: a server is restarted under load", test_a_server_restarted_under_load),
+        ON(valkey, "Valkey: work of one broker wakes a worker of the other",
+           test_work_of_one_broker_wakes_a_worker_of_the_other),
     };
 
     return ff_run_rows("shared", NULL, 0, tests, sizeof(tests) / sizeof(tests[0]));

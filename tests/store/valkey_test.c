@@ -248,6 +248,54 @@ test_a_full_server_refuses_and_later_takes(void **state)
     end(&place);
 }
 
+/* ---- failover ---- */
+
+/* Demoted, as a sentinel does it, it refuses to write; promoted again, it is used again. */
+static void
+test_a_server_that_becomes_a_replica_is_left_until_it_is_none(void **state)
+{
+    struct place place;
+
+    (void) state;
+    begin(&place, false, "patience_ms=200");
+    put(&place, 1);
+    ff_bed_commit(&place.bed);
+    ff_test_server_say(&place.server, "REPLICAOF", "127.0.0.1", "1", NULL);
+    put(&place, 2);
+    assert_int_equal(ff_bed_try_commit(&place.bed, true), FF_COMMIT_FAILED);
+    assert_non_null(strstr(place.bed.batch.fault.message, "READONLY"));
+    assert_int_equal(ff_bed_try_commit(&place.bed, true), FF_COMMIT_FAILED);
+    assert_non_null(strstr(place.bed.batch.fault.message, "it is a replica: read only"));
+    ff_test_server_say(&place.server, "REPLICAOF", "NO", "ONE", NULL);
+    while (ff_bed_try_commit(&place.bed, true) != FF_COMMIT_OK) {
+        assert_int_equal(place.bed.batch.fault.code, FF_E_TRANSPORT);
+    }
+    ff_bed_check(&place.bed);
+    end(&place);
+}
+
+/* What its user may not do fails the commit before anything of it is made. */
+static void
+test_a_user_without_restore_is_told_so(void **state)
+{
+    struct place place;
+
+    (void) state;
+    begin(&place, false, "");
+    put(&place, 1);
+    ff_bed_commit(&place.bed);
+    assert_string_equal(
+        ff_test_server_say(&place.server, "ACL", "SETUSER", "default", "-restore", NULL), "OK");
+    put(&place, 2);
+    assert_int_equal(ff_bed_try_commit(&place.bed, true), FF_COMMIT_FAILED);
+    assert_non_null(strstr(place.bed.batch.fault.message, "its user lacks a command"));
+    assert_string_equal(
+        ff_test_server_say(&place.server, "ACL", "SETUSER", "default", "+restore", NULL), "OK");
+    ff_bed_commit(&place.bed);
+    ff_bed_check(&place.bed);
+    end(&place);
+}
+
 /* ---- servers that will not do ---- */
 
 static const char *const evicting[] = { "--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru",
@@ -365,6 +413,8 @@ main(void)
         cmocka_unit_test(test_a_slow_server_is_waited_for_and_nothing_is_made_twice),
         cmocka_unit_test(test_flushed_functions_are_loaded_again),
         cmocka_unit_test(test_a_full_server_refuses_and_later_takes),
+        cmocka_unit_test(test_a_server_that_becomes_a_replica_is_left_until_it_is_none),
+        cmocka_unit_test(test_a_user_without_restore_is_told_so),
         cmocka_unit_test(test_the_checksum_is_the_servers),
         cmocka_unit_test(test_keys_and_fields_can_be_read),
     };
