@@ -65,17 +65,19 @@ complete(struct setting *setting, const struct ff_handle *handle)
     assert_int_equal(ff_client_complete(setting->client, &args, &result, &answer), FF_E_OK);
 }
 
+/* As one who is able to complete them, or as one who is never heard of again and leaves alone what
+ * has lapsed meanwhile. */
 static uint32_t
-claim_many(struct setting *setting, const char *instance, uint64_t ttl_ms,
-           struct ff_claim_many_result *result, struct ff_answer *answer)
+claim_many(struct setting *setting, bool able, uint64_t ttl_ms, struct ff_claim_many_result *result,
+           struct ff_answer *answer)
 {
     const struct ff_claim_many_args args = { .lane_id = ff_cstr(LANE),
                                              .worker_id = ff_cstr("test"),
-                                             .worker_instance_id = ff_cstr(instance),
+                                             .worker_instance_id = ff_cstr(able ? "able" : "gone"),
                                              .lease_ttl_ms = ttl_ms,
                                              .block_ms = 20000,
                                              .max = 16,
-                                             .include_reclaimable = true };
+                                             .include_reclaimable = able };
 
     assert_int_equal(ff_client_claim_many(setting->client, &args, result, answer), FF_E_OK);
     assert_true(result->claims.n > 0);
@@ -90,7 +92,7 @@ work_off(struct setting *setting, uint32_t attempt_index)
         struct ff_claim_many_result result;
         FF_SCOPED(ff_answer) answer = { 0 };
 
-        done += claim_many(setting, "able", 60000, &result, &answer);
+        done += claim_many(setting, true, 60000, &result, &answer);
         for (uint32_t i = 0; i < result.claims.n; i++) {
             assert_int_equal(result.claims.v[i].attempt_index, attempt_index);
             complete(setting, &result.claims.v[i].handle);
@@ -139,7 +141,7 @@ load_lease(struct setting *setting)
         struct ff_claim_many_result result;
         FF_SCOPED(ff_answer) answer = { 0 };
 
-        taken += claim_many(setting, "gone", 500 + 5 * taken, &result, &answer);
+        taken += claim_many(setting, false, 500 + 5 * taken, &result, &answer);
     }
 }
 
