@@ -318,7 +318,11 @@ static const struct bad_row {
       { "FF_RUNTIME_DIR=" DIR_93 "c" },
       NULL,
       "FF_RUNTIME_DIR" },
-    { "a password is not shown in a message", "", { "FF_STORE=mysql://u:pw@h" }, NULL, "FF_STORE" },
+    { "a password is not shown in a message",
+      "",
+      { "FF_STORE=mysql://u:never-shown@h" },
+      NULL,
+      "FF_STORE" },
     { "a store without path", "", { "FF_STORE=sqlite:" }, NULL, "FF_STORE" },
     { "a store with options but no path",
       "",
@@ -373,7 +377,7 @@ test_bad(void **state)
     } else {
         assert_detail_str(&rig.fault, "file", rig.path);
     }
-    assert_null(strstr(rig.fault.message, "pw"));
+    assert_null(strstr(rig.fault.message, "never-shown"));
     ff_config_rig_done(&rig);
 }
 
