@@ -3,6 +3,7 @@
  */
 
 #include "core/engine/counts.h"
+#include "core/sound.h"
 #include "tests/sim/sim.h"
 
 #define TOKENS_MAX 20
@@ -253,17 +254,14 @@ see(struct world *world, enum ff_record kind, const void *before, const void *af
     }
 }
 
-/* A slot that is held without end is held by something that runs. */
 static void
 check_slot(struct world *world, const struct ff_slot *slot, struct ff_arena *arena)
 {
     struct ff_key key = ff_key_eid(&slot->execution_id);
     const struct ff_exec *exec = ff_sim_committed_record(world, FF_R_EXEC, &key, arena);
 
-    CHECK(world,
-          slot->lapses_at != INT64_MAX ||
-              (exec != NULL && exec->lifecycle_phase == FF_PHASE_ACTIVE && exec->slot_held),
-          "%u holds a slot and does not run\n", slot->execution_id.uuid.b[15]);
+    CHECK(world, ff_slot_unsound(slot, exec) == NULL, "the slot of %u %s\n",
+          slot->execution_id.uuid.b[15], ff_slot_unsound(slot, exec));
 }
 
 /* Commits that one broker may make between what a claim with another has consulted and its own. */
