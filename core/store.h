@@ -27,7 +27,15 @@ struct ff_scope_list {
     uint32_t n;
 };
 
-enum ff_want_what { FF_WANT_RECORD, FF_WANT_PAGE, FF_WANT_SCOPES, FF_WANT_EVENTS };
+enum ff_want_what {
+    FF_WANT_RECORD,
+    FF_WANT_PAGE,
+    FF_WANT_SCOPES,
+    FF_WANT_EVENTS,
+    FF_WANT_WALK /* store_offline.h */
+};
+
+struct ff_walk_page;
 
 /* One thing to load: the question, and the store's answer in the load's arena. */
 struct ff_want {
@@ -54,6 +62,7 @@ struct ff_want {
     uint64_t *seqs;              /* EVENTS: their sequence numbers */
     uint64_t newest;             /* EVENTS: of the family, ever; 0: there was none */
     uint64_t oldest;             /* EVENTS: that is still there; newest + 1: none is */
+    struct ff_walk_page *walk;   /* WALK */
 };
 
 /* A batched load. No wants: a ping. Committed state only, all wants of one load from one instant.
@@ -145,6 +154,8 @@ FF_MUST_USE ff_err ff_store_check_counts(const struct ff_partition_counts *store
 /* What a new store keeps where nothing is stated: 256, 32, 32. */
 void ff_store_default_counts(struct ff_partition_counts *counts);
 
+struct ff_store_offline;
+
 struct ff_store_ops {
     const char *label;  /* backend_label (01 §10.1) */
     uint8_t handle_tag; /* 0x10 and upward (01 §8.2) */
@@ -166,12 +177,21 @@ struct ff_store_ops {
     /* What a reply promises by the server's own settings, for people; of a prepared store. NULL:
      * what its URL says. */
     const char *(*promise)(const struct ff_store *store);
-    void (*close)(struct ff_store *store); /* waits for a commit under way; frees the store */
+    const struct ff_store_offline *offline; /* store_offline.h */
+    void (*close)(struct ff_store *store);  /* waits for a commit under way; frees the store */
 };
 
 /* First member of every store. */
 struct ff_store {
     const struct ff_store_ops *ops;
+    bool unfinished; /* known once it is prepared: a copy into it was begun, and has not ended */
+};
+
+/* What a store is opened for; store_offline.h has the others' errors. */
+enum ff_store_use {
+    FF_STORE_SERVE, /* made or upgraded if need be */
+    FF_STORE_LOOK,  /* it must be there, and of this version: opening changes nothing of it */
+    FF_STORE_FILL   /* as SERVE; an unfinished copy will do */
 };
 
 /* How a store reaches its owner. */
@@ -181,6 +201,7 @@ struct ff_store_host {
      * changed. May be NULL. */
     void (*news)(void *ctx, const struct ff_news *news);
     void *ctx;
+    enum ff_store_use use;
 };
 
 static inline void

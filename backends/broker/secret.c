@@ -4,35 +4,22 @@
 
 #include "core/codec.h"
 #include "core/records_wait.h"
+#include "core/store_offline.h"
 #include "core/token.h"
 
 #define SECRET_HEX (2 * FF_TOKEN_SECRET_BYTES)
 
 /* ---- what is stored ---- */
 
-static void
-load_done(struct ff_load *load)
-{
-    *(bool *) load->ctx = true;
-}
-
 static ff_err
 read_ring(struct ff_store *store, struct ff_arena *arena, struct ff_keyring *out,
           struct ff_fault *fault)
 {
     struct ff_want want = { .what = FF_WANT_RECORD, .kind = FF_R_KEYRING, .key = ff_key_keyring() };
-    bool done = false;
-    struct ff_load load = {
-        .wants = &want, .n = 1, .arena = arena, .done = load_done, .ctx = &done
-    };
 
-    ff_store_load(store, &load);
-    while (!done) {
-        ff_store_poll(store, true);
-    }
-    *fault = load.fault;
-    if (fault->code != FF_E_OK || !want.found) {
-        return fault->code;
+    FF_TRY(ff_store_load_now(store, &want, 1, arena, fault));
+    if (!want.found) {
+        return FF_E_OK;
     }
     return ff_row_decode(FF_R_KEYRING, want.body, arena, out, fault);
 }

@@ -4,6 +4,7 @@
 #include <uthash.h>
 
 #include "backends/memory/index.h"
+#include "core/store_offline.h"
 
 struct record {
     UT_hash_handle hh;
@@ -147,6 +148,46 @@ answer_events(struct memory *memory, struct ff_want *want, struct ff_arena *aren
     }
 }
 
+static int
+name_cmp(const void *a, const void *b)
+{
+    const struct ff_record_name *x = a, *y = b;
+
+    return x->kind != y->kind ? (int) x->kind - (int) y->kind : ff_key_cmp(&x->key, &y->key);
+}
+
+/* In the order of kinds and keys; each page looks at all records there are. */
+static void
+answer_walk(struct memory *memory, struct ff_want *want, struct ff_arena *arena)
+{
+    struct ff_walk_page *page = want->walk;
+    struct ff_str at = ff_str(page->at.b, page->at.n);
+    struct record *record = NULL, *next = NULL;
+    const struct ff_record_name *last = NULL;
+
+    page->names = ff_arena_alloc(arena, (HASH_COUNT(memory->records) + 1) * sizeof(*page->names));
+    page->n = 0;
+    HASH_ITER(hh, memory->records, record, next)
+    {
+        if ((page->kinds >> record->ident[0] & 1) != 0 &&
+            ff_str_cmp(ff_str(record->ident, record->ident_n), at) > 0) {
+            page->names[page->n++] = (struct ff_record_name){
+                .kind = (enum ff_record) record->ident[0],
+                .key = ff_key_bytes(ff_str(record->ident + 1, record->ident_n - 1u)),
+            };
+        }
+    }
+    qsort(page->names, page->n, sizeof(*page->names), name_cmp);
+    page->complete = page->n <= want->limit;
+    page->n = page->complete ? page->n : want->limit;
+    if (page->n > 0) {
+        last = &page->names[page->n - 1];
+        page->at.n = (uint8_t) (1 + last->key.n);
+        page->at.b[0] = (uint8_t) last->kind;
+        memcpy(page->at.b + 1, last->key.b, last->key.n);
+    }
+}
+
 static void
 answer_load(struct memory *memory, struct ff_load *load)
 {
@@ -165,6 +206,9 @@ answer_load(struct memory *memory, struct ff_load *load)
             break;
         case FF_WANT_EVENTS:
             answer_events(memory, want, load->arena);
+            break;
+        case FF_WANT_WALK:
+            answer_walk(memory, want, load->arena);
             break;
         }
     }
@@ -261,6 +305,9 @@ memory_prepare(struct ff_store *store, struct ff_partition_counts *counts, bool 
 {
     struct memory *memory = of(store);
 
+    if (store->unfinished && memory->host.use != FF_STORE_FILL) {
+        return ff_store_fail_unfinished(fault);
+    }
     *applied = !memory->prepared;
     if (!memory->prepared) {
         memory->prepared = true;
@@ -346,6 +393,40 @@ memory_poll(struct ff_store *store, bool wait)
     }
 }
 
+static ff_err
+memory_mark_copy(struct ff_store *store, bool unfinished, struct ff_fault *fault)
+{
+    (void) fault;
+    store->unfinished = unfinished;
+    return FF_E_OK;
+}
+
+static void
+feed_empty(struct feed *feed)
+{
+    for (uint32_t i = 0; i < feed->n; i++) {
+        free((char *) feed->bodies[i].p);
+    }
+    feed->n = 0;
+}
+
+static ff_err
+memory_renumber(struct ff_store *store, enum ff_event_family family, uint64_t next,
+                struct ff_fault *fault)
+{
+    struct feed *feed = &of(store)->feeds[family];
+
+    (void) fault;
+    feed_empty(feed);
+    feed->gone = next - 1;
+    return FF_E_OK;
+}
+
+static const struct ff_store_offline memory_offline = {
+    .mark_copy = memory_mark_copy,
+    .renumber = memory_renumber,
+};
+
 static void
 memory_close(struct ff_store *store)
 {
@@ -360,9 +441,7 @@ memory_close(struct ff_store *store)
         record_free(memory, record);
     }
     for (size_t f = 0; f < FF_COUNT(memory->feeds); f++) {
-        for (uint32_t i = 0; i < memory->feeds[f].n; i++) {
-            free((char *) memory->feeds[f].bodies[i].p);
-        }
+        feed_empty(&memory->feeds[f]);
         free(memory->feeds[f].bodies);
     }
     ff_memory_index_done(&memory->index);
@@ -380,6 +459,7 @@ static const struct ff_store_ops memory_ops = {
     .load = memory_load,
     .commit = memory_commit,
     .poll = memory_poll,
+    .offline = &memory_offline,
     .close = memory_close,
 };
 
@@ -392,6 +472,7 @@ static const struct ff_store_ops contrary_ops = {
     .load = memory_load,
     .commit = memory_commit,
     .poll = memory_poll,
+    .offline = &memory_offline,
     .close = memory_close,
 };
 

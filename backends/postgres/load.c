@@ -11,7 +11,7 @@
 
 /* A tag: what is read, and for which want, or from which place of `order` on. */
 #define TAG(what, at) ((uint64_t) (what) << 32 | (at))
-enum { GET, PAGE, KEYS_PAGE, SCOPES, FEED, FEED_PAGE, PING };
+enum { GET, PAGE, KEYS_PAGE, SCOPES, FEED, FEED_PAGE, WALK, PING };
 
 static struct pg *
 of(struct ff_store *store)
@@ -283,6 +283,9 @@ load_result(struct pg *pg, uint64_t tag, const PGresult *result)
     case FEED_PAGE:
         answer_events(pg, waiting->load, want, result);
         break;
+    case WALK:
+        ff_pg_answer_walk(want, result, waiting->load->arena);
+        break;
     default:
         break;
     }
@@ -347,6 +350,8 @@ ask(struct pg *pg, struct pg_load *waiting)
             ask_scopes(pg, want, i);
         } else if (want->what == FF_WANT_EVENTS) {
             ask_events(pg, want, i);
+        } else if (want->what == FF_WANT_WALK) {
+            ff_pg_ask_walk(pg, want, TAG(WALK, i));
         }
     }
     if (load->n == 0) {

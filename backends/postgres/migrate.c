@@ -1,4 +1,5 @@
 #include "backends/postgres/schema.h"
+#include "core/store_offline.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -257,6 +258,42 @@ ff_pg_migrate(PGconn *pg, struct pg_table tables[FF_R_N], bool *applied, char wo
         return err;
     }
     return read_tables(pg, tables, words, fault);
+}
+
+ff_err
+ff_pg_look(PGconn *pg, struct pg_table tables[FF_R_N], char words[256], struct ff_fault *fault)
+{
+    struct texts texts = { 0 };
+    char text[128];
+    bool same = false;
+    ff_err err = ask(pg, "SELECT to_regclass('flowfabric.info')", text, words, fault);
+
+    if (err == FF_E_OK && text[0] == '\0') {
+        return ff_store_fail_missing(fault);
+    }
+    ff_pg_schema_text(&texts.schema);
+    ff_pg_views_text(&texts.views);
+    digest_of(&texts);
+    if (err == FF_E_OK) {
+        err = check_version(pg, texts.digest, &same, words, fault);
+    }
+    ff_pg_buf_done(&texts.schema);
+    ff_pg_buf_done(&texts.views);
+    if (err != FF_E_OK) {
+        return err;
+    }
+    return same ? read_tables(pg, tables, words, fault) : ff_store_fail_version(fault);
+}
+
+ff_err
+ff_pg_unfinished(PGconn *pg, bool *out, char words[256], struct ff_fault *fault)
+{
+    char text[128];
+
+    FF_TRY(ask(pg, "SELECT value FROM flowfabric.info WHERE name = 'unfinished_copy'", text, words,
+               fault));
+    *out = text[0] != '\0';
+    return FF_E_OK;
 }
 
 /* ---- partition counts ---- */

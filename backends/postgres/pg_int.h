@@ -160,6 +160,13 @@ void ff_pg_load(struct ff_store *store, struct ff_load *load);
 void ff_pg_loads_go(struct pg *pg);
 void ff_pg_loads_tick(struct pg *pg, int64_t now_ms);
 
+/* ---- walk.c ---- */
+
+void ff_pg_ask_walk(struct pg *pg, const struct ff_want *want, uint64_t tag);
+void ff_pg_answer_walk(struct ff_want *want, const PGresult *result, struct ff_arena *arena);
+void ff_pg_leave(struct pg *pg);
+extern const struct ff_store_offline ff_pg_offline;
+
 /* ---- peers.c ---- */
 
 /* Tells the others that this broker lives, and learns whether there are any. */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "backends/postgres/pg_int.h"
+#include "core/store_offline.h"
 
 #define SERVER_VERSION_MIN 140000
 /* The timer: while a connection is away, while news wait to be told, and else. */
@@ -131,6 +132,7 @@ pg_close(struct ff_store *store)
            ff_pg_now_ms() - from_ms < CLOSE_WAIT_MS) {
         poll_once(pg, TICK_MS);
     }
+    ff_pg_leave(pg);
     free_all(pg);
 }
 
@@ -159,7 +161,13 @@ pg_prepare(struct ff_store *store, struct ff_partition_counts *counts, bool *app
     *applied = pg->applied;
     pg->applied = false;
     if (err == FF_E_OK) {
-        err = ff_pg_counts(conn, counts, applied, words, fault);
+        err = ff_pg_unfinished(conn, &store->unfinished, words, fault);
+        if (err == FF_E_OK && store->unfinished && pg->host.use != FF_STORE_FILL) {
+            err = ff_store_fail_unfinished(fault);
+        }
+        if (err == FF_E_OK) {
+            err = ff_pg_counts(conn, counts, applied, words, fault);
+        }
         PQfinish(conn);
     }
     return err == FF_E_OK ? err : keep_message(fault);
@@ -175,6 +183,7 @@ static const struct ff_store_ops pg_ops = {
     .commit = ff_pg_commit,
     .poll = pg_poll,
     .fd = pg_fd,
+    .offline = &ff_pg_offline,
     .close = pg_close,
 };
 
@@ -242,7 +251,9 @@ set_up(struct pg *pg, struct ff_fault *fault)
         err = check_server(conn, fault);
     }
     if (err == FF_E_OK) {
-        err = ff_pg_migrate(conn, pg->tables, &pg->applied, words, fault);
+        err = pg->host.use == FF_STORE_LOOK
+                  ? ff_pg_look(conn, pg->tables, words, fault)
+                  : ff_pg_migrate(conn, pg->tables, &pg->applied, words, fault);
     }
     PQfinish(conn);
     if (err == FF_E_OK) {

@@ -18,6 +18,12 @@ void ff_pg_views_text(struct pg_buf *buf);
  * FF_E_CORRUPTION {reason: schema_version}; FF_E_TRANSPORT. The message is in `words`. */
 FF_MUST_USE ff_err ff_pg_migrate(PGconn *pg, struct pg_table tables[FF_R_N], bool *applied,
                                  char words[256], struct ff_fault *fault);
+/* The same of a database that must be as this program makes it. FF_E_CORRUPTION {reason: missing,
+ * schema_version}. */
+FF_MUST_USE ff_err ff_pg_look(PGconn *pg, struct pg_table tables[FF_R_N], char words[256],
+                              struct ff_fault *fault);
+/* *out: a copy into it was begun, and has not ended. */
+FF_MUST_USE ff_err ff_pg_unfinished(PGconn *pg, bool *out, char words[256], struct ff_fault *fault);
 /* As ff_store_ops.prepare. */
 FF_MUST_USE ff_err ff_pg_counts(PGconn *pg, struct ff_partition_counts *counts, bool *applied,
                                 char words[256], struct ff_fault *fault);

@@ -166,6 +166,12 @@ sql_of_kind(struct pg_buf *buf, enum pg_op op, int kind, const struct pg_table *
                    " WHERE t._key = w.key",
                    of);
         break;
+    case PG_WALK:
+        ff_pg_text(buf,
+                   "SELECT _key FROM flowfabric.\"%s\" WHERE _key > $1::bytea ORDER BY _key"
+                   " LIMIT $2::bigint",
+                   of);
+        break;
     case PG_ABSENT:
         ff_pg_text(buf,
                    "SELECT flowfabric.expect(count(*), 0) FROM unnest($1::bytea[]) AS w(key)"

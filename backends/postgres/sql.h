@@ -15,6 +15,7 @@ enum pg_op {
     PG_DROP,   /* $1 keys: whatever their version is, if they are there */
     PG_ABSENT, /* $1 keys: none is there */
     PG_MOVED,  /* $1 keys, $2 versions → ord of those that have another */
+    PG_WALK,   /* $1 after, $2 limit → key */
     PG_OPS
 };
 

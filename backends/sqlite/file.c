@@ -80,13 +80,17 @@ take_lock(struct sqlite *sqlite, struct ff_fault *fault)
 static ff_err
 find_file(struct sqlite *sqlite, struct ff_fault *fault)
 {
+    int flags = O_RDWR | O_CLOEXEC | (sqlite->host.use == FF_STORE_LOOK ? 0 : O_CREAT);
     char *real = NULL;
     int fd = -1;
 
     if (strlen(sqlite->path) > PATH_BYTES_MAX) {
         return fail_path(sqlite, strerror(ENAMETOOLONG), fault);
     }
-    fd = open(sqlite->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    fd = open(sqlite->path, flags, 0600);
+    if (fd < 0 && errno == ENOENT && sqlite->host.use == FF_STORE_LOOK) {
+        return ff_store_fail_missing(fault);
+    }
     if (fd < 0) {
         return fail_path(sqlite, strerror(errno), fault);
     }

@@ -185,6 +185,8 @@ load_one(struct sqlite *sqlite, struct ff_want *want, struct ff_arena *arena)
         return ff_sqlite_scopes(sqlite, want, arena);
     case FF_WANT_EVENTS:
         return load_events(sqlite, want, arena);
+    case FF_WANT_WALK:
+        return ff_sqlite_walk(sqlite, want, arena);
     }
     return false;
 }

@@ -242,6 +242,9 @@ ff_sqlite_check_schema(struct sqlite *sqlite, int64_t *version, struct ff_fault 
                 ff_d_i64("found", *version), ff_d_i64("supported", FF_SQLITE_SCHEMA));
         return refuse(sqlite, why, fault);
     }
+    if (*version < FF_SQLITE_SCHEMA && sqlite->host.use == FF_STORE_LOOK) {
+        return tables == 0 ? ff_store_fail_missing(fault) : ff_store_fail_version(fault);
+    }
     return FF_E_OK;
 }
 
@@ -343,12 +346,15 @@ prepare_plain(struct sqlite *sqlite, enum ff_record kind, struct ff_fault *fault
 static ff_err
 read_info(struct sqlite *sqlite, struct ff_fault *fault)
 {
-    int64_t flow = 0, budget = 0, quota = 0, row = 0;
+    int64_t flow = 0, budget = 0, quota = 0, row = 0, unfinished = 0;
 
     FF_TRY(number(sqlite, "SELECT value FROM info WHERE name = 'flow'", &flow, fault));
     FF_TRY(number(sqlite, "SELECT value FROM info WHERE name = 'budget'", &budget, fault));
     FF_TRY(number(sqlite, "SELECT value FROM info WHERE name = 'quota'", &quota, fault));
     FF_TRY(number(sqlite, "SELECT value FROM info WHERE name = 'next_row'", &row, fault));
+    FF_TRY(number(sqlite, "SELECT value FROM info WHERE name = 'unfinished_copy'", &unfinished,
+                  fault));
+    sqlite->store.unfinished = unfinished != 0;
     sqlite->counts = (struct ff_partition_counts){ .flow = (uint32_t) flow,
                                                    .budget = (uint32_t) budget,
                                                    .quota = (uint32_t) quota };
@@ -405,6 +411,12 @@ ff_sqlite_prepare(struct ff_store *store, struct ff_partition_counts *counts, bo
     struct sqlite *sqlite = (struct sqlite *) store;
 
     *applied = false;
+    if (store->unfinished && sqlite->host.use != FF_STORE_FILL) {
+        return ff_store_fail_unfinished(fault);
+    }
+    if (sqlite->counts.flow == 0 && sqlite->host.use == FF_STORE_LOOK) {
+        return ff_store_fail_missing(fault);
+    }
     if (sqlite->counts.flow == 0) {
         FF_TRY(store_counts(sqlite, counts, fault));
     } else {

@@ -138,6 +138,7 @@ static const struct ff_store_ops sqlite_ops = {
     .load = ff_sqlite_load,
     .commit = sqlite_commit,
     .poll = sqlite_poll,
+    .offline = &ff_sqlite_offline,
     .close = sqlite_close,
 };
 

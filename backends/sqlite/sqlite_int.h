@@ -14,6 +14,7 @@
 #include "backends/memory/index.h"
 #include "backends/sqlite/sqlite.h"
 #include "backends/sqlite/statements.h"
+#include "core/store_offline.h"
 #include "core/tree.h"
 
 #define FF_SQLITE_SCHEMA 6
@@ -194,6 +195,10 @@ bool ff_sqlite_row_of(struct sqlite *sqlite, const struct ff_key *key, int64_t *
 bool ff_sqlite_is_keys(enum ff_index index);
 bool ff_sqlite_keys_page(struct sqlite *sqlite, struct ff_want *want, struct ff_arena *arena);
 bool ff_sqlite_keys_scopes(struct sqlite *sqlite, struct ff_want *want, struct ff_arena *arena);
+
+/* walk.c: what core/store_offline.h asks for. */
+bool ff_sqlite_walk(struct sqlite *sqlite, struct ff_want *want, struct ff_arena *arena);
+extern const struct ff_store_offline ff_sqlite_offline;
 
 /* plan.c: on the loop thread, before and after a commit. */
 void ff_sqlite_plan(struct sqlite *sqlite, struct ff_commit *commit);

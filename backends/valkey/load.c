@@ -159,6 +159,8 @@ ask(struct valkey *valkey, const struct ff_want *want)
         return ask_page(valkey, want, out);
     case FF_WANT_SCOPES:
         return ask_scopes(valkey, want, out);
+    case FF_WANT_WALK:
+        return ff_vk_ask_walk(valkey, want, out);
     default:
         return ask_events(valkey, want, out);
     }
@@ -254,7 +256,8 @@ take_events(struct ff_want *want, redisReply *const *replies, struct ff_arena *a
 }
 
 static bool
-take(struct ff_want *want, redisReply *const *replies, struct ff_arena *arena)
+take(struct valkey *valkey, struct ff_want *want, redisReply *const *replies,
+     struct ff_arena *arena)
 {
     switch (want->what) {
     case FF_WANT_RECORD:
@@ -263,6 +266,8 @@ take(struct ff_want *want, redisReply *const *replies, struct ff_arena *arena)
         return take_page(want, replies, arena);
     case FF_WANT_SCOPES:
         return take_scopes(want, replies, arena);
+    case FF_WANT_WALK:
+        return ff_vk_take_walk(valkey, want, replies, arena);
     default:
         return take_events(want, replies, arena);
     }
@@ -281,7 +286,8 @@ answer(struct valkey *valkey, struct ff_load *load, const redisReply *reply)
     for (uint32_t i = 0; i < load->n; i++) {
         size_t n = load->wants[i].what == FF_WANT_EVENTS ? 3 : 1;
 
-        if (at + n > reply->elements || !take(&load->wants[i], reply->element + at, load->arena)) {
+        if (at + n > reply->elements ||
+            !take(valkey, &load->wants[i], reply->element + at, load->arena)) {
             ff_fail(&load->fault, FF_E_CORRUPTION, ff_d_text("reason", "unreadable_key"),
                     ff_d_text("context", "valkey"));
             return;

@@ -418,6 +418,13 @@ put_home(struct ff_valkey_name *out, char letter, uint16_t partition)
     put_char(out, '}');
 }
 
+/* A flow lies where its executions do. */
+static char
+home_letter(const struct shape *shape)
+{
+    return shape->home == 'f' ? 'p' : shape->home;
+}
+
 void
 ff_valkey_record_name(enum ff_record kind, const struct ff_key *key,
                       const struct ff_partition_counts *counts, struct ff_valkey_name *out)
@@ -435,12 +442,78 @@ ff_valkey_record_name(enum ff_record kind, const struct ff_key *key,
     } else if (shape->home == 'p' || shape->home == 'g') {
         put(out, "{g}", 3);
     } else {
-        put_home(out, shape->home == 'f' ? 'p' : shape->home, partition_of(shape, key, counts));
+        put_home(out, home_letter(shape), partition_of(shape, key, counts));
     }
     put_char(out, ':');
     put(out, shape->name, (uint32_t) strlen(shape->name));
     put_char(out, ':');
     put_shape(out, parts, key->b + from, key->n - from);
+}
+
+/* "{p:12}:": the partition stands in front of the key of an execution and what belongs to it. */
+static bool
+take_home(struct reading *in, char *home, uint16_t *partition)
+{
+    const char *end = memchr(in->p, '}', (size_t) (in->end - in->p));
+    uint32_t value = 0;
+
+    if (end == NULL || end - in->p < 2 || in->p[0] != '{' || end + 1 == in->end || end[1] != ':') {
+        return false;
+    }
+    *home = in->p[1];
+    for (const char *p = in->p + 3; p < end; p++) {
+        if (*p < '0' || *p > '9' || value > UINT16_MAX) {
+            return false;
+        }
+        value = value * 10 + (uint32_t) (*p - '0');
+    }
+    in->p = end + 2;
+    *partition = (uint16_t) value;
+    return value <= UINT16_MAX;
+}
+
+static enum ff_record
+kind_named(const char *name, size_t n)
+{
+    int kind = 0;
+
+    while (kind < FF_R_N && (records[kind].name == NULL || strlen(records[kind].name) != n ||
+                             memcmp(records[kind].name, name, n) != 0)) {
+        kind++;
+    }
+    return (enum ff_record) kind;
+}
+
+bool
+ff_valkey_record_parse(struct ff_str name, enum ff_record *kind_out, struct ff_key *key_out)
+{
+    struct reading in = {
+        .p = name.p, .end = name.p + name.n, .out = key_out->b, .max = FF_KEY_MAX
+    };
+    const char *colon = NULL, *parts = NULL;
+    uint16_t partition = 0;
+    char home = 0;
+
+    if (!take_home(&in, &home, &partition)) {
+        return false;
+    }
+    colon = memchr(in.p, ':', (size_t) (in.end - in.p));
+    *kind_out = colon == NULL ? FF_R_N : kind_named(in.p, (size_t) (colon - in.p));
+    if (*kind_out == FF_R_N || home != home_letter(&records[*kind_out])) {
+        return false; /* indexes lie in g, and may be named as a kind is */
+    }
+    in.p = colon + 1;
+    parts = records[*kind_out].parts;
+    if (records[*kind_out].home == 'p') {
+        key_out->b[in.n++] = (uint8_t) (partition >> 8);
+        key_out->b[in.n++] = (uint8_t) partition;
+        parts++;
+    }
+    if (!take_shape(&in, parts)) {
+        return false;
+    }
+    key_out->n = (uint8_t) in.n;
+    return true;
 }
 
 const char *

@@ -20,6 +20,8 @@ struct ff_valkey_name {
  * quota is in. */
 void ff_valkey_record_name(enum ff_record kind, const struct ff_key *key,
                            const struct ff_partition_counts *counts, struct ff_valkey_name *out);
+/* The other way; false: the name of something else. */
+bool ff_valkey_record_parse(struct ff_str name, enum ff_record *kind_out, struct ff_key *key_out);
 const char *ff_valkey_index_name(enum ff_index index);
 void ff_valkey_scope_name(enum ff_index index, const struct ff_scope *scope,
                           struct ff_valkey_name *out);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "backends/valkey/valkey_int.h"
+#include "core/store_offline.h"
 
 /* Of the keys and of what is in them. Another one is refused; see README.md before raising it. */
 #define SCHEMA 1
@@ -17,12 +18,16 @@ struct preparing {
 static const char *const names[] = { "schema", "flow_partitions", "budget_partitions",
                                      "quota_partitions" };
 
-/* [was set now? × 4, values] */
+/* What is read; LOOK sets nothing. */
+#define VALUES (FF_COUNT(names) + 1)
+
+/* [was set now? × 4 (LOOK: none), values] */
 static void
 on_info(struct valkey *valkey, const redisReply *reply, uint64_t tag)
 {
     struct preparing *preparing = valkey->preparing;
     const redisReply *values = NULL;
+    size_t n_set = valkey->host.use == FF_STORE_LOOK ? 0 : FF_COUNT(names);
 
     (void) tag;
     if (preparing == NULL) {
@@ -30,18 +35,19 @@ on_info(struct valkey *valkey, const redisReply *reply, uint64_t tag)
     }
     preparing->done = true;
     valkey->delivered = true;
-    values = reply->elements == FF_COUNT(names) + 1 ? reply->element[FF_COUNT(names)] : NULL;
-    if (values == NULL || values->elements != FF_COUNT(names)) {
+    values = reply->elements == n_set + 1 ? reply->element[n_set] : NULL;
+    if (values == NULL || values->elements != VALUES) {
         preparing->err = FF_E_TRANSPORT;
         snprintf(valkey->why_text, sizeof(valkey->why_text), "%s",
                  reply->type == REDIS_REPLY_ERROR ? reply->str : "unexpected answer");
         return;
     }
-    preparing->applied = ff_reply_u64(reply->element[0]) == 1;
+    preparing->applied = n_set > 0 && ff_reply_u64(reply->element[0]) == 1;
     preparing->schema = ff_reply_u64(values->element[0]);
     preparing->stored.flow = (uint32_t) ff_reply_u64(values->element[1]);
     preparing->stored.budget = (uint32_t) ff_reply_u64(values->element[2]);
     preparing->stored.quota = (uint32_t) ff_reply_u64(values->element[3]);
+    valkey->store.unfinished = ff_reply_u64(values->element[4]) != 0;
 }
 
 /* Sets what is not set yet, and reads all of it, in one transaction. */
@@ -54,7 +60,7 @@ ask(struct valkey *valkey, const struct ff_partition_counts *counts)
     ff_vk_function_load(valkey);
     ff_resp_words(&link->out, "MULTI", NULL);
     ff_vk_expect(link, NULL, 0);
-    for (size_t i = 0; i < FF_COUNT(names); i++) {
+    for (size_t i = 0; i < FF_COUNT(names) && valkey->host.use != FF_STORE_LOOK; i++) {
         ff_resp_head(&link->out, 4);
         ff_resp_text(&link->out, "HSETNX");
         ff_vk_key_text(valkey, &link->out, "{g}:store");
@@ -62,12 +68,13 @@ ask(struct valkey *valkey, const struct ff_partition_counts *counts)
         ff_resp_u64(&link->out, values[i]);
         ff_vk_expect(link, NULL, 0);
     }
-    ff_resp_head(&link->out, 2 + FF_COUNT(names));
+    ff_resp_head(&link->out, 2 + VALUES);
     ff_resp_text(&link->out, "HMGET");
     ff_vk_key_text(valkey, &link->out, "{g}:store");
     for (size_t i = 0; i < FF_COUNT(names); i++) {
         ff_resp_text(&link->out, names[i]);
     }
+    ff_resp_text(&link->out, FF_VALKEY_UNFINISHED);
     ff_vk_expect(link, NULL, 0);
     ff_resp_words(&link->out, "EXEC", NULL);
     ff_vk_expect(link, on_info, 0);
@@ -109,6 +116,12 @@ ff_vk_prepare(struct ff_store *store, struct ff_partition_counts *counts, bool *
     if (!preparing.done || preparing.err != FF_E_OK) {
         ff_vk_fail(valkey, fault, valkey->why_text);
         return fault->code;
+    }
+    if (preparing.schema == 0) {
+        return ff_store_fail_missing(fault);
+    }
+    if (store->unfinished && valkey->host.use != FF_STORE_FILL) {
+        return ff_store_fail_unfinished(fault);
     }
     if (preparing.schema != SCHEMA) {
         return ff_fail(fault, FF_E_CORRUPTION, ff_d_text("reason", "schema_version"),

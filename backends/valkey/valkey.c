@@ -281,6 +281,7 @@ static const struct ff_store_ops valkey_ops = {
     .poll = valkey_poll,
     .fd = valkey_fd,
     .promise = valkey_promise,
+    .offline = &ff_vk_offline,
     .close = valkey_close,
 };
 

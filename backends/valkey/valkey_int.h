@@ -132,6 +132,7 @@ struct valkey {
     uint32_t n_peers;
     int64_t server_ahead_ms; /* of the wall clock here */
     struct preparing *preparing;
+    struct asking *asking;
 };
 
 int64_t ff_vk_now_ms(void); /* monotonic */
@@ -194,6 +195,14 @@ void ff_vk_leave(struct valkey *valkey);
  * none. */
 struct ff_str ff_vk_news(struct valkey *valkey, const struct ff_commit *commit);
 void ff_vk_hear(struct valkey *valkey, const redisReply *message);
+
+/* ---- at rest (walk.c) ---- */
+uint32_t ff_vk_ask_walk(struct valkey *valkey, const struct ff_want *want, struct ff_resp *out);
+bool ff_vk_take_walk(struct valkey *valkey, struct ff_want *want, redisReply *const *replies,
+                     struct ff_arena *arena);
+extern const struct ff_store_offline ff_vk_offline;
+/* A field of {g}:store: 1 while a copy into it is not finished. */
+#define FF_VALKEY_UNFINISHED "unfinished_copy"
 
 /* ---- prepare (prepare.c) ---- */
 ff_err ff_vk_prepare(struct ff_store *store, struct ff_partition_counts *counts, bool *applied,

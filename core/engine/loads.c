@@ -53,6 +53,8 @@ take(struct ff_engine *engine, const struct ff_want *want)
     case FF_WANT_EVENTS:
         ff_feed_load(engine, want);
         break;
+    case FF_WANT_WALK: /* the engine asks for none */
+        break;
     }
 }
 

@@ -6,6 +6,7 @@
 #include <uthash.h>
 
 #include "core/codec.h"
+#include "core/store_offline.h"
 #include "tests/rig/pg_server.h"
 #include "tests/rig/server.h"
 #include "tests/rows.h"
@@ -17,6 +18,7 @@ struct bed_record {
     enum ff_record kind;
     struct ff_key key;
     uint64_t version; /* 0: absent */
+    bool walked;
     struct ff_str body;
     uint8_t name_n;
     uint8_t name[1 + FF_KEY_MAX];
@@ -545,12 +547,51 @@ check_events(struct ff_bed *bed)
     }
 }
 
+static void
+take_names(struct ff_bed *bed, const struct ff_walk_page *page, uint64_t kinds)
+{
+    for (uint32_t i = 0; i < page->n; i++) {
+        struct bed_record *record = record_of(bed, page->names[i].kind, &page->names[i].key);
+
+        assert_true(kinds >> record->kind & 1);
+        assert_int_not_equal(record->version, 0);
+        assert_true(!record->walked || bed->store->ops->offline->repeats);
+        record->walked = true;
+    }
+}
+
+/* In short pages; some kinds apart from the others. */
+static void
+check_walk(struct ff_bed *bed)
+{
+    const uint64_t execs = UINT64_C(1) << FF_R_EXEC;
+    const uint64_t some[] = { execs, FF_WALK_ALL & ~execs };
+    struct bed_record *record = NULL, *next = NULL;
+
+    for (size_t i = 0; i < FF_COUNT(some); i++) {
+        struct ff_walk_page page = { .kinds = some[i] };
+
+        while (!page.complete) {
+            struct ff_want want = { .what = FF_WANT_WALK, .limit = 50, .walk = &page };
+
+            ff_bed_load(bed, &want, 1);
+            take_names(bed, &page, some[i]);
+        }
+    }
+    HASH_ITER(hh, bed->records, record, next)
+    {
+        assert_int_equal(record->walked, record->version != 0);
+        record->walked = false;
+    }
+}
+
 void
 ff_bed_check(struct ff_bed *bed)
 {
     check_records(bed);
     check_indexes(bed);
     check_events(bed);
+    check_walk(bed);
     ff_bed_forget(bed);
 }
 

@@ -1,0 +1,201 @@
+/* walk.c: all records by their names, and what else work at rest asks for (core/store_offline.h).
+ *
+ * SCAN goes through all keys of the database, so that records are found that no index leads to. It
+ * may name a key twice when the server shrinks its table meanwhile. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "backends/valkey/valkey_int.h"
+#include "core/store_offline.h"
+
+/* ---- a page: SCAN cursor MATCH prefix{* COUNT limit ---- */
+
+static struct ff_str
+cursor_of(const struct ff_walk_at *at)
+{
+    return at->n == 0 ? ff_cstr("0") : ff_str(at->b, at->n);
+}
+
+uint32_t
+ff_vk_ask_walk(struct valkey *valkey, const struct ff_want *want, struct ff_resp *out)
+{
+    struct ff_str prefix = valkey->options.prefix; /* at most 33 bytes */
+    char pattern[80];
+    size_t n = 0;
+
+    for (uint32_t i = 0; i < prefix.n; i++) {
+        if (strchr("*?[]\\^-", prefix.p[i]) != NULL) {
+            pattern[n++] = '\\';
+        }
+        pattern[n++] = prefix.p[i];
+    }
+    ff_resp_head(out, 6);
+    ff_resp_text(out, "SCAN");
+    ff_resp_arg(out, cursor_of(&want->walk->at));
+    ff_resp_text(out, "MATCH");
+    ff_resp_pair(out, ff_str(pattern, n), ff_cstr("{*"));
+    ff_resp_text(out, "COUNT");
+    ff_resp_u64(out, want->limit);
+    return 1;
+}
+
+bool
+ff_vk_take_walk(struct valkey *valkey, struct ff_want *want, redisReply *const *replies,
+                struct ff_arena *arena)
+{
+    struct ff_walk_page *page = want->walk;
+    const redisReply *next = NULL, *keys = NULL;
+
+    if (replies[0]->type != REDIS_REPLY_ARRAY || replies[0]->elements != 2 ||
+        replies[0]->element[0]->len > FF_WALK_AT_MAX) {
+        return false;
+    }
+    next = replies[0]->element[0];
+    keys = replies[0]->element[1];
+    page->complete = next->len == 1 && next->str[0] == '0';
+    page->at.n = (uint8_t) next->len;
+    memcpy(page->at.b, next->str, next->len);
+    page->names = ff_arena_alloc(arena, (keys->elements + 1) * sizeof(*page->names));
+    page->n = 0;
+    for (size_t i = 0; i < keys->elements; i++) {
+        struct ff_record_name *name = &page->names[page->n];
+        struct ff_str key = ff_reply_str(keys->element[i]);
+
+        if (ff_valkey_record_parse(
+                ff_str(key.p + valkey->options.prefix.n, key.n - valkey->options.prefix.n),
+                &name->kind, &name->key) &&
+            (page->kinds >> name->kind & 1) != 0) {
+            page->n++;
+        }
+    }
+    return true;
+}
+
+/* ---- one transaction that is waited for ---- */
+
+struct asking {
+    bool done, ok;
+    uint64_t number; /* of the last answer that has one */
+};
+
+static void
+on_answer(struct valkey *valkey, const redisReply *reply, uint64_t tag)
+{
+    struct asking *asking = valkey->asking;
+
+    (void) tag;
+    if (asking == NULL) {
+        return;
+    }
+    asking->done = true;
+    valkey->delivered = true;
+    asking->ok = reply->type == REDIS_REPLY_ARRAY;
+    for (size_t i = 0; asking->ok && i < reply->elements; i++) {
+        asking->number = ff_reply_u64(reply->element[i]);
+    }
+    if (!asking->ok) {
+        snprintf(valkey->why_text, sizeof(valkey->why_text), "%s",
+                 reply->type == REDIS_REPLY_ERROR ? reply->str : "unexpected answer");
+    }
+}
+
+static void
+begin(struct valkey *valkey)
+{
+    ff_resp_words(&valkey->main.out, "MULTI", NULL);
+    ff_vk_expect(&valkey->main, NULL, 0);
+}
+
+/* A command with a key: its other words follow. */
+static struct ff_resp *
+command(struct valkey *valkey, const char *name, const char *key, uint32_t n_words)
+{
+    struct ff_resp *out = &valkey->main.out;
+
+    ff_resp_head(out, 2 + n_words);
+    ff_resp_text(out, name);
+    ff_vk_key_text(valkey, out, key);
+    ff_vk_expect(&valkey->main, NULL, 0);
+    return out;
+}
+
+static ff_err
+finish(struct valkey *valkey, uint64_t *number, struct ff_fault *fault)
+{
+    struct asking asking = { .done = false };
+
+    ff_resp_words(&valkey->main.out, "EXEC", NULL);
+    ff_vk_expect(&valkey->main, on_answer, 0);
+    valkey->asking = &asking;
+    ff_vk_flush(&valkey->main);
+    while (!asking.done && valkey->main.state == LINK_READY) {
+        ff_vk_wait(valkey);
+    }
+    valkey->asking = NULL;
+    *number = asking.number;
+    if (!asking.ok) {
+        ff_vk_fail(valkey, fault, valkey->why_text);
+        return fault->code;
+    }
+    return FF_E_OK;
+}
+
+/* ---- the rest ---- */
+
+/* This one stands there, too: it beats as soon as it is connected. */
+static ff_err
+others(struct ff_store *store, uint32_t *n_out, struct ff_fault *fault)
+{
+    struct valkey *valkey = (struct valkey *) store;
+    uint64_t all = 0;
+
+    ff_vk_beat(valkey);
+    begin(valkey);
+    command(valkey, "ZCARD", "{g}:brokers", 0);
+    FF_TRY(finish(valkey, &all, fault));
+    *n_out = all > 0 ? (uint32_t) all - 1 : 0;
+    return FF_E_OK;
+}
+
+static ff_err
+mark_copy(struct ff_store *store, bool unfinished, struct ff_fault *fault)
+{
+    struct valkey *valkey = (struct valkey *) store;
+    uint64_t ignored = 0;
+    struct ff_resp *out = NULL;
+
+    begin(valkey);
+    out = command(valkey, "HSET", "{g}:store", 2);
+    ff_resp_text(out, FF_VALKEY_UNFINISHED);
+    ff_resp_text(out, unfinished ? "1" : "0");
+    FF_TRY(finish(valkey, &ignored, fault));
+    store->unfinished = unfinished;
+    return FF_E_OK;
+}
+
+static ff_err
+renumber(struct ff_store *store, enum ff_event_family family, uint64_t next, struct ff_fault *fault)
+{
+    struct valkey *valkey = (struct valkey *) store;
+    struct ff_resp *out = &valkey->main.out;
+    struct ff_valkey_name key;
+    uint64_t ignored = 0;
+
+    ff_vk_events_name(family, &key);
+    begin(valkey);
+    ff_resp_head(out, 2);
+    ff_resp_text(out, "DEL");
+    ff_vk_key(valkey, out, ff_str(key.b, key.n));
+    ff_vk_expect(&valkey->main, NULL, 0);
+    (void) command(valkey, "HSET", "{g}:feeds", 2);
+    ff_resp_text(out, ff_vk_family_name(family));
+    ff_resp_u64(out, next - 1);
+    return finish(valkey, &ignored, fault);
+}
+
+const struct ff_store_offline ff_vk_offline = {
+    .repeats = true,
+    .others = others,
+    .mark_copy = mark_copy,
+    .renumber = renumber,
+};
