@@ -1,8 +1,6 @@
 /* broker_main.c: the role of the broker, from its configuration to its exit status. */
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "backends/broker/broker.h"
@@ -90,19 +88,6 @@ make_secret(void *ctx, char hex_out[65], struct ff_fault *fault)
                     "with the store"));
     }
     return FF_E_OK;
-}
-
-/* Signing keys are in this process's memory: it leaves no core, and nobody but root may look into
- * it. The sanitizers need to. */
-static void
-keep_memory_private(void)
-{
-    const struct rlimit none = { 0, 0 };
-
-    (void) setrlimit(RLIMIT_CORE, &none);
-#ifndef FF_SANITIZED
-    (void) prctl(PR_SET_DUMPABLE, 0);
-#endif
 }
 
 /* ---- the end ---- */
@@ -214,7 +199,7 @@ ff_broker_main(int argc, char **argv)
     FF_SCOPED(ff_config) config = { 0 };
     struct ff_boot boot;
 
-    keep_memory_private();
+    ff_keep_memory_private();
     ff_boot_parse(&boot, argc, argv, "Owns the store and answers clients, workers and operators.");
     if (ff_boot_config(&boot, &config) != FF_E_OK) {
         return boot.ready_fd >= 0 ? FF_EXIT_CONFIG : FF_EXIT_BOOT;

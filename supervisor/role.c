@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "supervisor/log.h"
@@ -159,6 +161,18 @@ ff_boot_ready(const struct ff_boot *boot)
         }
         close(boot->ready_fd);
     }
+}
+
+/* The sanitizers need to look into it. */
+void
+ff_keep_memory_private(void)
+{
+    const struct rlimit none = { 0, 0 };
+
+    (void) setrlimit(RLIMIT_CORE, &none);
+#ifndef FF_SANITIZED
+    (void) prctl(PR_SET_DUMPABLE, 0);
+#endif
 }
 
 /* ---- the end ---- */

@@ -42,6 +42,10 @@ FF_MUST_USE ff_err ff_boot_config(const struct ff_boot *boot, struct ff_config *
 /* Tells the supervisor, if there is one. */
 void ff_boot_ready(const struct ff_boot *boot);
 
+/* Of a process with signing keys in its memory: it leaves no core, and nobody but root may look
+ * into it. */
+void ff_keep_memory_private(void);
+
 /* What running work gets to finish in (08 §4), unless whoever asks says otherwise. */
 #define FF_GRACE_MS 15000
 /* The same once the supervisor is gone: the next one waits for the end of its children. */

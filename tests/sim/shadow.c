@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "backends/offline/offline.h"
 #include "core/records.h"
 #include "tests/sim/sim.h"
 
@@ -350,6 +351,32 @@ check_feed(struct world *world, enum ff_event_family family)
           world->n_events[family]);
 }
 
+static void
+on_finding(void *ctx, const struct ff_offline_finding *finding)
+{
+    CHECK((struct world *) ctx, false, "`store check' finds: %s %s: %s\n", finding->kind,
+          finding->name, finding->what);
+}
+
+/* What the checker of stores at rest says of this one: nothing. */
+static void
+check_at_rest(struct world *world)
+{
+    const struct ff_offline_checker checker = { .found = on_finding, .ctx = world };
+    struct ff_offline_digest digest;
+    struct ff_fault fault = { 0 };
+    uint64_t n = 0, records = 0;
+
+    CHECK(world,
+          ff_offline_check(ff_spy_inner(world->spy), &checker, &digest, &n, &fault) == FF_E_OK,
+          "the store cannot be checked\n");
+    for (int kind = 0; kind < FF_R_N; kind++) {
+        records += digest.records[kind].n;
+    }
+    CHECK(world, records == HASH_COUNT(world->shadow), "%" PRIu64 " records are walked, %u kept\n",
+          records, HASH_COUNT(world->shadow));
+}
+
 void
 ff_sim_check_store(struct world *world)
 {
@@ -373,4 +400,5 @@ ff_sim_check_store(struct world *world)
     }
     free(shown.v);
     free(derived.v);
+    check_at_rest(world);
 }
