@@ -409,6 +409,10 @@ ff_index_keys(enum ff_record kind, const void *record, struct ff_index_key *out)
 bool
 ff_record_live(enum ff_record kind, const void *record)
 {
+    if (kind == FF_R_EDGE) {
+        return ((const struct ff_edge *) record)->edge_state == FF_EDGE_PENDING ||
+               ((const struct ff_edge *) record)->edge_state == FF_EDGE_APPLIED;
+    }
     return kind != FF_R_EXEC ||
            ((const struct ff_exec *) record)->lifecycle_phase != FF_PHASE_TERMINAL;
 }

@@ -127,7 +127,8 @@ ff_flow_is_prepared(const struct ff_flow *flow)
     return !flow->cancelled && flow->cancellation_policy.is;
 }
 
-/* False for what has ended: a store that keeps indexes in memory serves it from disk. */
+/* False for what has ended (executions, resolved edges): a store that keeps indexes in memory
+ * serves it from disk, the engine keeps it no longer. */
 bool ff_record_live(enum ff_record kind, const void *record);
 
 /* True where the execution's record, as stored, says that no such record of its can be stored: it

@@ -95,7 +95,7 @@ seal_writes(struct ff_engine *engine, struct batch *batch)
         cell->listed = false;
         cell->open = NULL;
         if (row == NULL || (row->absent && cell->stored != NULL && cell->stored->absent)) {
-            ff_row_unref(row); /* taken back, or made and removed again */
+            ff_row_unref(engine, row); /* taken back, or made and removed again */
             continue;
         }
         cell->base = row;
@@ -124,34 +124,6 @@ seal_writes(struct ff_engine *engine, struct batch *batch)
                                        : batch->packer.buf.data + at;
         at += commit->writes[i].body.n;
     }
-}
-
-static void
-seal_changes(struct ff_engine *engine, struct batch *batch)
-{
-    struct ff_commit *commit = &batch->commit;
-    struct mark *mark = NULL;
-    uint32_t n = 0;
-
-    TAILQ_FOREACH(mark, &batch->marks, next)
-    {
-        n += mark->open != 0;
-        ff_news_of_mark(engine, mark);
-    }
-    commit->changes = FF_ARENA_NEW(&batch->arena, struct ff_index_change, n + 1);
-    TAILQ_FOREACH(mark, &batch->marks, next)
-    {
-        if (mark->open != 0) {
-            struct ff_index_change *change = &commit->changes[commit->n_changes++];
-
-            change->add = mark->open > 0;
-            change->key.index = mark->span->index;
-            change->key.scope = mark->span->scope;
-            change->key.sort = mark->entry.sort;
-            change->key.id = mark->entry.id;
-        }
-    }
-    ff_marks_seal(batch);
 }
 
 static void
@@ -194,10 +166,13 @@ finish(struct ff_engine *engine, struct batch *batch)
     engine->committed = batch->number;
     engine->sealed = NULL;
     engine->solo = false;
-    ff_marks_linger(engine, batch);
+    if (engine->loading || !TAILQ_EMPTY(&engine->lonely)) {
+        ff_marks_linger(engine, batch);
+    }
     if (TAILQ_EMPTY(&engine->lonely)) { /* else they still need what was loaded for them */
         ff_spans_stale(engine);
         ff_feeds_stale(engine);
+        ff_marks_release(engine, &batch->sealed_marks, UINT64_MAX);
         ff_marks_release(engine, &engine->lingering,
                          engine->loading ? engine->load_epoch : UINT64_MAX);
         ff_cells_evict(engine);
@@ -227,11 +202,7 @@ commit_ok(struct ff_engine *engine, struct batch *batch)
         }
     }
     for (uint32_t i = 0; i < batch->commit.n_writes; i++) {
-        const struct ff_write *write = &batch->commit.writes[i];
-
-        if (write->kind == FF_R_EXEC && !write->live && !write->deleted) {
-            ff_cells_forget_exec(engine, (const struct ff_exec *) batch->written[i]->stored->data);
-        }
+        ff_cells_forget(engine, &batch->commit.writes[i], batch->written[i]);
     }
     engine->stats.commits++;
     ff_feeds_committed(engine, batch);
@@ -258,12 +229,12 @@ drop_overlay(struct ff_engine *engine, struct batch *sealed)
     ff_marks_drop(engine, open);
     ff_marks_drop(engine, sealed);
     for (uint32_t i = 0; i < open->n_cells; i++) {
-        ff_row_unref(open->cells[i]->open);
+        ff_row_unref(engine, open->cells[i]->open);
         open->cells[i]->open = NULL;
         open->cells[i]->listed = false;
     }
     for (uint32_t i = 0; i < sealed->commit.n_writes; i++) {
-        ff_row_unref(sealed->written[i]->base);
+        ff_row_unref(engine, sealed->written[i]->base);
         sealed->written[i]->base = NULL;
     }
 }
@@ -430,7 +401,7 @@ ff_batch_start(struct ff_engine *engine)
     }
     batch->commit = (struct ff_commit){ .done = commit_done, .ctx = engine };
     seal_writes(engine, batch);
-    seal_changes(engine, batch);
+    ff_marks_seal(engine, batch);
     seal_events(engine, batch);
     seal_news(batch);
     batch->loads = engine->stats.loads;

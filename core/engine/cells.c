@@ -5,37 +5,97 @@
 
 /* ---- rows ---- */
 
-struct row *
-ff_row_new(enum ff_record kind, const void *record)
+/* Kept for the next batches, of each size; cells. One of 100 flows of ten makes about 4 000. */
+#define SPARE_ROWS_BYTES_MAX (1u << 20)
+#define SPARE_CELLS_MAX 8192
+
+static size_t
+row_class(size_t bytes)
 {
-    const struct ff_desc *desc = ff_records[kind];
-    size_t bytes = sizeof(struct row);
+    return (bytes + ROW_CLASS_BYTES - 1) / ROW_CLASS_BYTES;
+}
+
+static struct row *
+row_take(struct ff_engine *engine, size_t bytes)
+{
+    size_t class = row_class(bytes);
     struct row *row = NULL;
 
-    if (record != NULL) {
-        bytes += (desc->size + 15u) / 16u * 16u + ff_deep_size(desc, record);
+    if (class < ROW_CLASSES) {
+        return ff_pool_take(&engine->spare_rows[class], class * ROW_CLASS_BYTES);
     }
     row = malloc(bytes);
     FF_ASSERT(row != NULL);
+    return row;
+}
+
+/* The one row of all records that there are not. */
+static struct row *
+no_row(struct ff_engine *engine)
+{
+    if (engine->no_row == NULL) {
+        engine->no_row = calloc(1, sizeof(*engine->no_row));
+        FF_ASSERT(engine->no_row != NULL);
+        engine->no_row->refs = 1; /* the engine's own */
+        engine->no_row->absent = true;
+        engine->no_row->bytes = sizeof(*engine->no_row);
+    }
+    engine->no_row->refs++;
+    return engine->no_row;
+}
+
+struct row *
+ff_row_new(struct ff_engine *engine, enum ff_record kind, const void *record)
+{
+    const struct ff_desc *desc = ff_records[kind];
+    size_t fixed = sizeof(struct row) + (desc->size + 15u) / 16u * 16u, bytes = fixed;
+    struct row *row = NULL;
+
+    if (record == NULL) {
+        return no_row(engine);
+    }
+    bytes += ff_deep_size(desc, record);
+    row = row_take(engine, bytes);
     row->refs = 1;
-    row->absent = record == NULL;
+    row->absent = false;
     row->secret = kind == FF_R_KEYRING; /* signing keys do not stay behind in freed memory */
     row->bytes = bytes;
-    if (record != NULL) {
-        ff_deep_copy(desc, record, row->data, row->data + (desc->size + 15u) / 16u * 16u);
-    }
+    ff_deep_copy(desc, record, row->data, (unsigned char *) row + fixed);
     return row;
 }
 
 void
-ff_row_unref(struct row *row)
+ff_row_unref(struct ff_engine *engine, struct row *row)
 {
-    if (row != NULL && --row->refs == 0) {
-        if (row->secret) {
-            sodium_memzero(row, row->bytes);
-        }
+    size_t class = 0;
+
+    if (row == NULL || --row->refs > 0) {
+        return;
+    }
+    if (row->secret) {
+        sodium_memzero(row, row->bytes);
+        free(row);
+        return;
+    }
+    class = row_class(row->bytes);
+    if (class < ROW_CLASSES) {
+        ff_pool_give(&engine->spare_rows[class], row,
+                     (uint32_t) (SPARE_ROWS_BYTES_MAX / (class * ROW_CLASS_BYTES)));
+    } else {
         free(row);
     }
+}
+
+void
+ff_spares_free(struct ff_engine *engine)
+{
+    for (size_t i = 0; i < ROW_CLASSES; i++) {
+        ff_pool_done(&engine->spare_rows[i]);
+    }
+    ff_pool_done(&engine->spare_cells);
+    ff_pool_done(&engine->spare_marks);
+    ff_pool_done(&engine->spare_spans);
+    free(engine->no_row);
 }
 
 /* ---- cells ---- */
@@ -77,8 +137,8 @@ ff_cell_get(struct ff_engine *engine, enum ff_record kind, const struct ff_key *
     if (cell != NULL) {
         TAILQ_REMOVE(&engine->lru, cell, lru);
     } else {
-        cell = calloc(1, sizeof(*cell));
-        FF_ASSERT(cell != NULL);
+        cell = ff_pool_take(&engine->spare_cells, sizeof(*cell));
+        memset(cell, 0, sizeof(*cell));
         memcpy(cell->ident, ident, n);
         cell->key_n = (uint8_t) n;
         HASH_ADD_KEYPTR(hh, engine->cells, cell->ident, n, cell);
@@ -94,7 +154,7 @@ ff_cell_store(struct ff_engine *engine, struct cell *cell, struct row *row, uint
 {
     if (cell->stored != NULL) {
         engine->stats.cache_bytes -= cell->stored->bytes;
-        ff_row_unref(cell->stored);
+        ff_row_unref(engine, cell->stored);
     }
     cell->stored = row;
     cell->version = version;
@@ -108,12 +168,12 @@ static void
 cell_free(struct ff_engine *engine, struct cell *cell)
 {
     ff_cell_store(engine, cell, NULL, 0);
-    ff_row_unref(cell->base);
-    ff_row_unref(cell->open);
+    ff_row_unref(engine, cell->base);
+    ff_row_unref(engine, cell->open);
     TAILQ_REMOVE(&engine->lru, cell, lru);
     HASH_DELETE(hh, engine->cells, cell);
     engine->stats.cache_bytes -= sizeof(*cell);
-    free(cell);
+    ff_pool_give(&engine->spare_cells, cell, SPARE_CELLS_MAX);
 }
 
 /* ---- writing ---- */
@@ -203,7 +263,7 @@ ff_cell_write(struct ff_engine *engine, struct cell *cell, struct row *row)
 void
 ff_cell_drop(struct ff_engine *engine, struct cell *cell)
 {
-    struct row *row = ff_row_new(ff_cell_kind(cell), NULL);
+    struct row *row = ff_row_new(engine, ff_cell_kind(cell), NULL);
 
     if (ff_cell_top(cell) == NULL) {
         set_open(engine, cell, row);
@@ -236,10 +296,10 @@ void
 ff_cells_settle(struct ff_engine *engine)
 {
     for (uint32_t i = 0; i < engine->n_undo; i++) {
-        ff_row_unref(engine->undo[i].open);
+        ff_row_unref(engine, engine->undo[i].open);
     }
     for (uint32_t i = 0; i < engine->n_trash; i++) {
-        ff_row_unref(engine->trash[i]);
+        ff_row_unref(engine, engine->trash[i]);
     }
     engine->n_undo = 0;
     engine->n_trash = 0;
@@ -276,13 +336,23 @@ forget(struct ff_engine *engine, enum ff_record kind, const struct ff_key *key)
     }
 }
 
-void
-ff_cells_forget_exec(struct ff_engine *engine, const struct ff_exec *exec)
+/* Nobody waits for it any more, nor does it wait. */
+static void
+forget_member(struct ff_engine *engine, const struct ff_exec *exec)
+{
+    struct ff_key key = ff_key_member(&exec->flow_id.v, &exec->execution_id);
+
+    forget(engine, FF_R_MEMBER, &key);
+    forget(engine, FF_R_GROUP, &key);
+}
+
+static void
+forget_exec(struct ff_engine *engine, const struct ff_exec *exec)
 {
     struct ff_key key = ff_key_eid(&exec->execution_id), attempt;
 
-    if (!engine->store->ops->exclusive) {
-        return; /* soon evicted; calls of the open batch are known by the cells they used */
+    if (exec->flow_id.is) {
+        forget_member(engine, exec);
     }
     forget(engine, FF_R_EXEC_INPUT, &key);
     forget(engine, FF_R_EXEC_TAGS, &key);
@@ -299,6 +369,19 @@ void
 ff_cell_forget_removed(struct ff_engine *engine, struct cell *cell)
 {
     if (engine->store->ops->exclusive && cell_is_idle(cell)) {
+        cell_free(engine, cell);
+    }
+}
+
+void
+ff_cells_forget(struct ff_engine *engine, const struct ff_write *write, struct cell *cell)
+{
+    if (write->deleted || write->live || !engine->store->ops->exclusive) {
+        return; /* shared: soon evicted; calls of the open batch are known by the cells they used */
+    }
+    if (write->kind == FF_R_EXEC) {
+        forget_exec(engine, (const struct ff_exec *) cell->stored->data);
+    } else if (write->kind == FF_R_EDGE && cell_is_idle(cell)) {
         cell_free(engine, cell);
     }
 }
@@ -354,8 +437,8 @@ ff_cells_clear(struct ff_engine *engine)
     TAILQ_FOREACH_SAFE(cell, &engine->lru, lru, next)
     {
         if (cell->wanted) { /* a load under way will answer it */
-            ff_row_unref(cell->base);
-            ff_row_unref(cell->open);
+            ff_row_unref(engine, cell->base);
+            ff_row_unref(engine, cell->open);
             cell->base = cell->open = NULL;
             cell->listed = false;
             continue;

@@ -85,7 +85,6 @@ ff_engine_new(const struct ff_engine_config *config, struct ff_store *store)
     TAILQ_INIT(&engine->loading_tasks);
     TAILQ_INIT(&engine->alive);
     TAILQ_INIT(&engine->lingering);
-    TAILQ_INIT(&engine->spare_marks);
     ff_batch_init(&engine->batches[0]);
     ff_batch_init(&engine->batches[1]);
     ff_packer_init(&engine->reply);
@@ -128,8 +127,8 @@ ff_engine_free(struct ff_engine *engine)
     }
     ff_spans_stale(engine);
     ff_feeds_stale(engine);
-    ff_marks_free(engine);
     ff_cells_clear(engine);
+    ff_spares_free(engine);
     ff_batch_free(&engine->batches[0]);
     ff_batch_free(&engine->batches[1]);
     ff_packer_done(&engine->reply);

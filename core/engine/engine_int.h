@@ -14,6 +14,7 @@
 #include "core/codec.h"
 #include "core/engine/engine.h"
 #include "core/engine/overlay_int.h"
+#include "core/engine/pool.h"
 #include "core/scanners.h"
 #include "core/tree.h"
 
@@ -50,6 +51,7 @@ struct batch {
     struct event_out *events;
     uint32_t n_events, events_room;
     struct mark_list marks;        /* while open; linked by next */
+    uint32_t n_marks;              /* in it */
     struct mark_list sealed_marks; /* from seal to done; linked by base_next */
     uint64_t trims[FF_FAMILIES];   /* events up to it go; 0: none */
     size_t bytes;
@@ -158,7 +160,8 @@ struct ff_engine {
 
     struct cell *cells;     /* uthash */
     TAILQ_HEAD(, cell) lru; /* least recently used first */
-    struct span_tree spans;
+    struct spans spans[FF_IX_N];
+    LIST_HEAD(, span) read_spans; /* that calls have asked for since pages were last stale */
     struct scopes_tree scopes;
     struct peek *peeks; /* uthash */
     LIST_HEAD(, feed_page) feed_pages;
@@ -204,8 +207,9 @@ struct ff_engine {
     struct task_list loading_tasks; /* they wait for the load under way */
     struct ff_load load;
     struct ff_arena load_arena;
-    struct mark_list spare_marks; /* linked by next */
-    uint32_t n_spare_marks;
+    struct ff_pool spare_marks, spare_spans, spare_cells;
+    struct ff_pool spare_rows[ROW_CLASSES];
+    struct row *no_row;         /* what every absent record has; NULL: none was yet */
     struct mark_list lingering; /* committed, but the load under way may not show it */
 
     struct ff_arena scratch; /* of the running call */

@@ -18,7 +18,7 @@ take_record(struct ff_engine *engine, const struct ff_want *want)
     cell->corrupt = false;
     cell->loaded_in = engine->stats.loads;
     if (!want->found) {
-        ff_cell_store(engine, cell, ff_row_new(want->kind, NULL), 0);
+        ff_cell_store(engine, cell, ff_row_new(engine, want->kind, NULL), 0);
         return;
     }
     record = ff_arena_zalloc(arena, ff_records[want->kind]->size);
@@ -27,7 +27,7 @@ take_record(struct ff_engine *engine, const struct ff_want *want)
         cell->corrupt = true;
         return;
     }
-    ff_cell_store(engine, cell, ff_row_new(want->kind, record), want->version);
+    ff_cell_store(engine, cell, ff_row_new(engine, want->kind, record), want->version);
     if (want->kind == FF_R_EXEC && !engine->store->ops->exclusive) {
         ff_cells_doubt(engine, record);
     }

@@ -18,6 +18,10 @@ struct row {
     _Alignas(16) unsigned char data[];
 };
 
+/* Rows are kept for use again by their size, rounded up; larger ones are not. */
+#define ROW_CLASS_BYTES 64
+#define ROW_CLASSES 40
+
 struct cell {
     UT_hash_handle hh;
     TAILQ_ENTRY(cell) lru;
@@ -61,7 +65,9 @@ struct page_entry {
 };
 
 struct span {
-    RB_ENTRY(span) node; /* by index and scope */
+    RB_ENTRY(span) node;   /* of its index, by scope */
+    LIST_ENTRY(span) read; /* of the engine's read_spans, while is_read */
+    bool is_read;
     uint8_t index;
     struct ff_scope scope;
     struct mark_tree all;
@@ -82,6 +88,12 @@ struct span {
     uint32_t page_head; /* entries before it are gone */
 };
 RB_HEAD(span_tree, span);
+
+/* Those of one index. */
+struct spans {
+    struct span_tree tree;
+    struct span *last; /* the one asked for last, or NULL */
+};
 
 /* One place of an index, as the store had it. */
 struct peek {

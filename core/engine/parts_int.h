@@ -15,8 +15,11 @@ struct ff_key ff_cell_key(const struct cell *cell);
 void ff_cell_store(struct ff_engine *engine, struct cell *cell, struct row *row, uint64_t version);
 /* What the store has is to be loaded again, unless a batch of ours has written it. */
 void ff_cell_reread(struct ff_engine *engine, struct cell *cell);
-struct row *ff_row_new(enum ff_record kind, const void *record); /* record NULL: absent */
-void ff_row_unref(struct row *row);
+/* record NULL: absent. */
+struct row *ff_row_new(struct ff_engine *engine, enum ff_record kind, const void *record);
+void ff_row_unref(struct ff_engine *engine, struct row *row);
+/* The end: what was kept for use. */
+void ff_spares_free(struct ff_engine *engine);
 /* Makes `row` (owned) the open batch's version, with its index changes; remembers the old one. */
 void ff_cell_write(struct ff_engine *engine, struct cell *cell, struct row *row);
 /* The open batch removes it, whatever it is: it stands in no index and has not been looked at. */
@@ -31,8 +34,9 @@ void ff_cells_evict(struct ff_engine *engine);
 /* Its removal is stored: nobody asks for it again, and the cache is not filled with what is not
  * there. */
 void ff_cell_forget_removed(struct ff_engine *engine, struct cell *cell);
-/* An execution has ended: what is kept of it is seldom asked for again, and makes room. */
-void ff_cells_forget_exec(struct ff_engine *engine, const struct ff_exec *exec);
+/* A record was written that is not live any more: it is seldom asked for again, nor is what belongs
+ * to it, and makes room. */
+void ff_cells_forget(struct ff_engine *engine, const struct ff_write *write, struct cell *cell);
 /* An execution was loaded that other brokers write too: what an older version of it said is not
  * there is looked for again. */
 void ff_cells_doubt(struct ff_engine *engine, const struct ff_exec *exec);
@@ -46,8 +50,8 @@ struct span *ff_span_get(struct ff_engine *engine, enum ff_index index,
 void ff_span_change(struct ff_engine *engine, const struct ff_index_key *key, bool add);
 /* What batches have done there: 1 added, -1 taken away, 0 nothing. */
 int ff_span_marked(struct ff_engine *engine, const struct ff_index_key *place);
-/* The open batch's marks become the sealed one's. */
-void ff_marks_seal(struct batch *batch);
+/* The open batch's marks become the sealed one's, and the changes of its commit. */
+void ff_marks_seal(struct ff_engine *engine, struct batch *batch);
 /* A sealed batch is in the store, but the load under way may have looked before that. */
 void ff_marks_linger(struct ff_engine *engine, struct batch *batch);
 /* Marks of batches up to `up_to` are in the store, and every page read from here on shows them. */
@@ -57,19 +61,24 @@ void ff_marks_drop(struct ff_engine *engine, struct batch *batch);
 /* Takes an answered page want in; one whose load failed. */
 void ff_span_load(struct ff_engine *engine, const struct ff_want *want);
 void ff_span_unwant(struct ff_engine *engine, const struct ff_want *want);
-struct scopes *ff_scopes_get(struct ff_engine *engine, enum ff_index index,
-                             const struct ff_scope *prefix);
-void ff_scopes_load(struct ff_engine *engine, const struct ff_want *want);
-void ff_scopes_merge(struct ff_engine *engine, const struct scopes *scopes, struct ff_arena *arena,
-                     struct ff_scope_list *out);
 /* Pages live for one batch: they are to be read again. */
 void ff_spans_stale(struct ff_engine *engine);
 /* The first position behind `after` (NULL: from the start), the batches' changes included. The span
  * tells how many are likely to be read (span->expect). */
 ff_err ff_span_next(struct ff_txn *txn, struct span *span, const struct ff_entry *after,
                     struct ff_entry *out, bool *found);
-/* The end: marks that were kept for use. */
-void ff_marks_free(struct ff_engine *engine);
+/* The first span of an index at or behind a scope, and the one behind it; NULL: none. */
+struct span *ff_span_from(struct ff_engine *engine, uint8_t index, const struct ff_scope *scope);
+struct span *ff_span_behind(struct span *span);
+
+/* ---- scopes.c ---- */
+struct scopes *ff_scopes_get(struct ff_engine *engine, enum ff_index index,
+                             const struct ff_scope *prefix);
+void ff_scopes_load(struct ff_engine *engine, const struct ff_want *want);
+void ff_scopes_merge(struct ff_engine *engine, const struct scopes *scopes, struct ff_arena *arena,
+                     struct ff_scope_list *out);
+/* They live for one batch, as pages do. */
+void ff_scopes_stale(struct ff_engine *engine);
 
 /* ---- loads.c ---- */
 /* Notes what is to be loaded; on an immediate store loads it at once. FF_E_OK: it is there now;

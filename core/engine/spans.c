@@ -11,46 +11,86 @@ mark_cmp(const struct mark *a, const struct mark *b)
 static int
 span_cmp(const struct span *a, const struct span *b)
 {
-    return a->index != b->index ? a->index - b->index : ff_scope_cmp(&a->scope, &b->scope);
-}
-
-static int
-scopes_cmp(const struct scopes *a, const struct scopes *b)
-{
-    return a->index != b->index ? a->index - b->index : ff_scope_cmp(&a->prefix, &b->prefix);
+    return ff_scope_cmp(&a->scope, &b->scope);
 }
 
 FF_RB_GENERATE(mark_tree, mark, all, mark_cmp)
 FF_RB_GENERATE(present_tree, mark, present, mark_cmp)
 FF_RB_GENERATE(span_tree, span, node, span_cmp)
-FF_RB_GENERATE(scopes_tree, scopes, node, scopes_cmp)
 
 /* ---- spans ---- */
+
+/* Kept for the next batch: one of 100 flows of ten makes about 5 000. */
+#define SPARE_SPANS_MAX 8192
+
+static struct span *
+span_find(struct ff_engine *engine, uint8_t index, const struct ff_scope *scope)
+{
+    struct spans *spans = &engine->spans[index];
+    struct span probe;
+
+    if (spans->last == NULL || ff_scope_cmp(&spans->last->scope, scope) != 0) {
+        probe.scope = *scope;
+        spans->last = RB_FIND(span_tree, &spans->tree, &probe);
+    }
+    return spans->last;
+}
+
+static struct span *
+span_get(struct ff_engine *engine, uint8_t index, const struct ff_scope *scope)
+{
+    struct span *span = span_find(engine, index, scope);
+
+    if (span == NULL) {
+        span = ff_pool_take(&engine->spare_spans, sizeof(*span));
+        memset(span, 0, sizeof(*span));
+        span->index = index;
+        span->scope = *scope;
+        RB_INSERT(span_tree, &engine->spans[index].tree, span);
+        engine->spans[index].last = span;
+    }
+    return span;
+}
 
 struct span *
 ff_span_get(struct ff_engine *engine, enum ff_index index, const struct ff_scope *scope)
 {
-    struct span probe, *span = NULL;
+    struct span *span = span_get(engine, (uint8_t) index, scope);
 
-    probe.index = (uint8_t) index;
-    probe.scope = *scope;
-    span = RB_FIND(span_tree, &engine->spans, &probe);
-    if (span == NULL) {
-        span = calloc(1, sizeof(*span));
-        FF_ASSERT(span != NULL);
-        span->index = (uint8_t) index;
-        span->scope = *scope;
-        RB_INSERT(span_tree, &engine->spans, span);
+    if (!span->is_read) {
+        span->is_read = true;
+        LIST_INSERT_HEAD(&engine->read_spans, span, read);
     }
     return span;
+}
+
+struct span *
+ff_span_from(struct ff_engine *engine, uint8_t index, const struct ff_scope *scope)
+{
+    struct span probe;
+
+    probe.scope = *scope;
+    return RB_NFIND(span_tree, &engine->spans[index].tree, &probe);
+}
+
+struct span *
+ff_span_behind(struct span *span)
+{
+    return RB_NEXT(span_tree, NULL, span);
 }
 
 static void
 span_free(struct ff_engine *engine, struct span *span)
 {
-    RB_REMOVE(span_tree, &engine->spans, span);
+    struct spans *spans = &engine->spans[span->index];
+
+    RB_REMOVE(span_tree, &spans->tree, span);
+    spans->last = spans->last == span ? NULL : spans->last;
+    if (span->is_read) {
+        LIST_REMOVE(span, read);
+    }
     free(span->page);
-    free(span);
+    ff_pool_give(&engine->spare_spans, span, SPARE_SPANS_MAX);
 }
 
 /* ---- marks ---- */
@@ -131,44 +171,24 @@ mark_free(struct ff_engine *engine, struct mark *mark)
 
     RB_REMOVE(mark_tree, &span->all, mark);
     span->marks--;
-    if (engine->n_spare_marks < SPARE_MARKS_MAX) {
-        TAILQ_INSERT_HEAD(&engine->spare_marks, mark, next);
-        engine->n_spare_marks++;
-    } else {
-        free(mark);
-    }
+    ff_pool_give(&engine->spare_marks, mark, SPARE_MARKS_MAX);
     if (span->marks == 0 && !span->page_valid && !span->wanted) {
         span_free(engine, span);
     }
 }
 
 static struct mark *
-mark_new(struct ff_engine *engine)
-{
-    struct mark *mark = TAILQ_FIRST(&engine->spare_marks);
-
-    if (mark == NULL) {
-        mark = malloc(sizeof(*mark));
-        FF_ASSERT(mark != NULL);
-    } else {
-        TAILQ_REMOVE(&engine->spare_marks, mark, next);
-        engine->n_spare_marks--;
-    }
-    memset(mark, 0, offsetof(struct mark, entry)); /* the entry is set by the caller */
-    return mark;
-}
-
-static struct mark *
 mark_get(struct ff_engine *engine, const struct ff_index_key *key)
 {
-    struct span *span = ff_span_get(engine, key->index, &key->scope);
+    struct span *span = span_get(engine, key->index, &key->scope);
     struct mark probe, *mark = NULL;
 
     probe.entry.sort = key->sort;
     probe.entry.id = key->id;
     mark = RB_FIND(mark_tree, &span->all, &probe);
     if (mark == NULL) {
-        mark = mark_new(engine);
+        mark = ff_pool_take(&engine->spare_marks, sizeof(*mark));
+        memset(mark, 0, offsetof(struct mark, entry));
         mark->span = span;
         mark->entry = probe.entry;
         RB_INSERT(mark_tree, &span->all, mark);
@@ -197,6 +217,7 @@ ff_span_change(struct ff_engine *engine, const struct ff_index_key *key, bool ad
     if (!mark->in_open_list) {
         mark->in_open_list = true;
         TAILQ_INSERT_TAIL(&engine->open->marks, mark, next);
+        engine->open->n_marks++;
     }
 }
 
@@ -205,11 +226,8 @@ ff_span_marked(struct ff_engine *engine, const struct ff_index_key *place)
 {
     struct mark probe;
     const struct mark *mark = NULL;
-    struct span where, *span = NULL;
+    struct span *span = span_find(engine, place->index, &place->scope);
 
-    where.index = place->index;
-    where.scope = place->scope;
-    span = RB_FIND(span_tree, &engine->spans, &where);
     if (span == NULL) {
         return 0;
     }
@@ -228,15 +246,33 @@ base_list_leave(struct mark *mark)
     }
 }
 
-void
-ff_marks_seal(struct batch *batch)
+static void
+change_set(struct ff_index_change *change, const struct mark *mark)
 {
+    change->add = mark->open > 0;
+    change->key.index = mark->span->index;
+    change->key.scope = mark->span->scope;
+    change->key.sort = mark->entry.sort;
+    change->key.id = mark->entry.id;
+}
+
+void
+ff_marks_seal(struct ff_engine *engine, struct batch *batch)
+{
+    struct ff_commit *commit = &batch->commit;
+    bool shared = !engine->store->ops->exclusive;
     struct mark *mark = NULL;
 
+    commit->changes =
+        ff_arena_alloc(&batch->arena, (batch->n_marks + 1u) * sizeof(*commit->changes));
     while ((mark = TAILQ_FIRST(&batch->marks)) != NULL) {
         TAILQ_REMOVE(&batch->marks, mark, next);
         mark->in_open_list = false;
+        if (shared) {
+            ff_news_of_mark(engine, mark);
+        }
         if (mark->open != 0) {
+            change_set(&commit->changes[commit->n_changes++], mark);
             mark->base = mark->open;
             mark->open = 0;
         }
@@ -245,6 +281,7 @@ ff_marks_seal(struct batch *batch)
         mark->base_list = &batch->sealed_marks;
         TAILQ_INSERT_TAIL(&batch->sealed_marks, mark, base_next);
     }
+    batch->n_marks = 0;
 }
 
 void
@@ -295,6 +332,7 @@ ff_marks_drop(struct ff_engine *engine, struct batch *batch)
             mark_free(engine, mark);
         }
     }
+    batch->n_marks = 0;
     ff_marks_release(engine, &batch->sealed_marks, UINT64_MAX);
 }
 
@@ -367,24 +405,17 @@ ff_span_unwant(struct ff_engine *engine, const struct ff_want *want)
 void
 ff_spans_stale(struct ff_engine *engine)
 {
-    struct span *span = NULL, *next = NULL;
-    struct scopes *scopes = NULL, *next_scopes = NULL;
+    struct span *span = NULL;
 
-    RB_FOREACH_SAFE(span, span_tree, &engine->spans, next)
-    {
+    while ((span = LIST_FIRST(&engine->read_spans)) != NULL) {
+        LIST_REMOVE(span, read);
+        span->is_read = false;
         span->page_valid = false;
         if (span->marks == 0 && !span->wanted) {
             span_free(engine, span);
         }
     }
-    RB_FOREACH_SAFE(scopes, scopes_tree, &engine->scopes, next_scopes)
-    {
-        if (!scopes->wanted) {
-            RB_REMOVE(scopes_tree, &engine->scopes, scopes);
-            free(scopes->v);
-            free(scopes);
-        }
-    }
+    ff_scopes_stale(engine);
     ff_peeks_stale(engine);
 }
 
@@ -495,93 +526,5 @@ ff_span_next(struct ff_txn *txn, struct span *span, const struct ff_entry *after
             limit = limit > span->page_n ? limit : span->page_n;
         }
         FF_TRY(ff_want_page(engine, span, from, limit, &txn->fault));
-    }
-}
-
-/* ---- scopes ---- */
-
-struct scopes *
-ff_scopes_get(struct ff_engine *engine, enum ff_index index, const struct ff_scope *prefix)
-{
-    struct scopes probe, *scopes = NULL;
-
-    probe.index = (uint8_t) index;
-    probe.prefix = *prefix;
-    scopes = RB_FIND(scopes_tree, &engine->scopes, &probe);
-    if (scopes == NULL) {
-        scopes = calloc(1, sizeof(*scopes));
-        FF_ASSERT(scopes != NULL);
-        scopes->index = (uint8_t) index;
-        scopes->prefix = *prefix;
-        RB_INSERT(scopes_tree, &engine->scopes, scopes);
-    }
-    return scopes;
-}
-
-void
-ff_scopes_load(struct ff_engine *engine, const struct ff_want *want)
-{
-    struct scopes *scopes = ff_scopes_get(engine, want->index, &want->scope);
-
-    free(scopes->v);
-    scopes->v = calloc(want->scopes.n + 1u, sizeof(*scopes->v));
-    FF_ASSERT(scopes->v != NULL);
-    if (want->scopes.n > 0) {
-        memcpy(scopes->v, want->scopes.v, want->scopes.n * sizeof(*scopes->v));
-    }
-    scopes->n = want->scopes.n;
-    scopes->valid = true;
-    scopes->loaded_in = engine->stats.loads;
-    scopes->wanted = false;
-}
-
-/* The store's scopes and those that only the batches' marks have, in order. */
-void
-ff_scopes_merge(struct ff_engine *engine, const struct scopes *scopes, struct ff_arena *arena,
-                struct ff_scope_list *out)
-{
-    struct span probe, *span = NULL;
-    uint32_t i = 0, room = scopes->n;
-
-    probe.index = scopes->index;
-    probe.scope = scopes->prefix;
-    for (span = RB_NFIND(span_tree, &engine->spans, &probe);
-         span != NULL && span->index == scopes->index &&
-         ff_scope_begins(&span->scope, &scopes->prefix);
-         span = RB_NEXT(span_tree, &engine->spans, span)) {
-        room++;
-    }
-    out->v = ff_arena_alloc(arena, (room + 1u) * sizeof(*out->v));
-    out->n = 0;
-    span = RB_NFIND(span_tree, &engine->spans, &probe);
-    for (;;) {
-        bool in_prefix = span != NULL && span->index == scopes->index &&
-                         ff_scope_begins(&span->scope, &scopes->prefix);
-        int order = !in_prefix       ? -1
-                    : i == scopes->n ? 1
-                                     : ff_scope_cmp(&scopes->v[i], &span->scope);
-
-        if (!in_prefix && i == scopes->n) {
-            return;
-        }
-        if (order <= 0) {
-            out->v[out->n++] = scopes->v[i++];
-        } else if (!RB_EMPTY(&span->present)) {
-            out->v[out->n++] = span->scope;
-        }
-        if (order >= 0) {
-            span = RB_NEXT(span_tree, &engine->spans, span);
-        }
-    }
-}
-
-void
-ff_marks_free(struct ff_engine *engine)
-{
-    struct mark *mark = NULL;
-
-    while ((mark = TAILQ_FIRST(&engine->spare_marks)) != NULL) {
-        TAILQ_REMOVE(&engine->spare_marks, mark, next);
-        free(mark);
     }
 }

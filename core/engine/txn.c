@@ -47,7 +47,7 @@ ruled_out(struct ff_engine *engine, enum ff_record kind, const struct ff_key *ke
 static void
 take_for_absent(struct ff_engine *engine, struct cell *cell)
 {
-    ff_cell_store(engine, cell, ff_row_new(ff_cell_kind(cell), NULL), 0);
+    ff_cell_store(engine, cell, ff_row_new(engine, ff_cell_kind(cell), NULL), 0);
     cell->loaded_in = engine->stats.loads + 1;
 }
 
@@ -145,7 +145,7 @@ put_exec(struct ff_txn *txn, struct cell *cell, const struct ff_exec *record)
         record = &spoilt;
     }
     FF_TRY(check_exec(txn, ff_cell_top(cell), record));
-    ff_cell_write(txn->engine, cell, ff_row_new(FF_R_EXEC, record));
+    ff_cell_write(txn->engine, cell, ff_row_new(txn->engine, FF_R_EXEC, record));
     return FF_E_OK;
 }
 
@@ -159,7 +159,7 @@ ff_txn_put(struct ff_txn *txn, enum ff_record kind, const void *record)
     if (kind == FF_R_EXEC) {
         return put_exec(txn, cell, record);
     }
-    ff_cell_write(txn->engine, cell, ff_row_new(kind, record));
+    ff_cell_write(txn->engine, cell, ff_row_new(txn->engine, kind, record));
     if (kind == FF_R_LANE) {
         struct ff_scope lane = ff_scope_lane(((const struct ff_lane *) record)->lane_id);
         struct ff_scope unblock = ff_topic_unblock();
@@ -189,7 +189,7 @@ ff_txn_remove(struct ff_txn *txn, enum ff_record kind, const struct ff_key *key)
 
     FF_TRY(resident(txn, kind, key, &cell));
     if (!ff_cell_top(cell)->absent) {
-        ff_cell_write(txn->engine, cell, ff_row_new(kind, NULL));
+        ff_cell_write(txn->engine, cell, ff_row_new(txn->engine, kind, NULL));
     }
     return FF_E_OK;
 }
@@ -327,7 +327,7 @@ ff_txn_hold(struct ff_txn *txn, enum ff_record kind, const struct ff_key *key)
     FF_TRY(resident(txn, kind, key, &cell));
     row = ff_cell_top(cell);
     if (!txn->engine->store->ops->exclusive && !row->absent) {
-        ff_cell_write(txn->engine, cell, ff_row_new(kind, row->data));
+        ff_cell_write(txn->engine, cell, ff_row_new(txn->engine, kind, row->data));
     }
     return FF_E_OK;
 }
@@ -341,7 +341,7 @@ ff_txn_restand(struct ff_txn *txn, enum ff_record kind, const struct ff_index_ke
 
     FF_TRY(resident(txn, kind, &place->id, &cell));
     top = ff_cell_top(cell);
-    ff_cell_write(txn->engine, cell, ff_row_new(kind, top->absent ? NULL : top->data));
+    ff_cell_write(txn->engine, cell, ff_row_new(txn->engine, kind, top->absent ? NULL : top->data));
     ff_span_change(txn->engine, place, stands);
     return FF_E_OK;
 }
