@@ -21,7 +21,7 @@ struct ff_index_scope {
 static int
 scope_cmp(const struct ff_index_scope *a, const struct ff_index_scope *b)
 {
-    return a->index != b->index ? a->index - b->index : ff_scope_cmp(&a->scope, &b->scope);
+    return ff_scope_cmp(&a->scope, &b->scope);
 }
 
 static int
@@ -57,33 +57,41 @@ void
 ff_memory_index_init(struct ff_memory_index *index)
 {
     *index = (struct ff_memory_index){ 0 };
-    RB_INIT(&index->scopes);
 }
 
 static void
 scope_free(struct ff_memory_index *index, struct ff_index_scope *scope)
 {
-    RB_REMOVE(ff_index_scopes, &index->scopes, scope);
-    if (index->last == scope) {
-        index->last = NULL;
+    RB_REMOVE(ff_index_scopes, &index->scopes[scope->index], scope);
+    if (index->last[scope->index] == scope) {
+        index->last[scope->index] = NULL;
     }
     free(scope);
+}
+
+static void
+scope_clear(struct ff_memory_index *index, struct ff_index_scope *scope)
+{
+    struct node *node = NULL, *next = NULL;
+
+    RB_FOREACH_SAFE(node, nodes, &scope->nodes, next)
+    {
+        RB_REMOVE(nodes, &scope->nodes, node);
+        free(node);
+    }
+    scope_free(index, scope);
 }
 
 void
 ff_memory_index_done(struct ff_memory_index *index)
 {
-    struct ff_index_scope *scope = NULL, *next_scope = NULL;
-    struct node *node = NULL, *next_node = NULL;
+    struct ff_index_scope *scope = NULL, *next = NULL;
 
-    RB_FOREACH_SAFE(scope, ff_index_scopes, &index->scopes, next_scope)
-    {
-        RB_FOREACH_SAFE(node, nodes, &scope->nodes, next_node)
+    for (int which = 0; which < FF_IX_N; which++) {
+        RB_FOREACH_SAFE(scope, ff_index_scopes, &index->scopes[which], next)
         {
-            RB_REMOVE(nodes, &scope->nodes, node);
-            free(node);
+            scope_clear(index, scope);
         }
-        scope_free(index, scope);
     }
     index->entries = 0;
 }
@@ -93,15 +101,13 @@ ff_memory_index_done(struct ff_memory_index *index)
 static struct ff_index_scope *
 scope_find(struct ff_memory_index *index, uint8_t which, const struct ff_scope *scope)
 {
-    struct ff_index_scope probe;
+    struct ff_index_scope probe, *last = index->last[which];
 
-    if (index->last != NULL && index->last->index == which &&
-        ff_scope_cmp(&index->last->scope, scope) == 0) {
-        return index->last;
+    if (last != NULL && ff_scope_cmp(&last->scope, scope) == 0) {
+        return last;
     }
-    probe.index = which;
     probe.scope = *scope;
-    return RB_FIND(ff_index_scopes, &index->scopes, &probe);
+    return RB_FIND(ff_index_scopes, &index->scopes[which], &probe);
 }
 
 static void
@@ -115,9 +121,9 @@ entry_add(struct ff_memory_index *index, const struct ff_index_key *key)
         FF_ASSERT(scope != NULL);
         scope->index = key->index;
         scope->scope = key->scope;
-        RB_INSERT(ff_index_scopes, &index->scopes, scope);
+        RB_INSERT(ff_index_scopes, &index->scopes[key->index], scope);
     }
-    index->last = scope;
+    index->last[key->index] = scope;
     node = malloc(sizeof(*node) + key->id.n);
     FF_ASSERT(node != NULL);
     node->sort = key->sort;
@@ -140,7 +146,7 @@ entry_remove(struct ff_memory_index *index, const struct ff_index_key *key)
     if (scope == NULL) {
         return;
     }
-    index->last = scope;
+    index->last[key->index] = scope;
     node = RB_FIND(nodes, &scope->nodes, probe_set(&probe, key->sort, &key->id));
     if (node == NULL) {
         return;
@@ -209,12 +215,10 @@ ff_memory_index_scopes(struct ff_memory_index *index, struct ff_want *want, stru
     struct ff_index_scope probe, *scope = NULL, *first = NULL;
     uint32_t n = 0;
 
-    probe.index = (uint8_t) want->index;
     probe.scope = want->scope;
-    first = RB_NFIND(ff_index_scopes, &index->scopes, &probe);
-    for (scope = first; scope != NULL && scope->index == probe.index &&
-                        ff_scope_begins(&scope->scope, &want->scope);
-         scope = RB_NEXT(ff_index_scopes, &index->scopes, scope)) {
+    first = RB_NFIND(ff_index_scopes, &index->scopes[want->index], &probe);
+    for (scope = first; scope != NULL && ff_scope_begins(&scope->scope, &want->scope);
+         scope = RB_NEXT(ff_index_scopes, NULL, scope)) {
         n++;
     }
     want->scopes.v = ff_arena_alloc(arena, (n + 1u) * sizeof(*want->scopes.v));
@@ -222,6 +226,6 @@ ff_memory_index_scopes(struct ff_memory_index *index, struct ff_want *want, stru
     scope = first;
     for (uint32_t i = 0; i < n; i++) {
         want->scopes.v[i] = scope->scope;
-        scope = RB_NEXT(ff_index_scopes, &index->scopes, scope);
+        scope = RB_NEXT(ff_index_scopes, NULL, scope);
     }
 }

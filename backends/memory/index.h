@@ -1,6 +1,6 @@
 /* index.h: ordered indexes in memory, for stores that keep them there.
  *
- * One tree of entries per (index, scope); the scopes of an index are ordered too, so that those
+ * One tree of entries per (index, scope); the scopes of an index are a tree, too, so that those
  * that begin with a prefix are a range. Not thread-safe. About 80 bytes an entry.
  */
 #ifndef FF_BACKENDS_MEMORY_INDEX_H
@@ -13,8 +13,8 @@ struct ff_index_scope;
 RB_HEAD(ff_index_scopes, ff_index_scope);
 
 struct ff_memory_index {
-    struct ff_index_scopes scopes; /* by index, then scope */
-    struct ff_index_scope *last;   /* the one that was changed last */
+    struct ff_index_scopes scopes[FF_IX_N]; /* of each index */
+    struct ff_index_scope *last[FF_IX_N];   /* the one that was changed last */
     uint64_t entries;
 };
 

@@ -210,27 +210,43 @@ ping(struct sqlite *sqlite)
     return run(sqlite, which);
 }
 
+/* One statement of its own is an instant, too; or none is needed. */
 static bool
-reads_file(const struct ff_load *load)
+is_simple(struct sqlite *sqlite, const struct ff_want *want)
 {
-    for (uint32_t i = 0; i < load->n; i++) {
-        const struct ff_want *want = &load->wants[i];
-        bool index = want->what == FF_WANT_PAGE || want->what == FF_WANT_SCOPES;
-
-        if (!index || ff_sqlite_index_in_file(want->index)) {
-            return true;
-        }
+    switch (want->what) {
+    case FF_WANT_PAGE:
+        return !ff_sqlite_index_in_file(want->index) || ff_sqlite_stand_code(want->index) != 0;
+    case FF_WANT_SCOPES:
+        return !ff_sqlite_index_in_file(want->index);
+    case FF_WANT_RECORD:
+        return ff_sqlite_plains[want->kind].table != NULL ||
+               (want->kind == FF_R_EXEC && ff_live_find(sqlite, want->key.b) == NULL);
+    case FF_WANT_EVENTS:
+    case FF_WANT_WALK:
+        break;
     }
-    return load->n == 0;
+    return false;
 }
 
-/* One read transaction: all wants see one instant, and its locks are taken once. */
+static bool
+needs_transaction(struct sqlite *sqlite, const struct ff_load *load)
+{
+    uint32_t n = 0;
+
+    while (n < load->n && is_simple(sqlite, &load->wants[n])) {
+        n++;
+    }
+    return n < load->n || n != 1;
+}
+
+/* In one read transaction all wants see one instant, and its locks are taken once. */
 void
 ff_sqlite_load(struct ff_store *store, struct ff_load *load)
 {
     struct sqlite *sqlite = (struct sqlite *) store;
-    bool in_file = reads_file(load);
-    bool ok = !in_file || run(sqlite, Q_BEGIN);
+    bool together = needs_transaction(sqlite, load);
+    bool ok = !together || run(sqlite, Q_BEGIN);
 
     load->fault = (struct ff_fault){ 0 };
     ok = ok && (load->n > 0 || ping(sqlite));
@@ -241,7 +257,7 @@ ff_sqlite_load(struct ff_store *store, struct ff_load *load)
         ff_sqlite_fail(sqlite->reader, sqlite->reader_words, &load->fault);
         load->fault.message = ff_arena_copy(load->arena, ff_cstr(sqlite->reader_words)).p;
     }
-    if (in_file && sqlite3_get_autocommit(sqlite->reader) == 0) {
+    if (together && sqlite3_get_autocommit(sqlite->reader) == 0) {
         run(sqlite, Q_COMMIT);
     }
     load->done(load);
