@@ -297,15 +297,18 @@ ff_backlog_fill(struct ff_txn *txn, struct ff_flow *flow, uint32_t cancel_now)
     FF_TRY(find_owed(txn, flow, &owed));
     flow->cancel_left = owed.n;
     FF_TRY(find_targets(txn, flow, &targets));
-    if (targets.n > FF_CANCEL_STEP) { /* all of them are marked */
-        return cancel_now > 0 ? ff_backlog_drain(txn, flow) : FF_E_OK;
+    if (targets.n > FF_CANCEL_STEP && cancel_now > 0) { /* all of them are marked */
+        return ff_backlog_drain(txn, flow, txn->facts->consumes ? FF_DRAIN_STEP : cancel_now);
+    }
+    if (targets.n > FF_CANCEL_STEP) {
+        return FF_E_OK;
     }
     return take_targets(txn, flow, &targets, cancel_now);
 }
 
 /* ---- draining ---- */
 
-/* Up to FF_CANCEL_STEP executions that bear the mark. */
+/* Up to `most` executions that bear the mark. */
 static ff_err
 find_marked(struct ff_txn *txn, const struct ff_flow *flow, uint32_t most, struct targets *out)
 {
@@ -351,11 +354,11 @@ drain_one(struct ff_txn *txn, struct ff_flow *flow, const struct ff_key *key)
 }
 
 ff_err
-ff_backlog_drain(struct ff_txn *txn, struct ff_flow *flow)
+ff_backlog_drain(struct ff_txn *txn, struct ff_flow *flow, uint32_t most)
 {
     struct targets marked = { 0 };
 
-    FF_TRY(find_marked(txn, flow, FF_CANCEL_STEP, &marked));
+    FF_TRY(find_marked(txn, flow, most, &marked));
     for (uint32_t i = 0; i < marked.n; i++) {
         ff_err err = drain_one(txn, flow, &marked.v[i]);
 
@@ -489,7 +492,7 @@ ff_follow_backlog(struct ff_txn *txn, const void *args, void *result)
     if (!found || flow.cancel_left == 0 || flow.cancel_due_at.v > txn->now_ms) {
         return FF_E_OK;
     }
-    FF_TRY(ff_backlog_drain(txn, &flow));
+    FF_TRY(ff_backlog_drain(txn, &flow, FF_DRAIN_STEP));
     FF_TRY(ff_txn_put_flow(txn, &flow));
     FF_TRY(ff_backlog_rest(txn, &flow, &rest));
     topic = ff_topic_flow(&flow.flow_id);

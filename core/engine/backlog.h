@@ -9,8 +9,11 @@
 
 #include "core/engine/flow.h"
 
-/* Cancels of one step (04 §8.3). */
+/* Cancels of the step that flips a flow (04 §8.3); where there are more, and the engine does the
+ * rest by itself, it cancels but some of them. */
 #define FF_CANCEL_STEP 1000
+/* Cancels of every other step: each changes some eight records, and others wait for it. */
+#define FF_DRAIN_STEP 64
 
 /* More targets than a step cancels are marked first, up to so many with a call, so that the flip
  * itself is short. The flow's cancellation_policy is the one to come. *ready: none is left to mark.
@@ -28,8 +31,8 @@ FF_MUST_USE ff_err ff_flow_flip(struct ff_txn *txn, struct ff_flow *flow,
 /* Members that the policy of the flow covers and that are not in the backlog become its; up to
  * cancel_now of them are cancelled at once, in the order of their ids. */
 FF_MUST_USE ff_err ff_backlog_fill(struct ff_txn *txn, struct ff_flow *flow, uint32_t cancel_now);
-/* Cancels up to FF_CANCEL_STEP of those in it. */
-FF_MUST_USE ff_err ff_backlog_drain(struct ff_txn *txn, struct ff_flow *flow);
+/* Cancels up to `most` of those in it. */
+FF_MUST_USE ff_err ff_backlog_drain(struct ff_txn *txn, struct ff_flow *flow, uint32_t most);
 /* Whether any are left but those whose cancel failed. */
 FF_MUST_USE ff_err ff_backlog_rest(struct ff_txn *txn, const struct ff_flow *flow, bool *out);
 /* The ids of those whose cancel failed, ascending. */

@@ -35,6 +35,7 @@ batch_reset(struct ff_engine *engine, struct batch *batch)
     batch->n_news = 0;
     batch->much_news = false;
     batch->kept = false;
+    engine->follow.begun = 0;
     memset(batch->trims, 0, sizeof(batch->trims));
     batch->packer.buf.size = 0;
     ff_arena_reset(&batch->arena);

@@ -237,6 +237,9 @@ ff_engine_run(struct ff_engine *engine)
         return;
     }
     engine->running = true;
+    if (ff_walks_ready(engine)) {
+        ff_batch_start(engine); /* what waits for its commit does not wait for their steps, too */
+    }
     ff_walks_resume(engine);
     ff_follow_look(engine);
     while (step(engine)) {
@@ -258,7 +261,8 @@ ff_engine_busy(const struct ff_engine *engine)
 {
     return engine->sealed != NULL || engine->loading || engine->open->n_entries > 0 ||
            engine->open->kept || !TAILQ_EMPTY(&engine->queue) || !TAILQ_EMPTY(&engine->lonely) ||
-           !TAILQ_EMPTY(&engine->wanting) || !TAILQ_EMPTY(&engine->walking);
+           !TAILQ_EMPTY(&engine->wanting) || !TAILQ_EMPTY(&engine->walking) ||
+           engine->follow.n_notes > 0;
 }
 
 void

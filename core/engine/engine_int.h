@@ -73,6 +73,7 @@ struct following {
     struct note *notes; /* in order */
     uint32_t n_notes, notes_room;
     uint32_t n_calls; /* of the engine's own, under way */
+    uint32_t begun;   /* of those, for the open batch */
     bool on;          /* ff_engine_consume was called */
     bool looking;     /* a call that looks for marks is under way */
     int64_t look_at;  /* engine clock: when marks are looked for; INT64_MAX: not by time */

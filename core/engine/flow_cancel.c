@@ -198,7 +198,7 @@ wait_step(struct ff_txn *txn, struct ff_flow *flow, const struct waiting *wait)
 
         return err == FF_E_OK ? fail_timeout(txn, wait->block_ms) : err;
     }
-    FF_TRY(ff_backlog_drain(txn, flow));
+    FF_TRY(ff_backlog_drain(txn, flow, FF_DRAIN_STEP));
     FF_TRY(ff_txn_put_flow(txn, flow));
     FF_TRY(ff_backlog_rest(txn, flow, &rest));
     ff_txn_wake(txn, &topic, UINT32_MAX);

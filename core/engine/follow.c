@@ -20,6 +20,8 @@
 #define LOOK_AGAIN_MS 1000
 /* Calls under way at the same time. */
 #define FOLLOWING_MAX 1024
+/* Calls that a batch begins whatever else it carries. */
+#define FOLLOWS_OF_BATCH 128
 
 static const struct follower {
     enum ff_index index;
@@ -205,19 +207,29 @@ is_moot(struct ff_engine *engine, const struct note *note)
     return row != NULL && (row->absent || !((const struct ff_exec *) row->data)->cascade_owed);
 }
 
+/* A batch has so many of them, and one more for each call of others: whoever waits for it waits for
+ * them, too. */
+static bool
+may_begin(const struct ff_engine *engine)
+{
+    return engine->follow.n_calls < FOLLOWING_MAX &&
+           2 * engine->follow.begun < FOLLOWS_OF_BATCH + engine->open->n_entries;
+}
+
 bool
 ff_follow_start(struct ff_engine *engine)
 {
     uint32_t i = 0;
     bool any = false;
 
-    for (; i < engine->follow.n_notes && engine->follow.n_calls < FOLLOWING_MAX; i++) {
+    for (; i < engine->follow.n_notes && may_begin(engine); i++) {
         const struct note *note = &engine->follow.notes[i];
 
         if (note->index == FF_IX_CANCELLING && note->sort > engine->last_now_ms) {
             look_no_later(engine, note->sort); /* its grace is not over */
         } else if (!is_moot(engine, note)) {
             ff_engine_submit(engine, own_frame(engine, follower_of(note->index), &note->id));
+            engine->follow.begun++;
             any = true;
         }
     }

@@ -166,7 +166,7 @@ ff_purge_exec(struct ff_txn *txn, const struct ff_exec *exec, uint32_t *n)
     if (purging.pending) {
         return FF_E_PENDING;
     }
-    *n = FF_PURGE_STEP - purging.left;
+    *n = FF_PURGE_STEP - purging.left + 3 + exec->total_attempt_count; /* as remove_singles */
     if (purging.left > 0) {
         return ff_txn_remove(txn, FF_R_EXEC, &key);
     }

@@ -31,7 +31,7 @@ struct ff_scan {
     bool has_after;                  /* the caller's cursor */
     struct ff_scan_place after;
     uint32_t looks;
-    uint32_t rotated; /* of them, in the slow rotation of dependency_reconciler */
+    uint32_t rotated;          /* of them, in the slow rotation of dependency_reconciler */
     bool pending;              /* something is to be loaded: the page is void */
     bool more;                 /* something stands behind the page */
     bool has_last;             /* of the page, or of what was looked at */

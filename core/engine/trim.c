@@ -8,6 +8,8 @@
 
 /* Entities of one step (spec/records.md §6). */
 #define STEP_MAX 256
+/* Records that one step takes away with executions; the last of them may have more. */
+#define STEP_RECORDS_MAX 512
 /* Events of one step: they go by number, in one piece. */
 #define STEP_EVENTS_MAX 4096
 
@@ -130,7 +132,8 @@ trim_some(struct ff_txn *txn, const struct ff_trim_retention_args *args, uint16_
     bool pending = false, found = true;
 
     FF_TRY(retained_open(txn, &retained, partition, &walk->at));
-    for (uint32_t n = 0, asked = 0; n < STEP_MAX && asked < most && removed < FF_PURGE_STEP; n++) {
+    for (uint32_t n = 0, asked = 0; n < STEP_MAX && asked < most && removed < STEP_RECORDS_MAX;
+         n++) {
         struct ff_entry entry = { 0 };
         struct purge purge = { .done = false };
         ff_err err = retained_next(txn, &retained, &entry, &found);

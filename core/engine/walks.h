@@ -22,8 +22,9 @@ struct ff_walk {
     bool inside; /* `at` says how far the one at `next` has been handled */
     bool failed; /* ... and that something of it could not be */
 };
-/* Entities that a step of such a walk handles. */
-#define FF_WALK_STEP 256
+/* Entities that a step of such a walk handles: what waits behind it waits for two such steps at the
+ * most, with what they make follow (ffbench pause). */
+#define FF_WALK_STEP 128
 struct ff_walk *ff_txn_walk(struct ff_txn *txn);
 void ff_walk_add(struct ff_txn *txn, const struct ff_eid *id);
 /* The walk has done a step: what it has written is committed, others have their turn, and it is run

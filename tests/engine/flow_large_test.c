@@ -1,6 +1,7 @@
 /* Flows of 10 000 members: bounded steps, bounded memory (issue 6; 04 ex 27 on
  * a larger scale). */
 
+#include "core/engine/backlog.h"
 #include "tests/engine/flow_acts.h"
 
 #define MEMBERS 10000
@@ -139,8 +140,10 @@ test_fan_out(void **state)
     assert_ok(complete(rig, &claim, "go"));
     assert_true(settle(rig, &before) >= MEMBERS / FF_WALK_STEP);
     assert_int_equal(project(rig)->members_waiting, MEMBERS - 1);
+    ff_engine_stats(rig->engine, &before);
     assert_ok(ff_rig_cancel_flow(rig, &cancel, &cancelled));
     assert_string_equal(cancelled.outcome, "cancelled");
+    assert_true(settle(rig, &before) >= MEMBERS / (2 * FF_DRAIN_STEP)); /* two work at it */
     assert_int_equal(cancelled.member_execution_ids.n, MEMBERS);
     assert_int_equal(project(rig)->members_cancelled, MEMBERS - 1);
     assert_int_equal(describe_flow(rig).pending_cancel_count, 0);
