@@ -17,7 +17,8 @@
  *   TRIM, feeds, (family, stream, up_to)*     events that go, never the newest
  *   EMPTY, scopes, (index, scope)*            scopes leave the list if nothing stands in them
  *   anything else is a command
- * beat: mark, brokers, id, keep_ms: the server's clock, then all brokers that live. */
+ * beat: mark, brokers, id, keep_ms: the server's clock, then all brokers that live.
+ * load: commands as they travel, one text: all replies. For a full server. */
 static const char code[] =
     "local call, feeds, newest\n"
     "local function restore(words, from, to)\n"
@@ -107,6 +108,25 @@ static const char code[] =
     "  call('HSET', args[1], 'number', args[3])\n"
     "  return redis.status_reply('OK')\n"
     "end\n"
+    "local function load(_, args)\n"
+    "  local text, at, replies = args[1], 1, {}\n"
+    "  local function number()\n"
+    "    local till = string.find(text, '\\r', at, true)\n"
+    "    local digits = string.sub(text, at + 1, till - 1)\n"
+    "    at = till + 2\n"
+    "    return tonumber(digits)\n"
+    "  end\n"
+    "  while at <= #text do\n"
+    "    local words = {}\n"
+    "    for i = 1, number() do\n"
+    "      local n = number()\n"
+    "      words[i] = string.sub(text, at, at + n - 1)\n"
+    "      at = at + n + 2\n"
+    "    end\n"
+    "    replies[#replies + 1] = redis.call(unpack(words))\n"
+    "  end\n"
+    "  return replies\n"
+    "end\n"
     "local function beat(_, args)\n"
     "  local call = redis.call\n"
     "  local time = call('TIME')\n"
@@ -155,13 +175,15 @@ on_loaded(struct valkey *valkey, const redisReply *reply, uint64_t tag)
 void
 ff_vk_function_load(struct valkey *valkey)
 {
-    char text[sizeof(code) + 256];
+    char text[sizeof(code) + 512];
 
     snprintf(text, sizeof(text),
              "#!lua name=ff_%s\n%s"
              "redis.register_function('ff_commit_%s', commit)\n"
-             "redis.register_function('ff_beat_%s', beat)\n",
-             digest(), code, digest(), digest());
+             "redis.register_function('ff_beat_%s', beat)\n"
+             "redis.register_function{function_name = 'ff_load_%s', callback = load,\n"
+             "                        flags = {'no-writes'}}\n",
+             digest(), code, digest(), digest(), digest());
     ff_resp_words(&valkey->main.out, "FUNCTION", "LOAD", text, NULL);
     ff_vk_expect(&valkey->main, on_loaded, 0);
 }

@@ -114,20 +114,25 @@ ff_vk_events_name(enum ff_event_family family, struct ff_valkey_name *out)
     name_add(out, name, strlen(name));
 }
 
+struct range {
+    const char *from;
+    uint32_t n;
+};
+
 static void
-range(struct valkey *valkey, const struct ff_want *want, const char *from, uint32_t n)
+ask_range(struct valkey *valkey, const struct ff_want *want, struct range range,
+          struct ff_resp *out)
 {
-    struct ff_resp *out = &valkey->main.out;
     struct ff_valkey_name key;
 
     ff_vk_events_name(want->family, &key);
     ff_resp_head(out, 6);
     ff_resp_text(out, "XRANGE");
     ff_vk_key(valkey, out, ff_str(key.b, key.n));
-    ff_resp_text(out, from);
+    ff_resp_text(out, range.from);
     ff_resp_text(out, "+");
     ff_resp_text(out, "COUNT");
-    ff_resp_u64(out, n);
+    ff_resp_u64(out, range.n);
 }
 
 static uint32_t
@@ -142,16 +147,14 @@ ask_events(struct valkey *valkey, const struct ff_want *want, struct ff_resp *ou
     ff_vk_key_text(valkey, out, "{g}:feeds");
     ff_resp_text(out, ff_vk_family_name(want->family));
     strcpy(from + n, "-0");
-    range(valkey, want, from, want->limit);
-    range(valkey, want, "-", 1);
+    ask_range(valkey, want, (struct range){ from, want->limit }, out);
+    ask_range(valkey, want, (struct range){ "-", 1 }, out);
     return 3;
 }
 
 static uint32_t
-ask(struct valkey *valkey, const struct ff_want *want)
+ask(struct valkey *valkey, const struct ff_want *want, struct ff_resp *out)
 {
-    struct ff_resp *out = &valkey->main.out;
-
     switch (want->what) {
     case FF_WANT_RECORD:
         return ask_record(valkey, want, out);
@@ -309,13 +312,28 @@ finish(struct valkey *valkey, uint32_t i)
     load->done(load);
 }
 
+/* A full server takes no transaction, even of reads: queueing them takes room. */
+static bool
+goes_another_way(struct valkey *valkey, struct waiting_load *waiting, const redisReply *reply)
+{
+    if (waiting->by_function || !ff_reply_fails(reply, "EXECABORT")) {
+        return false;
+    }
+    waiting->by_function = true;
+    waiting->sent = false;
+    ff_vk_loads_send(valkey);
+    return true;
+}
+
 static void
 on_load(struct valkey *valkey, const redisReply *reply, uint64_t tag)
 {
     for (uint32_t i = 0; i < valkey->n_loads; i++) {
         if (valkey->loads[i].sent && valkey->loads[i].tag == tag) {
-            answer(valkey, valkey->loads[i].load, reply);
-            finish(valkey, i);
+            if (!goes_another_way(valkey, &valkey->loads[i], reply)) {
+                answer(valkey, valkey->loads[i].load, reply);
+                finish(valkey, i);
+            }
             return;
         }
     }
@@ -323,28 +341,47 @@ on_load(struct valkey *valkey, const redisReply *reply, uint64_t tag)
 
 /* All wants of a load in one transaction: they are of one instant. */
 static void
-send_load(struct valkey *valkey, struct waiting_load *waiting)
+send_transaction(struct valkey *valkey, const struct ff_load *load)
 {
     struct link *link = &valkey->main;
-    const struct ff_load *load = waiting->load;
     uint32_t n = 0;
 
-    waiting->sent = true;
-    waiting->tag = ++valkey->next_tag;
-    if (load->n == 0) {
-        ff_resp_words(&link->out, "PING", NULL);
-        ff_vk_expect(link, on_load, waiting->tag);
-        return;
-    }
     ff_resp_words(&link->out, "MULTI", NULL);
     for (uint32_t i = 0; i < load->n; i++) {
-        n += ask(valkey, &load->wants[i]);
+        n += ask(valkey, &load->wants[i], &link->out);
     }
     ff_resp_words(&link->out, "EXEC", NULL);
     for (uint32_t i = 0; i <= n; i++) {
         ff_vk_expect(link, NULL, 0);
     }
-    ff_vk_expect(link, on_load, waiting->tag);
+}
+
+static void
+send_function(struct valkey *valkey, const struct ff_load *load)
+{
+    struct ff_resp text = { 0 };
+
+    for (uint32_t i = 0; i < load->n; i++) {
+        (void) ask(valkey, &load->wants[i], &text);
+    }
+    ff_vk_fcall(&valkey->main.out, "load", 1);
+    ff_resp_arg(&valkey->main.out, ff_str(text.p, text.n));
+    ff_resp_done(&text);
+}
+
+static void
+send_load(struct valkey *valkey, struct waiting_load *waiting)
+{
+    waiting->sent = true;
+    waiting->tag = ++valkey->next_tag;
+    if (waiting->load->n == 0) {
+        ff_resp_words(&valkey->main.out, "PING", NULL);
+    } else if (waiting->by_function) {
+        send_function(valkey, waiting->load);
+    } else {
+        send_transaction(valkey, waiting->load);
+    }
+    ff_vk_expect(&valkey->main, on_load, waiting->tag);
 }
 
 void

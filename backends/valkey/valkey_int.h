@@ -82,6 +82,7 @@ struct waiting_load {
     uint64_t tag;
     int64_t since_ms;
     bool sent;
+    bool by_function; /* the server takes no transaction */
 };
 #define LOADS_MAX 8 /* the engine has one under way, the broker another */
 

@@ -181,6 +181,43 @@ test_a_server_restarted_under_load(void **state)
     ff_daemon_stop(&pair->brokers[0]);
 }
 
+/* ---- a full server ---- */
+
+static ff_err
+create(struct ff_client *client, struct ff_eid id, struct ff_answer *answer)
+{
+    struct ff_create_execution_args args = ff_test_create_args(id, ff_cstr("p"));
+    struct ff_create_execution_result result = { 0 };
+
+    return ff_client_create_execution(client, &args, &result, answer);
+}
+
+static void
+test_a_full_valkey_refuses_and_is_read(void **state)
+{
+    struct pair *pair = *state;
+    struct ff_eid there, refused = ff_test_eid();
+    struct ff_client *client = NULL;
+    struct ff_answer answer = { 0 }, later = { 0 };
+
+    ff_daemon_start(&pair->brokers[0], pair->lines);
+    client = ff_test_client(pair->brokers[0].worker, NULL);
+    there = ff_test_create(client);
+    ff_test_server_say(&redis, "CONFIG", "SET", "maxmemory", "1mb", NULL);
+    assert_int_equal(create(client, refused, &answer), FF_E_TRANSPORT);
+    assert_true(answer.fault.retryable);
+    assert_non_null(strstr(answer.fault.message, "the server is full"));
+    assert_string_equal(ff_test_state(client, there), "waiting");
+    assert_string_equal(ff_test_state(client, refused), "");
+    ff_test_server_say(&redis, "CONFIG", "SET", "maxmemory", "0", NULL);
+    assert_int_equal(create(client, refused, &later), FF_E_OK);
+    assert_string_equal(ff_test_state(client, refused), "waiting");
+    ff_answer_done(&answer);
+    ff_answer_done(&later);
+    ff_client_close(client);
+    ff_daemon_stop(&pair->brokers[0]);
+}
+
 /* ---- wake-ups ---- */
 
 static int
@@ -265,6 +302,8 @@ main(void)
            test_work_of_one_broker_wakes_a_worker_of_the_other),
         ON(valkey, "Valkey: two brokers are killed at random", test_two_brokers_killed_at_random),
         ON(valkey, "Valkey: a server is restarted under load", test_a_server_restarted_under_load),
+        ON(valkey, "Valkey: a full server refuses, and is read",
+           test_a_full_valkey_refuses_and_is_read),
         ON(valkey, "Valkey: work of one broker wakes a worker of the other",
            test_work_of_one_broker_wakes_a_worker_of_the_other),
     };
