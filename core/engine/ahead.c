@@ -9,18 +9,21 @@
 #define AHEAD_CLASSES_MAX 16
 
 static void
-want(struct ff_engine *engine, enum ff_record kind, const struct ff_key *key)
+want(struct ff_engine *engine, enum ff_record kind, const struct ff_key *key, bool fresh)
 {
     struct cell *cell = ff_cell_get(engine, kind, key);
     struct ff_fault fault = { 0 };
 
+    if (fresh && ff_cell_is_old(cell)) {
+        ff_cell_reread(engine, cell);
+    }
     if (ff_cell_top(cell) == NULL && !cell->wanted && !cell->corrupt) {
         (void) (ff_want_cell(engine, cell, &fault) == FF_E_PENDING);
     }
 }
 
 static void
-want_held(struct ff_engine *engine, const struct ff_handle *handle)
+want_held(struct ff_engine *engine, const struct ff_handle *handle, bool fresh)
 {
     struct ff_handle_payload payload;
     struct ff_fault fault = { 0 };
@@ -30,9 +33,9 @@ want_held(struct ff_engine *engine, const struct ff_handle *handle)
         return; /* the call itself will say so */
     }
     key = ff_key_eid(&payload.execution_id);
-    want(engine, FF_R_EXEC, &key);
+    want(engine, FF_R_EXEC, &key, fresh);
     key = ff_key_attempt(&payload.execution_id, payload.attempt_index);
-    want(engine, FF_R_ATTEMPT, &key);
+    want(engine, FF_R_ATTEMPT, &key, fresh);
 }
 
 /* The call has met none of its pages yet, or only old ones; what it asks for itself stays so. */
@@ -75,7 +78,7 @@ want_lane(struct ff_engine *engine, const struct ff_task *task, struct ff_str la
     const struct ff_scope due = ff_scope_lease_due(lane_id, FF_OWNER_LEASED);
     const struct ff_key key = ff_key_bytes(lane_id);
 
-    want(engine, FF_R_LANE, &key);
+    want(engine, FF_R_LANE, &key, true);
     want_page(engine, task, (struct ff_place){ FF_IX_LEASE_DUE, &due, NULL }, 2);
     want_page(engine, task, (struct ff_place){ FF_IX_GRANTED, &lane, NULL }, 2);
     want_candidates(engine, task, (struct ff_place){ FF_IX_READY, &lane, NULL }, limit);
@@ -100,7 +103,11 @@ static void
 look_at(struct ff_engine *engine, const struct ff_call *call)
 {
     const struct ff_desc *args = ff_ops[call->op].args;
+    bool fresh = !ff_trust_call(call);
 
+    if (ff_trust_guesses(engine, call)) {
+        return;
+    }
     for (uint32_t i = 0; i < args->n; i++) {
         const struct ff_field *field = &args->fields[i];
         const void *p = (const uint8_t *) call->args + field->offset;
@@ -109,13 +116,13 @@ look_at(struct ff_engine *engine, const struct ff_call *call)
             continue;
         }
         if (field->type == FF_TYPE_OBJ && field->sub == &ff_desc_handle) {
-            want_held(engine, p);
+            want_held(engine, p, fresh);
             return;
         }
         if (field->type == FF_TYPE_EID && strcmp(field->name, "execution_id") == 0) {
             struct ff_key key = ff_key_eid(p);
 
-            want(engine, FF_R_EXEC, &key);
+            want(engine, FF_R_EXEC, &key, fresh);
             return;
         }
     }

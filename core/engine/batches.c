@@ -362,6 +362,7 @@ commit_conflict(struct ff_engine *engine, struct batch *batch)
     run_again(engine, open, NULL, &front);
     back_to_queue(engine, &front);
     for (uint32_t i = 0; i < batch->commit.n_conflicts; i++) {
+        ff_trust_conflict(engine, &batch->commit.writes[batch->commit.conflicts[i]]);
         ff_cell_store(engine, batch->written[batch->commit.conflicts[i]], NULL, 0);
     }
     ff_parking_wake(engine, NULL);

@@ -121,6 +121,17 @@ ff_cell_key(const struct cell *cell)
     return ff_key_bytes(ff_str(cell->ident + 1, cell->key_n - 1u));
 }
 
+static void
+unlist(struct ff_engine *engine, struct cell *cell)
+{
+    if (cell->kept) {
+        TAILQ_REMOVE(&engine->kept, cell, lru);
+    } else {
+        TAILQ_REMOVE(&engine->lru, cell, lru);
+    }
+    cell->kept = false;
+}
+
 struct cell *
 ff_cell_get(struct ff_engine *engine, enum ff_record kind, const struct ff_key *key)
 {
@@ -135,7 +146,7 @@ ff_cell_get(struct ff_engine *engine, enum ff_record kind, const struct ff_key *
         return cell; /* near the end of the list already */
     }
     if (cell != NULL) {
-        TAILQ_REMOVE(&engine->lru, cell, lru);
+        unlist(engine, cell);
     } else {
         cell = ff_pool_take(&engine->spare_cells, sizeof(*cell));
         memset(cell, 0, sizeof(*cell));
@@ -159,6 +170,7 @@ ff_cell_store(struct ff_engine *engine, struct cell *cell, struct row *row, uint
     cell->stored = row;
     cell->version = version;
     cell->wanted = false;
+    cell->old = false;
     if (row != NULL) {
         engine->stats.cache_bytes += row->bytes;
     }
@@ -170,7 +182,7 @@ cell_free(struct ff_engine *engine, struct cell *cell)
     ff_cell_store(engine, cell, NULL, 0);
     ff_row_unref(engine, cell->base);
     ff_row_unref(engine, cell->open);
-    TAILQ_REMOVE(&engine->lru, cell, lru);
+    unlist(engine, cell);
     HASH_DELETE(hh, engine->cells, cell);
     engine->stats.cache_bytes -= sizeof(*cell);
     ff_pool_give(&engine->spare_cells, cell, SPARE_CELLS_MAX);
@@ -230,6 +242,7 @@ ff_cell_reread(struct ff_engine *engine, struct cell *cell)
         trash(engine, cell->stored); /* the running call may still look at it */
         cell->stored = NULL;
         cell->version = 0;
+        cell->old = false;
     }
 }
 
@@ -313,9 +326,8 @@ cell_is_idle(const struct cell *cell)
     return cell->base == NULL && cell->open == NULL && !cell->wanted && !cell->listed;
 }
 
-/* NULL: it is not known. */
-static struct cell *
-known(struct ff_engine *engine, enum ff_record kind, const struct ff_key *key)
+struct cell *
+ff_cell_known(struct ff_engine *engine, enum ff_record kind, const struct ff_key *key)
 {
     uint8_t ident[1 + FF_KEY_MAX];
     struct cell *cell = NULL;
@@ -329,7 +341,7 @@ known(struct ff_engine *engine, enum ff_record kind, const struct ff_key *key)
 static void
 forget(struct ff_engine *engine, enum ff_record kind, const struct ff_key *key)
 {
-    struct cell *cell = known(engine, kind, key);
+    struct cell *cell = ff_cell_known(engine, kind, key);
 
     if (cell != NULL && cell_is_idle(cell)) {
         cell_free(engine, cell);
@@ -389,9 +401,10 @@ ff_cells_forget(struct ff_engine *engine, const struct ff_write *write, struct c
 static void
 doubt(struct ff_engine *engine, enum ff_record kind, const struct ff_key *key)
 {
-    struct cell *cell = known(engine, kind, key);
+    struct cell *cell = ff_cell_known(engine, kind, key);
 
-    if (cell != NULL && cell->stored != NULL && cell->stored->absent && cell_is_idle(cell)) {
+    if (cell != NULL && cell->stored != NULL && (cell->stored->absent || cell->old) &&
+        cell_is_idle(cell)) {
         ff_cell_store(engine, cell, NULL, 0);
     }
 }
@@ -401,6 +414,7 @@ ff_cells_doubt(struct ff_engine *engine, const struct ff_exec *exec)
 {
     struct ff_key key = ff_key_eid(&exec->execution_id), attempt;
 
+    doubt(engine, FF_R_EXEC_INPUT, &key);
     doubt(engine, FF_R_EXEC_TAGS, &key);
     doubt(engine, FF_R_EXEC_RESULT, &key);
     doubt(engine, FF_R_SUSPENSION, &key);
@@ -411,21 +425,55 @@ ff_cells_doubt(struct ff_engine *engine, const struct ff_exec *exec)
     }
 }
 
-void
-ff_cells_evict(struct ff_engine *engine)
+/* Beyond the bound, least recently used first. */
+static void
+evict_list(struct ff_engine *engine, struct cell_list *list)
 {
-    bool exclusive = engine->store->ops->exclusive;
     struct cell *cell = NULL, *next = NULL;
 
-    TAILQ_FOREACH_SAFE(cell, &engine->lru, lru, next)
+    TAILQ_FOREACH_SAFE(cell, list, lru, next)
     {
-        if (exclusive ? engine->stats.cache_bytes <= engine->config.cache_bytes_max
-                      : cell->read_in >= engine->open->number) {
-            break; /* the list is in order of use */
+        if (engine->stats.cache_bytes <= engine->config.cache_bytes_max) {
+            break;
         }
         if (cell_is_idle(cell)) {
             cell_free(engine, cell);
         }
+    }
+}
+
+/* What the open batch has not looked at. */
+static void
+put_aside(struct ff_engine *engine)
+{
+    struct cell *cell = NULL, *next = NULL;
+
+    TAILQ_FOREACH_SAFE(cell, &engine->lru, lru, next)
+    {
+        if (cell->read_in >= engine->open->number) {
+            break; /* the list is in order of use */
+        }
+        if (!cell_is_idle(cell)) {
+            continue;
+        }
+        if (ff_trust_keeps(engine, cell)) {
+            unlist(engine, cell);
+            cell->old = cell->kept = true;
+            TAILQ_INSERT_TAIL(&engine->kept, cell, lru);
+        } else {
+            cell_free(engine, cell);
+        }
+    }
+}
+
+void
+ff_cells_evict(struct ff_engine *engine)
+{
+    if (engine->store->ops->exclusive) {
+        evict_list(engine, &engine->lru);
+    } else {
+        put_aside(engine);
+        evict_list(engine, &engine->kept);
     }
 }
 
@@ -434,6 +482,10 @@ ff_cells_clear(struct ff_engine *engine)
 {
     struct cell *cell = NULL, *next = NULL;
 
+    TAILQ_FOREACH_SAFE(cell, &engine->kept, lru, next)
+    {
+        cell_free(engine, cell);
+    }
     TAILQ_FOREACH_SAFE(cell, &engine->lru, lru, next)
     {
         if (cell->wanted) { /* a load under way will answer it */

@@ -78,6 +78,7 @@ ff_engine_new(const struct ff_engine_config *config, struct ff_store *store)
         .event_retention_ms = config->event_retention_ms,
     };
     TAILQ_INIT(&engine->lru);
+    TAILQ_INIT(&engine->kept);
     TAILQ_INIT(&engine->queue);
     TAILQ_INIT(&engine->lonely);
     TAILQ_INIT(&engine->wanting);

@@ -159,8 +159,10 @@ struct ff_engine {
     struct ff_store *store;
     struct ff_engine_stats stats;
 
-    struct cell *cells;     /* uthash */
-    TAILQ_HEAD(, cell) lru; /* least recently used first */
+    struct cell *cells;              /* uthash */
+    TAILQ_HEAD(cell_list, cell) lru; /* least recently used first */
+    struct cell_list kept;           /* shared stores: those that no batch uses, the same way */
+    uint64_t guess_from_call;        /* trust.c: no guesses before */
     struct spans spans[FF_IX_N];
     LIST_HEAD(, span) read_spans; /* that calls have asked for since pages were last stale */
     struct scopes_tree scopes;

@@ -198,12 +198,14 @@ ff_follow_wait_ms(struct ff_engine *engine)
 static bool
 is_moot(struct ff_engine *engine, const struct note *note)
 {
+    const struct cell *cell = NULL;
     const struct row *row = NULL;
 
     if (note->index != FF_IX_CASCADE) {
         return false;
     }
-    row = ff_cell_top(ff_cell_get(engine, FF_R_EXEC, &note->id));
+    cell = ff_cell_get(engine, FF_R_EXEC, &note->id);
+    row = ff_cell_is_old(cell) ? NULL : ff_cell_top(cell);
     return row != NULL && (row->absent || !((const struct ff_exec *) row->data)->cascade_owed);
 }
 

@@ -24,7 +24,7 @@ struct row {
 
 struct cell {
     UT_hash_handle hh;
-    TAILQ_ENTRY(cell) lru;
+    TAILQ_ENTRY(cell) lru;         /* in engine->lru; if it is kept, in engine->kept */
     struct row *stored;            /* NULL: not resident */
     struct row *base;              /* NULL: the batch being committed does not write it */
     struct row *open;              /* NULL: the open batch does not write it */
@@ -34,6 +34,8 @@ struct cell {
     bool wanted;                   /* part of a load to come or under way */
     bool corrupt;                  /* what the store has cannot be read */
     bool listed;                   /* in the open batch's cells */
+    bool old;                      /* shared stores: stored may have been changed since (trust.c) */
+    bool kept;                     /* no batch uses it */
     uint8_t key_n;                 /* bytes of ident in use */
     uint8_t ident[1 + FF_KEY_MAX]; /* kind, then key */
 };

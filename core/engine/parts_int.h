@@ -9,6 +9,8 @@
 /* ---- cells.c: records ---- */
 struct row *ff_cell_top(const struct cell *cell);
 struct cell *ff_cell_get(struct ff_engine *engine, enum ff_record kind, const struct ff_key *key);
+/* NULL: it is not known. */
+struct cell *ff_cell_known(struct ff_engine *engine, enum ff_record kind, const struct ff_key *key);
 enum ff_record ff_cell_kind(const struct cell *cell);
 struct ff_key ff_cell_key(const struct cell *cell);
 /* Makes `row` (owned) what the store has. */
@@ -42,6 +44,29 @@ void ff_cells_forget(struct ff_engine *engine, const struct ff_write *write, str
 void ff_cells_doubt(struct ff_engine *engine, const struct ff_exec *exec);
 /* Forgets everything, the batches' versions too. */
 void ff_cells_clear(struct ff_engine *engine);
+/* What counts is what an earlier batch has left, and other brokers may have changed since. */
+static inline bool
+ff_cell_is_old(const struct cell *cell)
+{
+    return cell->old && cell->base == NULL && cell->open == NULL;
+}
+
+/* ---- trust.c: records of earlier batches, on shared stores ---- */
+/* It is worth keeping when no batch uses it any more: it is of an execution that lives. */
+bool ff_trust_keeps(struct ff_engine *engine, const struct cell *cell);
+/* Calls of this kind write the executions that they read, and may use old ones; the task's present
+ * call, as it stands, does. */
+bool ff_trust_call(const struct ff_call *call);
+bool ff_trust_task(const struct ff_task *task);
+/* Whether the call takes for granted that what it creates is not there; if so, and if the cell is
+ * that of what the task's present call creates, it says that from here on. */
+bool ff_trust_guesses(const struct ff_engine *engine, const struct ff_call *call);
+void ff_trust_guess(struct ff_engine *engine, const struct ff_task *task, struct cell *cell);
+/* The store had another version. */
+void ff_trust_conflict(struct ff_engine *engine, const struct ff_write *write);
+/* The call that has just been run has used old records, and not all of them are proved by what it
+ * has written: it has to be run again on fresh ones. */
+bool ff_trust_failed(struct ff_engine *engine, const struct ff_task *task);
 
 /* ---- spans.c: indexes ---- */
 struct span *ff_span_get(struct ff_engine *engine, enum ff_index index,

@@ -210,14 +210,21 @@ is_broken(ff_err err)
     return err == FF_E_CORRUPTION || err == FF_E_INVARIANT_VIOLATION;
 }
 
-/* Other brokers write the store too, and an error commits nothing that would be found to have been
- * made from old records: it is answered when what the call has used was loaded again. */
+/* Other brokers write the store too, and what commits nothing is not found to have been made from
+ * old records: it is answered when what the call has used was loaded again. */
 static bool
-in_doubt(const struct ff_engine *engine, const struct ff_task *task, ff_err err)
+in_doubt(struct ff_engine *engine, const struct ff_task *task, ff_err err)
 {
     const struct ff_error_info *info = ff_error_info(err);
 
-    if (engine->store->ops->exclusive || info == NULL || task->frame->calls[task->at].judged) {
+    if (engine->store->ops->exclusive || task->frame->calls[task->at].judged ||
+        err == FF_E_PENDING) {
+        return false;
+    }
+    if (ff_trust_failed(engine, task)) {
+        return true;
+    }
+    if (info == NULL) {
         return false;
     }
     if (is_broken(err)) {
@@ -225,6 +232,16 @@ in_doubt(const struct ff_engine *engine, const struct ff_task *task, ff_err err)
     }
     return task->rereads == 0 && (info->kind == FF_KIND_NOT_FOUND || info->kind == FF_KIND_STATE ||
                                   info->kind == FF_KIND_CONTENTION);
+}
+
+/* What the call is to end with: where it was no error, it waits. */
+static ff_err
+doubt(struct ff_engine *engine, struct ff_task *task, ff_err err)
+{
+    task->rereads++;
+    engine->doubt = true;
+    engine->aside = is_broken(err);
+    return ff_error_info(err) == NULL ? FF_E_PENDING : err;
 }
 
 /* Takes the call back and has what it used loaded again. True: it is to be run again; what looked
@@ -267,9 +284,7 @@ run_call(struct ff_engine *engine, struct ff_task *task)
     engine->watching.all = false;
     err = run_op(engine, task, &txn, &result);
     if (in_doubt(engine, task, err)) {
-        task->rereads++;
-        engine->doubt = true;
-        engine->aside = is_broken(err);
+        err = doubt(engine, task, err);
     }
     if (err == FF_E_PENDING || err == FF_E_INVARIANT_VIOLATION || engine->doubt) {
         engine->keep = false; /* the next run writes it again; or nothing of it can be trusted */

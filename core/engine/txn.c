@@ -24,10 +24,11 @@ touch(struct ff_txn *txn, struct cell *cell)
 
 /* What the execution's own record, as the store has it, says cannot be there is not looked for. */
 static bool
-ruled_out(struct ff_engine *engine, enum ff_record kind, const struct ff_key *key)
+ruled_out(struct ff_txn *txn, enum ff_record kind, const struct ff_key *key)
 {
+    struct ff_engine *engine = txn->engine;
     struct ff_key exec_key;
-    const struct cell *exec = NULL;
+    struct cell *exec = NULL;
 
     if (kind != FF_R_EXEC_INPUT && kind != FF_R_EXEC_TAGS && kind != FF_R_EXEC_RESULT &&
         kind != FF_R_ATTEMPT && kind != FF_R_STREAM && kind != FF_R_SUMMARY_DOC) {
@@ -36,8 +37,11 @@ ruled_out(struct ff_engine *engine, enum ff_record kind, const struct ff_key *ke
     exec_key = *key;
     exec_key.n = 18;
     exec = ff_cell_get(engine, FF_R_EXEC, &exec_key);
-    if (exec->stored == NULL) {
+    if (exec->stored == NULL || (ff_cell_is_old(exec) && !ff_trust_task(txn->task))) {
         return false;
+    }
+    if (ff_cell_is_old(exec)) {
+        touch(txn, exec);
     }
     return ff_record_ruled_out(
         kind, key, exec->stored->absent ? NULL : (const struct ff_exec *) exec->stored->data);
@@ -57,11 +61,13 @@ resident(struct ff_txn *txn, enum ff_record kind, const struct ff_key *key, stru
     struct cell *cell = ff_cell_get(txn->engine, kind, key);
 
     touch(txn, cell);
-    if (cell->stored != NULL && ff_cell_top(cell) == cell->stored &&
-        !ff_news_fresh(txn, cell->loaded_in)) {
+    if (ff_cell_is_old(cell) ? !ff_trust_task(txn->task)
+                             : cell->stored != NULL && ff_cell_top(cell) == cell->stored &&
+                                   !ff_news_fresh(txn, cell->loaded_in)) {
         ff_cell_reread(txn->engine, cell);
     }
-    if (ff_cell_top(cell) == NULL && ruled_out(txn->engine, kind, key)) {
+    ff_trust_guess(txn->engine, txn->task, cell);
+    if (ff_cell_top(cell) == NULL && ruled_out(txn, kind, key)) {
         take_for_absent(txn->engine, cell);
     }
     if (ff_cell_top(cell) == NULL) {
@@ -200,8 +206,9 @@ ff_txn_drop(struct ff_txn *txn, enum ff_record kind, const struct ff_key *key)
     struct cell *cell = ff_cell_get(txn->engine, kind, key);
 
     touch(txn, cell);
-    if (!txn->engine->store->ops->exclusive && cell->stored != NULL && cell->stored->absent) {
-        ff_cell_reread(txn->engine, cell); /* it was not there; another broker may have made it */
+    if (ff_cell_is_old(cell) ||
+        (!txn->engine->store->ops->exclusive && cell->stored != NULL && cell->stored->absent)) {
+        ff_cell_reread(txn->engine, cell); /* another broker may have made it, or changed it */
     }
     ff_cell_drop(txn->engine, cell);
 }
