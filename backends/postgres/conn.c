@@ -188,11 +188,21 @@ flush(struct pg_conn *conn)
     watch(conn, left > 0 ? EPOLLIN | EPOLLOUT : EPOLLIN);
 }
 
+/* libpq may have found out while it was sending, and has closed the socket: no event tells. */
+static bool
+is_lost(const struct pg_conn *conn)
+{
+    return PQstatus(conn->conn) == CONNECTION_BAD;
+}
+
 void
 ff_pg_end(struct pg_conn *conn)
 {
     PQpipelineSync(conn->conn);
     flush(conn);
+    if (is_lost(conn)) {
+        lost(conn);
+    }
 }
 
 static void
@@ -464,9 +474,10 @@ ff_pg_conn_pump(struct pg_conn *conn)
     if (conn->phase != PG_READY) {
         return; /* a job's end has given it up */
     }
-    if (!alive || PQstatus(conn->conn) == CONNECTION_BAD) {
-        lost(conn);
-        return;
+    if (alive && !is_lost(conn)) {
+        flush(conn);
     }
-    flush(conn);
+    if (!alive || is_lost(conn)) {
+        lost(conn);
+    }
 }
