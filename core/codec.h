@@ -115,6 +115,10 @@ FF_MUST_USE ff_err ff_field_parse(const struct ff_field *field, struct ff_str te
 
 /* Whether the stored form has it: an optional member that is present, a required one not zero. */
 bool ff_field_stored(const struct ff_desc *desc, const struct ff_field *field, const void *record);
+/* Whether two records have the same there. Lists and shapes that are there count as different: it
+ * is quick, and for those who leave out what has not changed. */
+bool ff_field_alike(const struct ff_desc *desc, const struct ff_field *field, const void *a,
+                    const void *b);
 /* An integer, boolean or enum (its number), sign-extended to 64 bits. */
 uint64_t ff_field_int(const struct ff_field *field, const void *record);
 void ff_field_put_int(const struct ff_field *field, void *record, uint64_t bits);

@@ -113,6 +113,34 @@ ff_field_stored(const struct ff_desc *desc, const struct ff_field *field, const 
     return ff_slot_stored(field, record, desc->size);
 }
 
+bool
+ff_field_alike(const struct ff_desc *desc, const struct ff_field *field, const void *a,
+               const void *b)
+{
+    const void *in_a = (const uint8_t *) a + field->offset;
+    const void *in_b = (const uint8_t *) b + field->offset;
+    bool there = ff_slot_stored(field, a, desc->size);
+
+    /* What is not stored has no value worth comparing: an absent one may have left anything. */
+    if (!there || !ff_slot_stored(field, b, desc->size)) {
+        return !there && !ff_slot_stored(field, b, desc->size);
+    }
+    if (field->type <= FF_TYPE_ANY) {
+        return ff_str_eq(*(const struct ff_str *) in_a, *(const struct ff_str *) in_b);
+    }
+    switch ((enum ff_type) field->type) {
+    case FF_TYPE_UUID:
+        return ff_uuid_eq(*(const struct ff_uuid *) in_a, *(const struct ff_uuid *) in_b);
+    case FF_TYPE_EID:
+        return ff_eid_eq(*(const struct ff_eid *) in_a, *(const struct ff_eid *) in_b);
+    case FF_TYPE_F64:
+        return memcmp(in_a, in_b, sizeof(double)) == 0;
+    default: /* words are results only; lists and shapes would have to be looked through */
+        return field->type < FF_TYPE_STRS && field->type != FF_TYPE_WORD &&
+               ff_slot_int(field, in_a) == ff_slot_int(field, in_b);
+    }
+}
+
 uint64_t
 ff_field_int(const struct ff_field *field, const void *record)
 {

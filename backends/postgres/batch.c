@@ -113,14 +113,36 @@ send_spoilt(struct pg *pg, enum ff_record kind, const struct spoilt *spoilt)
     ff_pg_send(&pg->write, PG_OF_KIND(PG_SPOIL, kind), 0, &params);
 }
 
+/* What all of them are written by. Some columns will do where the records are at hand, and can be
+ * taken apart: before, too, as what could not is kept beside columns that are out of date. */
+static int
+statement_of(struct pg *pg, uint32_t from, uint32_t to)
+{
+    enum ff_record kind = (enum ff_record) pg->writes[from].kind;
+    enum pg_op op = pg->writes[from].how == PG_BY_INSERT ? PG_INSERT : PG_UPDATE;
+    struct pg_mask mask = { { 0 } };
+
+    for (uint32_t i = from; i < to; i++) {
+        const struct ff_write *write = pg->writes[i].write;
+
+        if (!pg->fresh || !ff_pg_is_wide(&pg->tables[kind]) || write->record == NULL ||
+            !ff_pg_fits(kind, write->record) ||
+            (op == PG_UPDATE && (write->before == NULL || !ff_pg_fits(kind, write->before)))) {
+            return PG_OF_KIND(op, kind);
+        }
+        ff_pg_mask_changes(&mask, &pg->tables[kind], write);
+    }
+    return ff_pg_variant(pg, op, kind, &mask);
+}
+
 /* False: it has to be kept as it is. */
 static bool
-put_row(struct pg *pg, const struct pg_write *of)
+put_row(struct pg *pg, const struct pg_write *of, const struct pg_mask *only)
 {
     const struct ff_write *write = of->write;
     struct ff_index_key stands[FF_INDEX_KEYS_MAX];
     struct ff_fault fault = { 0 };
-    struct pg_row row = { .kind = write->kind, .key = write->key };
+    struct pg_row row = { .kind = write->kind, .key = write->key, .only = only };
     const void *record = pg->fresh ? write->record : NULL;
     bool fits = true;
 
@@ -152,13 +174,15 @@ send_rows(struct pg *pg, uint32_t from, uint32_t to)
 {
     enum ff_record kind = (enum ff_record) pg->writes[from].kind;
     bool insert = pg->writes[from].how == PG_BY_INSERT;
+    int statement = statement_of(pg, from, to);
+    const struct pg_mask *only = ff_pg_variant_mask(pg, statement);
     struct pg_params params = { 0 };
     struct spoilt spoilt = { 0 };
     uint64_t n = 0;
 
     array_begin(&pg->scratch[ROWS], pg->tables[kind].array_oid);
     for (uint32_t i = from; i < to; i++) {
-        if (put_row(pg, &pg->writes[i])) {
+        if (put_row(pg, &pg->writes[i], only)) {
             n++;
         } else {
             spoil(pg, &spoilt, pg->writes[i].write);
@@ -171,7 +195,7 @@ send_rows(struct pg *pg, uint32_t from, uint32_t to)
         if (!insert) {
             param_u64(&params, &n);
         }
-        ff_pg_send(&pg->write, PG_OF_KIND(insert ? PG_INSERT : PG_UPDATE, kind), 0, &params);
+        ff_pg_send(&pg->write, statement, 0, &params);
     }
     if (spoilt.n > 0) {
         send_spoilt(pg, kind, &spoilt);

@@ -262,7 +262,6 @@ static void
 put_column(struct pg_buf *buf, const struct pg_column *column, const struct pg_row *row,
            struct ff_arena *arena)
 {
-    ff_pg_put_u32(buf, column->oid);
     switch (column->source) {
     case PG_KEY:
         ff_pg_put_bytes(buf, row->key.b, row->key.n);
@@ -307,7 +306,12 @@ ff_pg_put_row(struct pg_buf *buf, const struct pg_table *table, const struct pg_
     ff_pg_put_u32(buf, 0);
     ff_pg_put_u32(buf, table->n);
     for (uint32_t i = 0; i < table->n; i++) {
-        put_column(buf, &table->columns[i], row, arena);
+        ff_pg_put_u32(buf, table->columns[i].oid);
+        if (row->only == NULL || ff_pg_mask_has(row->only, i)) {
+            put_column(buf, &table->columns[i], row, arena);
+        } else {
+            put_null(buf);
+        }
     }
     n = htobe32((uint32_t) (buf->n - length_at - sizeof(n)));
     memcpy(buf->p + length_at, &n, sizeof(n));

@@ -35,6 +35,7 @@ struct pg_row {
     const void *record;
     const struct ff_index_key *stands; /* ascending by index */
     uint32_t n_stands;
+    const struct pg_mask *only; /* the others stay empty; NULL: all columns */
 };
 
 /* One element of an array of the table's rows. */

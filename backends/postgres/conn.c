@@ -169,8 +169,7 @@ ff_pg_send(struct pg_conn *conn, int statement, uint64_t tag, const struct pg_pa
 
     snprintf(name, sizeof(name), "s%d", statement);
     if (conn->prepared[statement] == PREPARED_NOT) {
-        PQsendPrepare(conn->conn, name, ff_pg_sql(statement, conn->pg->tables, &conn->pg->text), 0,
-                      NULL);
+        PQsendPrepare(conn->conn, name, ff_pg_text_of(conn->pg, statement), 0, NULL);
         conn->prepared[statement] = PREPARED_SENT;
         sent(conn, TAG_PREPARE | (uint64_t) statement);
     }

@@ -97,6 +97,8 @@ struct pg {
     uint32_t every_ms; /* the timer's */
     bool applied;      /* opening has changed the schema */
     struct pg_table *tables;
+    struct pg_variant variants[PG_VARIANTS_MAX];
+    uint32_t n_variants;
     struct pg_conn write, read;
     struct pg_buf scratch[5]; /* parameters being made */
     struct pg_buf text;       /* a statement being made */
@@ -143,6 +145,7 @@ ff_pg_conn_free(const struct pg_conn *conn)
 }
 void ff_pg_begin(struct pg_conn *conn, const struct pg_job *job);
 void ff_pg_send(struct pg_conn *conn, int statement, uint64_t tag, const struct pg_params *params);
+/* The last thing a caller does: a connection that is found to be gone ends the job at once. */
 void ff_pg_end(struct pg_conn *conn);
 /* Takes what has come, and goes on with what can be sent. */
 void ff_pg_conn_pump(struct pg_conn *conn);
@@ -185,6 +188,22 @@ void ff_pg_order_writes(struct pg *pg);
 void ff_pg_send_batch(struct pg *pg);
 /* Asks which of its records have moved; the tag of an answer is where its group begins. */
 void ff_pg_send_look(struct pg *pg);
+
+/* ---- variants.c: some columns only ---- */
+
+/* Whether it has so many columns that leaving some out pays. */
+bool ff_pg_is_wide(const struct pg_table *table);
+void ff_pg_mask_add(struct pg_mask *mask, uint32_t column);
+/* Adds the columns that the write needs: of an update what it changes, of an insert what is there.
+ * Its record is at hand as a struct, and of an update the one before it. */
+void ff_pg_mask_changes(struct pg_mask *mask, const struct pg_table *table,
+                        const struct ff_write *write);
+/* The statement for rows that need these columns, PG_INSERT or PG_UPDATE; and the columns that it
+ * takes, NULL: all. */
+int ff_pg_variant(struct pg *pg, enum pg_op op, enum ff_record kind, const struct pg_mask *mask);
+const struct pg_mask *ff_pg_variant_mask(const struct pg *pg, int statement);
+/* The text of any statement, in pg->text. */
+const char *ff_pg_text_of(struct pg *pg, int statement);
 
 /* ---- commit.c ---- */
 

@@ -106,16 +106,44 @@ sql_insert(struct pg_buf *buf, int kind)
                table_of(kind), table_of(kind));
 }
 
-/* Rows come with the version that they were made from. */
 static void
-sql_update(struct pg_buf *buf, int kind, const struct pg_table *table)
+columns(struct pg_buf *buf, const struct pg_table *table, const struct pg_mask *mask,
+        const char *prefix)
+{
+    const char *before = "";
+
+    for (uint32_t i = 0; i < table->n; i++) {
+        if (ff_pg_mask_has(mask, i)) {
+            ff_pg_text(buf, "%s%s", before, prefix);
+            name(buf, &table->columns[i]);
+            before = ", ";
+        }
+    }
+}
+
+static void
+sql_insert_some(struct pg_buf *buf, const struct pg_variant *variant, const struct pg_table *table)
+{
+    const char *of = table_of((int) variant->kind);
+
+    ff_pg_text(buf, "INSERT INTO flowfabric.\"%s\" (", of);
+    columns(buf, table, &variant->mask, "");
+    ff_pg_text(buf, ") SELECT ");
+    columns(buf, table, &variant->mask, "w.");
+    ff_pg_text(buf, " FROM unnest($1::flowfabric.\"%s\"[]) AS w", of);
+}
+
+/* Rows come with the version that they were made from. only: the columns to be set, NULL: all. */
+static void
+sql_update(struct pg_buf *buf, int kind, const struct pg_table *table, const struct pg_mask *only)
 {
     ff_pg_text(buf, "WITH u AS (UPDATE flowfabric.\"%s\" t SET _version = w._version + 1",
                table_of(kind));
     for (uint32_t i = 0; i < table->n; i++) {
         const struct pg_column *column = &table->columns[i];
 
-        if (column->source != PG_KEY && column->source != PG_VERSION) {
+        if (column->source != PG_KEY && column->source != PG_VERSION &&
+            (only == NULL || ff_pg_mask_has(only, i))) {
             ff_pg_text(buf, ", ");
             name(buf, column);
             ff_pg_text(buf, " = w.");
@@ -142,7 +170,7 @@ sql_of_kind(struct pg_buf *buf, enum pg_op op, int kind, const struct pg_table *
         sql_insert(buf, kind);
         break;
     case PG_UPDATE:
-        sql_update(buf, kind, table);
+        sql_update(buf, kind, table, NULL);
         break;
     case PG_SPOIL:
         ff_pg_text(buf,
@@ -299,6 +327,18 @@ ff_pg_sql(int statement, const struct pg_table *tables, struct pg_buf *buf)
             sql_scopes_of(buf, index, i);
         }
         ff_pg_text(buf, " ORDER BY 1");
+    }
+    return buf->p;
+}
+
+const char *
+ff_pg_sql_some(const struct pg_variant *variant, const struct pg_table *table, struct pg_buf *buf)
+{
+    buf->n = 0;
+    if (variant->op == PG_INSERT) {
+        sql_insert_some(buf, variant, table);
+    } else {
+        sql_update(buf, (int) variant->kind, table, &variant->mask);
     }
     return buf->p;
 }

@@ -19,6 +19,15 @@ enum pg_op {
     PG_OPS
 };
 
+/* Inserts and updates of some columns only; the others of the rows are empty. */
+#define PG_VARIANTS_MAX 32
+struct pg_variant {
+    enum pg_op op;
+    enum ff_record kind;
+    uint32_t n_columns;
+    struct pg_mask mask;
+};
+
 enum pg_statement {
     PG_S_SETUP,
     PG_S_BEGIN,
@@ -38,7 +47,8 @@ enum pg_statement {
     PG_S_PAGE = PG_S_KIND + PG_OPS * FF_R_N, /* $1 scope, $2 sort, $3 key, $4 limit → sort, key;
                                                 by key: $1 after, $2 before, $3 limit → key */
     PG_S_SCOPES = PG_S_PAGE + FF_IX_N,       /* $1 from, $2 before → scope */
-    PG_S_N = PG_S_SCOPES + FF_IX_N
+    PG_S_VARIANT = PG_S_SCOPES + FF_IX_N,    /* as PG_INSERT, PG_UPDATE */
+    PG_S_N = PG_S_VARIANT + PG_VARIANTS_MAX
 };
 #define PG_OF_KIND(op, kind) (PG_S_KIND + (int) (op) *FF_R_N + (int) (kind))
 
@@ -47,6 +57,8 @@ enum pg_statement {
 
 /* The text, made in `buf` and ending with a zero byte. tables: as the database has them. */
 const char *ff_pg_sql(int statement, const struct pg_table *tables, struct pg_buf *buf);
+const char *ff_pg_sql_some(const struct pg_variant *variant, const struct pg_table *table,
+                           struct pg_buf *buf);
 
 /* Appends formatted text; the buffer then ends with a zero byte that does not count. */
 void ff_pg_text(struct pg_buf *buf, const char *format, ...) FF_PRINTF(2, 3);

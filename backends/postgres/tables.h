@@ -55,6 +55,16 @@ const char *ff_pg_column_type(const struct pg_column *column, uint32_t *oid);
 /* All columns of a kind in the order in which they are created; returns how many. */
 uint32_t ff_pg_columns(enum ff_record kind, struct pg_column out[PG_COLUMNS_MAX]);
 
+/* Some columns of a table, by their places. */
+struct pg_mask {
+    uint64_t w[PG_COLUMNS_MAX / 64];
+};
+static inline bool
+ff_pg_mask_has(const struct pg_mask *mask, uint32_t column)
+{
+    return (mask->w[column / 64] >> column % 64 & 1) != 0;
+}
+
 /* A table as the database has it: columns in its order. */
 struct pg_table {
     uint32_t array_oid; /* of the array of its rows */
