@@ -392,13 +392,11 @@ ff_crew_done(struct ff_crew *crew)
 void
 ff_crew_start(struct ff_crew *crew, const char *address, unsigned seed)
 {
-    const char *const addresses[] = { address, address };
-
-    ff_crew_start_on(crew, addresses, seed);
+    ff_crew_start_on(crew, &address, 1, seed);
 }
 
 void
-ff_crew_start_on(struct ff_crew *crew, const char *const addresses[2], unsigned seed)
+ff_crew_start_on(struct ff_crew *crew, const char *const *addresses, uint32_t n, unsigned seed)
 {
     *crew = (struct ff_crew){ .seed = seed };
     pthread_mutex_init(&crew->mutex, NULL);
@@ -408,7 +406,7 @@ ff_crew_start_on(struct ff_crew *crew, const char *const addresses[2], unsigned 
 
         *worker = (struct ff_crew_worker){ .crew = crew, .number = i, .seed = seed + i };
         snprintf(worker->name, sizeof(worker->name), "worker-%u", i);
-        worker->client = ff_test_client(addresses[i % 2], NULL);
+        worker->client = ff_test_client(addresses[i % n], NULL);
         assert_int_equal(pthread_create(&worker->thread, NULL, work, worker), 0);
     }
 }

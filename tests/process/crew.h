@@ -36,8 +36,9 @@ struct ff_crew {
 };
 
 void ff_crew_start(struct ff_crew *crew, const char *address, unsigned seed);
-/* The same with its workers spread over two brokers. */
-void ff_crew_start_on(struct ff_crew *crew, const char *const addresses[2], unsigned seed);
+/* The same with its workers spread over n brokers. */
+void ff_crew_start_on(struct ff_crew *crew, const char *const *addresses, uint32_t n,
+                      unsigned seed);
 /* Waits for so many more steps, or until something went wrong. */
 void ff_crew_await(struct ff_crew *crew, uint64_t steps);
 bool ff_crew_is_stopping(struct ff_crew *crew);

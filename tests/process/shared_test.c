@@ -1,12 +1,11 @@
-/* shared_test.c: two brokers on one server, killed at random instants, and a server that is
- * restarted under load: what was acknowledged holds, and no lease is handed out twice. On
+/* shared_test.c: two and three brokers on one server, killed at random instants, and a server that
+ * is restarted under load: what was acknowledged holds, and no lease is handed out twice. On
  * PostgreSQL and on Valkey.
  *
  * FF_ROUNDS: how many times a broker is killed; FF_SEED: of the instants.
  */
 #include <signal.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "tests/process/calls.h"
 #include "tests/process/crew.h"
@@ -16,9 +15,6 @@
 
 /* Calls begun or answered between two kills. */
 #define STEPS_MAX 600
-#define WAKES 30
-/* Far more than a wake-up takes, and less than the second after which a broker looks by itself. */
-#define WAKE_MEDIAN_MAX_MS 500
 
 /* ---- servers ---- */
 
@@ -73,46 +69,48 @@ redis_start(void)
 
 static const struct server valkey = { redis_there, redis_fresh, redis_stop, redis_start };
 
-/* ---- two brokers ---- */
+/* ---- several brokers ---- */
 
-struct pair {
+#define BROKERS_MAX 3
+
+struct team {
     const struct server *server;
-    struct ff_daemon brokers[2];
+    struct ff_daemon brokers[BROKERS_MAX];
     char lines[FF_PG_URL_MAX + 32];
 };
 
 /* *state: which server. */
 static int
-open_pair(void **state)
+open_team(void **state)
 {
-    struct pair *pair = calloc(1, sizeof(*pair));
+    struct team *team = calloc(1, sizeof(*team));
     char url[FF_PG_URL_MAX];
 
-    assert_non_null(pair);
-    pair->server = *state;
-    if (!pair->server->there()) {
-        free(pair);
+    assert_non_null(team);
+    team->server = *state;
+    if (!team->server->there()) {
+        free(team);
         *state = NULL;
         skip();
     }
-    pair->server->fresh(url);
-    snprintf(pair->lines, sizeof(pair->lines), "store = \"%s\"", url);
-    for (int i = 0; i < 2; i++) {
-        ff_daemon_init(&pair->brokers[i]);
+    team->server->fresh(url);
+    snprintf(team->lines, sizeof(team->lines), "store = \"%s\"", url);
+    for (int i = 0; i < BROKERS_MAX; i++) {
+        ff_daemon_init(&team->brokers[i]);
     }
-    *state = pair;
+    *state = team;
     return 0;
 }
 
 static int
-close_pair(void **state)
+close_team(void **state)
 {
-    struct pair *pair = *state;
+    struct team *team = *state;
 
-    for (int i = 0; pair != NULL && i < 2; i++) {
-        ff_daemon_done(&pair->brokers[i]);
+    for (int i = 0; team != NULL && i < BROKERS_MAX; i++) {
+        ff_daemon_done(&team->brokers[i]);
     }
-    free(pair);
+    free(team);
     return 0;
 }
 
@@ -134,51 +132,66 @@ check(struct ff_crew *crew, const struct ff_daemon *broker)
 }
 
 static void
-test_two_brokers_killed_at_random(void **state)
+kill_at_random(struct team *team, uint32_t n)
 {
-    struct pair *pair = *state;
-    const char *const addresses[] = { pair->brokers[0].worker, pair->brokers[1].worker };
-    uint32_t rounds = number_from("FF_ROUNDS", 8), seed = number_from("FF_SEED", 1);
+    uint32_t rounds = number_from("FF_ROUNDS", 6), seed = number_from("FF_SEED", 1);
+    const char *addresses[BROKERS_MAX];
     struct ff_crew crew;
 
-    ff_daemon_start(&pair->brokers[0], pair->lines);
-    ff_daemon_start(&pair->brokers[1], pair->lines);
-    ff_crew_start_on(&crew, addresses, seed);
+    for (uint32_t i = 0; i < n; i++) {
+        ff_daemon_start(&team->brokers[i], team->lines);
+        addresses[i] = team->brokers[i].worker;
+    }
+    ff_crew_start_on(&crew, addresses, n, seed);
     for (uint32_t i = 0; i < rounds && !ff_crew_is_stopping(&crew); i++) {
-        struct ff_daemon *broker = &pair->brokers[rand_r(&crew.seed) % 2];
+        struct ff_daemon *broker = &team->brokers[(uint32_t) rand_r(&crew.seed) % n];
 
         ff_crew_await(&crew, 1 + (uint64_t) rand_r(&crew.seed) % STEPS_MAX);
         ff_daemon_kill(broker);
-        ff_daemon_start(broker, pair->lines);
+        ff_daemon_start(broker, team->lines);
     }
     ff_crew_await(&crew, STEPS_MAX);
     ff_crew_stop(&crew);
     assert_true(crew.n_created > rounds && crew.n_completed > rounds);
-    check(&crew, &pair->brokers[0]);
-    check(&crew, &pair->brokers[1]);
+    for (uint32_t i = 0; i < n; i++) {
+        check(&crew, &team->brokers[i]);
+    }
     ff_crew_done(&crew);
-    ff_daemon_stop(&pair->brokers[0]);
-    ff_daemon_stop(&pair->brokers[1]);
+    for (uint32_t i = 0; i < n; i++) {
+        ff_daemon_stop(&team->brokers[i]);
+    }
+}
+
+static void
+test_two_brokers_killed_at_random(void **state)
+{
+    kill_at_random(*state, 2);
+}
+
+static void
+test_three_brokers_killed_at_random(void **state)
+{
+    kill_at_random(*state, 3);
 }
 
 static void
 test_a_server_restarted_under_load(void **state)
 {
-    struct pair *pair = *state;
+    struct team *team = *state;
     struct ff_crew crew;
 
-    ff_daemon_start(&pair->brokers[0], pair->lines);
-    ff_crew_start(&crew, pair->brokers[0].worker, 1);
+    ff_daemon_start(&team->brokers[0], team->lines);
+    ff_crew_start(&crew, team->brokers[0].worker, 1);
     for (int i = 0; i < 4 && !ff_crew_is_stopping(&crew); i++) {
         ff_crew_await(&crew, STEPS_MAX / 2);
-        pair->server->stop(i % 2 == 0);
-        pair->server->start();
+        team->server->stop(i % 2 == 0);
+        team->server->start();
     }
     ff_crew_await(&crew, STEPS_MAX / 2);
     ff_crew_stop(&crew);
-    check(&crew, &pair->brokers[0]);
+    check(&crew, &team->brokers[0]);
     ff_crew_done(&crew);
-    ff_daemon_stop(&pair->brokers[0]);
+    ff_daemon_stop(&team->brokers[0]);
 }
 
 /* ---- a full server ---- */
@@ -195,13 +208,13 @@ create(struct ff_client *client, struct ff_eid id, struct ff_answer *answer)
 static void
 test_a_full_valkey_refuses_and_is_read(void **state)
 {
-    struct pair *pair = *state;
+    struct team *team = *state;
     struct ff_eid there, refused = ff_test_eid();
     struct ff_client *client = NULL;
     struct ff_answer answer = { 0 }, later = { 0 };
 
-    ff_daemon_start(&pair->brokers[0], pair->lines);
-    client = ff_test_client(pair->brokers[0].worker, NULL);
+    ff_daemon_start(&team->brokers[0], team->lines);
+    client = ff_test_client(team->brokers[0].worker, NULL);
     there = ff_test_create(client);
     ff_test_server_say(&redis, "CONFIG", "SET", "maxmemory", "1mb", NULL);
     assert_int_equal(create(client, refused, &answer), FF_E_TRANSPORT);
@@ -215,79 +228,13 @@ test_a_full_valkey_refuses_and_is_read(void **state)
     ff_answer_done(&answer);
     ff_answer_done(&later);
     ff_client_close(client);
-    ff_daemon_stop(&pair->brokers[0]);
-}
-
-/* ---- wake-ups ---- */
-
-static int
-by_value(const void *a, const void *b)
-{
-    const int64_t *x = a, *y = b;
-
-    return (*x > *y) - (*x < *y);
-}
-
-static int64_t
-mono_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-/* Created with one broker, claimed by a worker that waits with the other. */
-static int64_t
-wake_once(struct ff_client *creator, struct ff_client *worker)
-{
-    struct ff_claim_args args = ff_test_claim_args("w", 30000, 30000);
-    struct ff_pending waiting;
-    struct ff_eid id;
-    int64_t from = 0;
-
-    ff_pending_start(&waiting, worker, FF_OP_claim, &args);
-    ff_test_ping(worker); /* answered behind it: the claim is parked by now */
-    from = mono_ms();
-    id = ff_test_create(creator);
-    assert_int_equal(ff_pending_await(&waiting), FF_E_OK);
-    from = mono_ms() - from;
-    ff_pending_done(&waiting);
-    assert_string_equal(ff_test_state(creator, id), "active");
-    return from;
-}
-
-static void
-test_work_of_one_broker_wakes_a_worker_of_the_other(void **state)
-{
-    struct pair *pair = *state;
-    struct ff_client *creator = NULL, *worker = NULL;
-    int64_t took[WAKES];
-
-    ff_daemon_start(&pair->brokers[0], pair->lines);
-    ff_daemon_start(&pair->brokers[1], pair->lines);
-    creator = ff_test_client(pair->brokers[0].worker, NULL);
-    worker = ff_test_client(pair->brokers[1].worker, NULL);
-    (void) wake_once(creator, worker); /* they know of each other after their first second */
-    (void) wake_once(creator, worker);
-    (void) wake_once(creator, worker);
-    for (int i = 0; i < WAKES; i++) {
-        took[i] = wake_once(creator, worker);
-    }
-    qsort(took, WAKES, sizeof(took[0]), by_value);
-    print_message("woken after %lld ms (median), %lld ms (longest)\n", (long long) took[WAKES / 2],
-                  (long long) took[WAKES - 1]);
-    assert_true(took[WAKES / 2] < WAKE_MEDIAN_MAX_MS);
-    ff_client_close(creator);
-    ff_client_close(worker);
-    ff_daemon_stop(&pair->brokers[0]);
-    ff_daemon_stop(&pair->brokers[1]);
+    ff_daemon_stop(&team->brokers[0]);
 }
 
 #define ON(server_, name_, test_)                                                                  \
     {                                                                                              \
-        .name = (name_), .test_func = (test_), .setup_func = open_pair,                            \
-        .teardown_func = close_pair, .initial_state = (void *) (uintptr_t) & (server_)             \
+        .name = (name_), .test_func = (test_), .setup_func = open_team,                            \
+        .teardown_func = close_team, .initial_state = (void *) (uintptr_t) & (server_)             \
     }
 
 int
@@ -298,14 +245,14 @@ main(void)
            test_two_brokers_killed_at_random),
         ON(postgres, "PostgreSQL: a server is restarted under load",
            test_a_server_restarted_under_load),
-        ON(postgres, "PostgreSQL: work of one broker wakes a worker of the other",
-           test_work_of_one_broker_wakes_a_worker_of_the_other),
+        ON(postgres, "PostgreSQL: three brokers are killed at random",
+           test_three_brokers_killed_at_random),
         ON(valkey, "Valkey: two brokers are killed at random", test_two_brokers_killed_at_random),
         ON(valkey, "Valkey: a server is restarted under load", test_a_server_restarted_under_load),
         ON(valkey, "Valkey: a full server refuses, and is read",
            test_a_full_valkey_refuses_and_is_read),
-        ON(valkey, "Valkey: work of one broker wakes a worker of the other",
-           test_work_of_one_broker_wakes_a_worker_of_the_other),
+        ON(valkey, "Valkey: three brokers are killed at random",
+           test_three_brokers_killed_at_random),
     };
 
     return ff_run_rows("shared", NULL, 0, tests, sizeof(tests) / sizeof(tests[0]));

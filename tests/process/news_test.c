@@ -1,0 +1,269 @@
+/* news_test.c: what one of two brokers on a store commits wakes calls that wait with the other. */
+#include <stdio.h>
+#include <time.h>
+
+#include "tests/process/calls.h"
+#include "tests/process/daemon.h"
+#include "tests/rig/pg_server.h"
+#include "tests/rig/server.h"
+
+#define WAKES 15
+/* Far more than a wake-up takes, and less than the half second that it would take on average until
+ * a broker looks by itself. */
+#define WAKE_MEDIAN_MAX_MS 250
+
+#define BROKERS 2
+
+struct team {
+    struct ff_daemon brokers[BROKERS];
+    char lines[FF_PG_URL_MAX + 32];
+};
+
+/* False: there is no such server here. */
+static bool
+open_store(struct team *team, bool postgres)
+{
+    char url[FF_PG_URL_MAX];
+
+    if (postgres && !ff_pg_there()) {
+        return false;
+    }
+    if (postgres) {
+        ff_pg_fresh(url);
+    } else {
+        snprintf(url, sizeof(url), "%s", ff_test_valkey_url());
+    }
+    snprintf(team->lines, sizeof(team->lines), "store = \"%s\"", url);
+    return true;
+}
+
+/* Skips the test where there is no such server. */
+static void
+start_team(struct team *team, bool postgres)
+{
+    *team = (struct team){ .lines = "" };
+    if (!open_store(team, postgres)) {
+        skip();
+    }
+    for (int i = 0; i < BROKERS; i++) {
+        ff_daemon_init(&team->brokers[i]);
+        ff_daemon_start(&team->brokers[i], team->lines);
+    }
+}
+
+static void
+stop_team(struct team *team)
+{
+    for (int i = 0; i < BROKERS; i++) {
+        ff_daemon_stop(&team->brokers[i]);
+        ff_daemon_done(&team->brokers[i]);
+    }
+}
+
+/* One broker where things happen, and one with which a call waits for them. */
+struct scene {
+    struct ff_client *here, *admin, *there;
+    struct ff_claim_args claim;
+    struct ff_claim_result held; /* of an execution that runs */
+    struct ff_answer kept;       /* of that claim */
+    struct ff_pending waiting;
+};
+
+static void
+must(ff_err err, struct ff_answer *answer)
+{
+    if (err != FF_E_OK) {
+        fail_msg("%s", ff_answer_text(answer));
+    }
+}
+
+static void
+complete_held(struct scene *scene)
+{
+    const struct ff_complete_args args = { .handle = *scene->held.handle };
+    struct ff_complete_result result;
+    FF_SCOPED(ff_answer) answer = { 0 };
+
+    must(ff_client_complete(scene->here, &args, &result, &answer), &answer);
+    ff_answer_done(&scene->kept);
+}
+
+static void
+hold_one(struct scene *scene)
+{
+    ff_test_create(scene->here);
+    scene->held = ff_test_claim(scene->here, &scene->claim, &scene->kept);
+}
+
+static void
+set_lane(struct scene *scene, enum ff_lane_state state)
+{
+    const struct ff_set_lane_state_args args = { .lane_id = ff_cstr(FF_TEST_LANE), .state = state };
+    struct ff_set_lane_state_result result;
+    FF_SCOPED(ff_answer) answer = { 0 };
+
+    must(ff_client_set_lane_state(scene->admin, &args, &result, &answer), &answer);
+}
+
+static void
+wait_for_work(struct scene *scene)
+{
+    ff_pending_start(&scene->waiting, scene->there, FF_OP_claim, &scene->claim);
+}
+
+static void
+make_work(struct scene *scene)
+{
+    ff_test_create(scene->here);
+}
+
+static void
+wait_for_lane(struct scene *scene)
+{
+    set_lane(scene, FF_LANE_PAUSED);
+    make_work(scene);
+    wait_for_work(scene);
+}
+
+static void
+open_lane(struct scene *scene)
+{
+    set_lane(scene, FF_LANE_ACTIVE);
+}
+
+static void
+wait_for_frame(struct scene *scene)
+{
+    struct ff_tail_stream_args args = { .after = ff_cstr("0-0"), .block_ms = 30000, .limit = 10 };
+
+    hold_one(scene);
+    args.execution_id = scene->held.execution_id.v;
+    args.attempt_index = scene->held.attempt_index.v;
+    ff_pending_start(&scene->waiting, scene->there, FF_OP_tail_stream, &args);
+}
+
+static void
+append_frame(struct scene *scene)
+{
+    const struct ff_append_frame_args args = {
+        .handle = *scene->held.handle,
+        .frame = { .bytes = ff_cstr("hello"), .kind = ff_cstr("event"), .frame_type = ff_cstr("") }
+    };
+    struct ff_append_frame_result result;
+    FF_SCOPED(ff_answer) answer = { 0 };
+
+    must(ff_client_append_frame(scene->here, &args, &result, &answer), &answer);
+}
+
+static void
+wait_for_event(struct scene *scene)
+{
+    struct ff_read_events_args args = { .family = FF_FAMILY_COMPLETION, .limit = 100 };
+    struct ff_read_events_result now = { 0 };
+    FF_SCOPED(ff_answer) answer = { 0 };
+
+    hold_one(scene);
+    must(ff_client_read_events(scene->there, &args, &now, &answer), &answer);
+    args.cursor = now.cursor;
+    args.block_ms = 30000;
+    ff_pending_start(&scene->waiting, scene->there, FF_OP_read_events, &args);
+}
+
+static const struct waking {
+    const char *name;
+    bool postgres;
+    void (*wait)(struct scene *scene);
+    void (*act)(struct scene *scene);
+    bool claims; /* the waiting call gets an execution */
+    bool holds;  /* the execution that runs is completed at last */
+} wakings[] = {
+    { "PostgreSQL: work wakes a worker of the other broker", true, wait_for_work, make_work, true,
+      false },
+    { "PostgreSQL: a lane that is opened wakes", true, wait_for_lane, open_lane, true, false },
+    { "PostgreSQL: a frame wakes", true, wait_for_frame, append_frame, false, true },
+    { "PostgreSQL: an event wakes", true, wait_for_event, complete_held, false, false },
+    { "Valkey: work wakes a worker of the other broker", false, wait_for_work, make_work, true,
+      false },
+    { "Valkey: a lane that is opened wakes", false, wait_for_lane, open_lane, true, false },
+    { "Valkey: a frame wakes", false, wait_for_frame, append_frame, false, true },
+    { "Valkey: an event wakes", false, wait_for_event, complete_held, false, false },
+};
+
+static int
+by_value(const void *a, const void *b)
+{
+    const int64_t *x = a, *y = b;
+
+    return (*x > *y) - (*x < *y);
+}
+
+static int64_t
+mono_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int64_t
+wake_once(struct scene *scene, const struct waking *waking)
+{
+    int64_t from = 0;
+
+    waking->wait(scene);
+    ff_test_ping(scene->there); /* answered behind it: it waits by now, or is about to */
+    from = mono_ms();
+    waking->act(scene);
+    assert_int_equal(ff_pending_await(&scene->waiting), FF_E_OK);
+    from = mono_ms() - from;
+    if (waking->claims) {
+        struct ff_claim_result claimed = { 0 };
+
+        must(ff_answer_result(&scene->waiting.answer, FF_OP_claim, &claimed),
+             &scene->waiting.answer);
+        assert_string_equal(claimed.outcome, "claimed");
+    }
+    ff_pending_done(&scene->waiting);
+    if (waking->holds) {
+        complete_held(scene);
+    }
+    return from;
+}
+
+static void
+test_waking(void **state)
+{
+    const struct waking *waking = *state;
+    struct scene scene = { .claim = ff_test_claim_args("w", 600000, 30000) };
+    struct team team;
+    int64_t took[WAKES];
+
+    start_team(&team, waking->postgres);
+    scene.here = ff_test_client(team.brokers[0].worker, NULL);
+    scene.admin = ff_test_client(team.brokers[0].operator, NULL);
+    scene.there = ff_test_client(team.brokers[1].worker, NULL);
+    for (int i = 0; i < 3; i++) { /* they know of each other after their first second */
+        (void) wake_once(&scene, waking);
+    }
+    for (int i = 0; i < WAKES; i++) {
+        took[i] = wake_once(&scene, waking);
+    }
+    qsort(took, WAKES, sizeof(took[0]), by_value);
+    print_message("woken after %lld ms (median), %lld ms (longest)\n", (long long) took[WAKES / 2],
+                  (long long) took[WAKES - 1]);
+    assert_true(took[WAKES / 2] < WAKE_MEDIAN_MAX_MS);
+    ff_client_close(scene.here);
+    ff_client_close(scene.admin);
+    ff_client_close(scene.there);
+    stop_team(&team);
+}
+
+int
+main(void)
+{
+    const struct ff_rows tables[] = {
+        FF_ROWS(wakings, test_waking),
+    };
+    return ff_run_rows("news", tables, FF_COUNT(tables), NULL, 0);
+}
