@@ -177,6 +177,7 @@ struct ff_store_ops {
     /* What a reply promises by the server's own settings, for people; of a prepared store. NULL:
      * what its URL says. */
     const char *(*promise)(const struct ff_store *store);
+#define FF_PROMISE_ALL "nothing is lost"    /* in the text of none that is weaker */
     const struct ff_store_offline *offline; /* store_offline.h */
     void (*close)(struct ff_store *store);  /* waits for a commit under way; frees the store */
 };

@@ -387,8 +387,10 @@ open_engine(struct ff_broker *broker, struct ff_fault *fault)
     FF_TRY(broker->store->ops->prepare(broker->store, &config.counts, &applied, fault));
     say(broker, FF_LEVEL_INFO, "store_ready", ff_cstr(applied ? "set up" : "as it was left"));
     if (broker->store->ops->promise != NULL) {
-        say(broker, FF_LEVEL_INFO, "store_promises",
-            ff_cstr(broker->store->ops->promise(broker->store)));
+        const char *promise = broker->store->ops->promise(broker->store);
+
+        say(broker, strstr(promise, FF_PROMISE_ALL) == NULL ? FF_LEVEL_WARN : FF_LEVEL_INFO,
+            "store_promises", ff_cstr(promise));
     }
     broker->engine = ff_engine_new(&config, broker->store);
     FF_TRY(ff_broker_install_secret(options, broker->store, broker->engine, fault));

@@ -96,6 +96,7 @@ struct pg {
     int epoll_fd, timer_fd;
     uint32_t every_ms; /* the timer's */
     bool applied;      /* opening has changed the schema */
+    const char *promise;
     struct pg_table *tables;
     struct pg_variant variants[PG_VARIANTS_MAX];
     uint32_t n_variants;
@@ -155,6 +156,11 @@ void ff_pg_param(struct pg_params *params, const void *bytes, size_t n);
 void ff_pg_param_buf(struct pg_params *params, const struct pg_buf *buf);
 /* A transport fault of an SQLSTATE. words: stay the caller's. */
 ff_err ff_pg_fail(struct ff_fault *fault, const char *state, const char *words);
+
+/* ---- promise.c ---- */
+
+/* On a connection that blocks; static text. */
+const char *ff_pg_promise(PGconn *conn);
 
 /* ---- load.c ---- */
 

@@ -173,6 +173,12 @@ pg_prepare(struct ff_store *store, struct ff_partition_counts *counts, bool *app
     return err == FF_E_OK ? err : keep_message(fault);
 }
 
+static const char *
+pg_promise(const struct ff_store *store)
+{
+    return ((const struct pg *) store)->promise;
+}
+
 static const struct ff_store_ops pg_ops = {
     .label = "postgres",
     .handle_tag = 0x13,
@@ -184,6 +190,7 @@ static const struct ff_store_ops pg_ops = {
     .poll = pg_poll,
     .fd = pg_fd,
     .offline = &ff_pg_offline,
+    .promise = pg_promise,
     .close = pg_close,
 };
 
@@ -254,6 +261,9 @@ set_up(struct pg *pg, struct ff_fault *fault)
         err = pg->host.use == FF_STORE_LOOK
                   ? ff_pg_look(conn, pg->tables, words, fault)
                   : ff_pg_migrate(conn, pg->tables, &pg->applied, words, fault);
+    }
+    if (err == FF_E_OK) {
+        pg->promise = ff_pg_promise(conn);
     }
     PQfinish(conn);
     if (err == FF_E_OK) {

@@ -212,6 +212,31 @@ ff_pg_stop(bool at_once)
     }
 }
 
+/* Only their own user may. */
+int
+ff_pg_limit_files(const char *pids, rlim_t bytes)
+{
+    struct rlimit limit = { bytes, RLIM_INFINITY };
+    char *rest = (char *) (uintptr_t) pids;
+    pid_t child = fork();
+    int n = 0;
+
+    if (child == 0) {
+        become_user();
+        for (long pid = strtol(rest, &rest, 10); pid > 0; pid = strtol(rest, &rest, 10)) {
+            if (prlimit((pid_t) pid, RLIMIT_FSIZE, &limit, NULL) != 0 && errno != ESRCH) {
+                _exit(1);
+            }
+        }
+        _exit(0);
+    }
+    assert_int_equal(await(child), 0);
+    for (long pid = strtol(rest, &rest, 10); pid > 0; pid = strtol(rest, &rest, 10)) {
+        n++;
+    }
+    return n;
+}
+
 /* ---- databases ---- */
 
 static PGconn *

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/resource.h>
 
 #define FF_PG_URL_MAX 256
 
@@ -22,6 +23,9 @@ void ff_pg_stop(bool kill);
 void ff_pg_start(void);
 /* Settings of the next start, as -c arguments: "fsync=on". NULL: none. */
 void ff_pg_setting(const char *setting);
+/* No file that the processes write may become larger: a full disk, to them. pids: as text, between
+ * blanks. Returns how many there are. */
+int ff_pg_limit_files(const char *pids, rlim_t bytes);
 /* Runs SQL in the database of ff_pg_fresh; its first column as text, "" where there is no row. */
 const char *ff_pg_sql_text(const char *sql);
 

@@ -1,5 +1,7 @@
 /* What the PostgreSQL store does when the server goes away, and what it says at start. */
+#include <libpq-fe.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "tests/rig/pg_server.h"
 #include "tests/rows.h"
@@ -154,7 +156,122 @@ test_texts_with_zero_bytes_come_back(void **state)
     ff_bed_reopen(bed);
 }
 
+/* ---- a full server, a slow one ---- */
+
+#define PAYLOAD_BYTES (1u << 20)
+/* As large as a segment of the log, which has its room from the start: tables hit it first. */
+#define FILE_BYTES_MAX (16u << 20)
+
+/* Of both connections, and of one that is just ending. */
+static void
+limit_files(rlim_t bytes)
+{
+    static const char pids[] = "SELECT string_agg(pid::text, ' ') FROM pg_stat_activity"
+                               " WHERE application_name = 'flowfabric'";
+
+    assert_true(ff_pg_limit_files(ff_pg_sql_text(pids), bytes) >= 2);
+}
+
+static void
+put_large(struct ff_bed *bed, uint32_t n, char payload[PAYLOAD_BYTES])
+{
+    struct ff_exec exec = ff_bed_exec(n);
+    struct ff_exec_input input = { 0 };
+
+    for (uint32_t i = 0; i < PAYLOAD_BYTES - 1; i++) {
+        payload[i] = (char) (' ' + random() % 90); /* so that it cannot be made smaller */
+    }
+    input = ff_bed_input(&exec, payload);
+    ff_bed_put(bed, FF_R_EXEC, &exec);
+    ff_bed_put(bed, FF_R_EXEC_INPUT, &input);
+}
+
+static void
+test_a_full_disk_fails_commits_and_no_reads(void **state)
+{
+    struct ff_bed *bed = *state;
+    char *payload = calloc(1, PAYLOAD_BYTES);
+    uint32_t n = 0;
+
+    assert_non_null(payload);
+    limit_files(FILE_BYTES_MAX);
+    do {
+        put_large(bed, n, payload);
+        assert_true(n++ < 64); /* the limit must bite */
+    } while (ff_bed_try_commit(bed, true) == FF_COMMIT_OK);
+    assert_int_equal(bed->batch.outcome, FF_COMMIT_FAILED);
+    assert_int_equal(bed->batch.fault.code, FF_E_TRANSPORT);
+    assert_non_null(strstr(bed->batch.fault.message, "could not extend file"));
+    ff_bed_check(bed);
+    limit_files(RLIM_INFINITY);
+    ff_bed_commit(bed); /* the same again */
+    ff_bed_check(bed);
+    free(payload);
+}
+
+static struct {
+    struct ff_bed *bed;
+    PGconn *conn; /* holds what the commit waits for */
+} slow;
+
+static void
+reads_go_on(void)
+{
+    ff_bed_check(slow.bed);
+    assert_false(slow.bed->finished);
+    PQclear(PQexec(slow.conn, "COMMIT"));
+}
+
+static void
+test_reads_go_on_while_a_commit_waits(void **state)
+{
+    struct ff_bed *bed = *state;
+    PGresult *result = NULL;
+
+    put_one(bed, 1);
+    ff_bed_commit(bed);
+    slow.bed = bed;
+    slow.conn = PQconnectdb(bed->url);
+    result = PQexec(slow.conn, "BEGIN; LOCK TABLE flowfabric.exec IN EXCLUSIVE MODE");
+    assert_int_equal(PQresultStatus(result), PGRES_COMMAND_OK);
+    PQclear(result);
+    put_one(bed, 2);
+    commit_through(bed, reads_go_on);
+    PQfinish(slow.conn);
+    ff_bed_check(bed);
+}
+
 /* ---- for people ---- */
+
+static const char *
+promise_with(struct ff_bed *bed, const char *sql)
+{
+    struct ff_fault fault = { 0 };
+
+    (void) ff_pg_sql_text(sql);
+    ff_store_close(bed->store);
+    bed->store = NULL;
+    assert_int_equal(ff_bed_open(bed, &fault), FF_E_OK);
+    return bed->store->ops->promise(bed->store);
+}
+
+static void
+test_a_weak_server_is_told(void **state)
+{
+    struct ff_bed *bed = *state;
+
+    assert_non_null(strstr(promise_with(bed, "SELECT 1"), "fsync off"));
+    ff_pg_stop(false);
+    ff_pg_setting("fsync=on");
+    ff_pg_start();
+    assert_non_null(strstr(promise_with(bed, "SELECT 1"), FF_PROMISE_ALL));
+    assert_null(strstr(promise_with(bed, "ALTER DATABASE flowfabric SET synchronous_commit = off"),
+                       FF_PROMISE_ALL));
+    (void) ff_pg_sql_text("ALTER DATABASE flowfabric RESET synchronous_commit");
+    ff_pg_setting(NULL);
+    ff_pg_stop(false);
+    ff_pg_start();
+}
 
 static void
 test_an_analyst_reads_views_and_nothing_else(void **state)
@@ -245,6 +362,9 @@ main(void)
         TEST(connections_cut_in_the_middle_of_commits),
         TEST(a_batch_that_was_given_up_is_shut_out),
         TEST(texts_with_zero_bytes_come_back),
+        TEST(a_full_disk_fails_commits_and_no_reads),
+        TEST(reads_go_on_while_a_commit_waits),
+        TEST(a_weak_server_is_told),
         TEST(an_analyst_reads_views_and_nothing_else),
         TEST(what_is_wrong_is_said),
         TEST(a_newer_schema_is_refused),
