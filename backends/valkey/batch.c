@@ -238,22 +238,39 @@ put_events_key(struct valkey *valkey, enum ff_event_family family)
 }
 
 static void
+put_entry(struct valkey *valkey, enum ff_event_family family, const struct ff_vk_entry *entry)
+{
+    struct waiting_commit *waiting = &valkey->commit;
+
+    put_text(waiting, ff_cstr(ff_vk_family_name(family)));
+    put_events_key(valkey, family);
+    put_number(waiting, entry->n);
+    for (uint32_t i = 0; i < entry->n; i++) {
+        put_text(waiting, ff_cstr("row"));
+        put_text(waiting, entry->bodies[i]);
+    }
+}
+
+static void
 put_events(struct valkey *valkey, const struct ff_commit *commit)
 {
     struct waiting_commit *waiting = &valkey->commit;
+    struct ff_vk_entry entry;
     bool open = false;
 
-    for (uint32_t i = 0; i < commit->n_events; i++) {
-        if (!open) {
-            begin(waiting, "EVENTS");
-            put_plain_key(valkey, "{g}:feeds");
-        }
-        put_text(waiting, ff_cstr(ff_vk_family_name(commit->events[i].family)));
-        put_events_key(valkey, commit->events[i].family);
-        put_text(waiting, commit->events[i].body);
-        open = !is_full(waiting);
-        if (!open) {
-            finish(waiting);
+    for (int family = 0; family < FF_FAMILIES; family++) {
+        uint32_t at = 0;
+
+        while (ff_vk_events_pick(commit, (enum ff_event_family) family, &at, &entry) > 0) {
+            if (!open) {
+                begin(waiting, "EVENTS");
+                put_plain_key(valkey, "{g}:feeds");
+            }
+            put_entry(valkey, (enum ff_event_family) family, &entry);
+            open = !is_full(waiting);
+            if (!open) {
+                finish(waiting);
+            }
         }
     }
     if (open) {

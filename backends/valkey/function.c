@@ -13,7 +13,7 @@
  *   AT, (key, version)*          what must not have moved. Else nothing is done, and the positions
  *                                of those that have among all that were checked are answered
  *   RECORDS, (key, dump)*        more hashes
- *   EVENTS, feeds, (family, stream, body)*    which get the next numbers
+ *   EVENTS, feeds, (family, stream, n, (row, body)*n)*    which get the next numbers
  *   TRIM, feeds, (family, stream, up_to)*     events that go, never the newest
  *   EMPTY, scopes, (index, scope)*            scopes leave the list if nothing stands in them
  *   anything else is a command
@@ -32,18 +32,25 @@ static const char code[] =
     "end\n"
     "function does.EVENTS(words)\n"
     "  feeds = words[2]\n"
-    "  for i = 3, #words, 3 do\n"
-    "    local family = words[i]\n"
-    "    local seq = (newest[family] or tonumber(call('HGET', feeds, family) or '0')) + 1\n"
+    "  local i = 3\n"
+    "  while i <= #words do\n"
+    "    local family, n = words[i], tonumber(words[i + 2])\n"
+    "    local seq = (newest[family] or tonumber(call('HGET', feeds, family) or '0')) + n\n"
     "    newest[family] = seq\n"
-    "    call('XADD', words[i + 1], string.format('%.0f-0', seq), 'row', words[i + 2])\n"
+    "    call('XADD', words[i + 1], string.format('%.0f-0', seq),\n"
+    "         unpack(words, i + 3, i + 2 + 2 * n))\n"
+    "    i = i + 3 + 2 * n\n"
     "  end\n"
     "end\n"
     "function does.TRIM(words)\n"
     "  for i = 3, #words, 3 do\n"
+    "    local mark = words[i] .. ':from'\n"
     "    local last = newest[words[i]] or tonumber(call('HGET', words[2], words[i]) or '0')\n"
     "    local from = math.min(tonumber(words[i + 2]) + 1, last)\n"
-    "    call('XTRIM', words[i + 1], 'MINID', string.format('%.0f-0', from))\n"
+    "    if from > tonumber(call('HGET', words[2], mark) or '0') then\n"
+    "      call('HSET', words[2], mark, string.format('%.0f', from))\n"
+    "      call('XTRIM', words[i + 1], 'MINID', string.format('%.0f-0', from))\n"
+    "    end\n"
     "  end\n"
     "end\n"
     "function does.EMPTY(words)\n"

@@ -98,62 +98,8 @@ ask_scopes(struct valkey *valkey, const struct ff_want *want, struct ff_resp *ou
     return 1;
 }
 
-const char *
-ff_vk_family_name(enum ff_event_family family)
-{
-    return ff_word(&ff_vocab_event_family, (uint32_t) family);
-}
-
-void
-ff_vk_events_name(enum ff_event_family family, struct ff_valkey_name *out)
-{
-    const char *name = ff_vk_family_name(family);
-
-    out->n = 0;
-    name_add(out, "{g}:events:", 11);
-    name_add(out, name, strlen(name));
-}
-
-struct range {
-    const char *from;
-    uint32_t n;
-};
-
-static void
-ask_range(struct valkey *valkey, const struct ff_want *want, struct range range,
-          struct ff_resp *out)
-{
-    struct ff_valkey_name key;
-
-    ff_vk_events_name(want->family, &key);
-    ff_resp_head(out, 6);
-    ff_resp_text(out, "XRANGE");
-    ff_vk_key(valkey, out, ff_str(key.b, key.n));
-    ff_resp_text(out, range.from);
-    ff_resp_text(out, "+");
-    ff_resp_text(out, "COUNT");
-    ff_resp_u64(out, range.n);
-}
-
 static uint32_t
-ask_events(struct valkey *valkey, const struct ff_want *want, struct ff_resp *out)
-{
-    char from[32] = "(";
-    uint32_t n = 1 + ff_resp_digits(from + 1, want->after_seq);
-
-    from[n] = '\0';
-    ff_resp_head(out, 3);
-    ff_resp_text(out, "HGET");
-    ff_vk_key_text(valkey, out, "{g}:feeds");
-    ff_resp_text(out, ff_vk_family_name(want->family));
-    strcpy(from + n, "-0");
-    ask_range(valkey, want, (struct range){ from, want->limit }, out);
-    ask_range(valkey, want, (struct range){ "-", 1 }, out);
-    return 3;
-}
-
-static uint32_t
-ask(struct valkey *valkey, const struct ff_want *want, struct ff_resp *out)
+ask(struct valkey *valkey, const struct ff_want *want, bool whole, struct ff_resp *out)
 {
     switch (want->what) {
     case FF_WANT_RECORD:
@@ -165,7 +111,7 @@ ask(struct valkey *valkey, const struct ff_want *want, struct ff_resp *out)
     case FF_WANT_WALK:
         return ff_vk_ask_walk(valkey, want, out);
     default:
-        return ask_events(valkey, want, out);
+        return ff_vk_events_ask(valkey, want, whole, out);
     }
 }
 
@@ -219,45 +165,6 @@ take_scopes(struct ff_want *want, redisReply *const *replies, struct ff_arena *a
     return list->type == REDIS_REPLY_ARRAY;
 }
 
-static uint64_t
-seq_of(const redisReply *entry)
-{
-    return strtoull(entry->element[0]->str, NULL, 10);
-}
-
-/* An entry is [id, [field, value, …]]. */
-static bool
-is_event(const redisReply *entry)
-{
-    return entry->type == REDIS_REPLY_ARRAY && entry->elements == 2 &&
-           entry->element[1]->type == REDIS_REPLY_ARRAY && entry->element[1]->elements >= 2;
-}
-
-static bool
-take_events(struct ff_want *want, redisReply *const *replies, struct ff_arena *arena)
-{
-    const redisReply *list = replies[1], *first = replies[2];
-
-    want->newest = ff_reply_u64(replies[0]);
-    want->oldest = want->newest + 1;
-    if (first->elements > 0 && is_event(first->element[0])) {
-        want->oldest = seq_of(first->element[0]);
-    }
-    want->n = (uint32_t) list->elements;
-    want->bodies = ff_arena_alloc(arena, (want->n + 1u) * sizeof(*want->bodies));
-    want->seqs = ff_arena_alloc(arena, (want->n + 1u) * sizeof(*want->seqs));
-    for (uint32_t i = 0; i < want->n; i++) {
-        const redisReply *entry = list->element[i];
-
-        if (!is_event(entry)) {
-            return false;
-        }
-        want->seqs[i] = seq_of(entry);
-        want->bodies[i] = ff_arena_copy(arena, ff_reply_str(entry->element[1]->element[1]));
-    }
-    return list->type == REDIS_REPLY_ARRAY;
-}
-
 static bool
 take(struct valkey *valkey, struct ff_want *want, redisReply *const *replies,
      struct ff_arena *arena)
@@ -272,8 +179,31 @@ take(struct valkey *valkey, struct ff_want *want, redisReply *const *replies,
     case FF_WANT_WALK:
         return ff_vk_take_walk(valkey, want, replies, arena);
     default:
-        return take_events(want, replies, arena);
+        return ff_vk_events_take(want, replies, arena);
     }
+}
+
+static size_t
+replies_of(const struct ff_want *want)
+{
+    return want->what == FF_WANT_EVENTS ? FF_VK_EVENTS_REPLIES : 1;
+}
+
+/* Whether one of its wants has got less than there may be. */
+static bool
+is_short(const struct ff_load *load, const redisReply *reply)
+{
+    size_t at = 0;
+
+    for (uint32_t i = 0; i < load->n; i++) {
+        const struct ff_want *want = &load->wants[i];
+
+        if (want->what == FF_WANT_EVENTS && ff_vk_events_short(want, reply->element + at)) {
+            return true;
+        }
+        at += replies_of(want);
+    }
+    return false;
 }
 
 static void
@@ -287,7 +217,7 @@ answer(struct valkey *valkey, struct ff_load *load, const redisReply *reply)
         return;
     }
     for (uint32_t i = 0; i < load->n; i++) {
-        size_t n = load->wants[i].what == FF_WANT_EVENTS ? 3 : 1;
+        size_t n = replies_of(&load->wants[i]);
 
         if (at + n > reply->elements ||
             !take(valkey, &load->wants[i], reply->element + at, load->arena)) {
@@ -312,16 +242,20 @@ finish(struct valkey *valkey, uint32_t i)
     load->done(load);
 }
 
-/* A full server takes no transaction, even of reads: queueing them takes room. */
+/* Whether it has to be asked for in another way: a full server takes no transaction, even of reads,
+ * as queueing them takes room. */
 static bool
-goes_another_way(struct valkey *valkey, struct waiting_load *waiting, const redisReply *reply)
+take_load(struct valkey *valkey, struct waiting_load *waiting, const redisReply *reply)
 {
-    if (waiting->by_function || !ff_reply_fails(reply, "EXECABORT")) {
+    if (ff_reply_fails(reply, "EXECABORT") && !waiting->by_function) {
+        waiting->by_function = true;
         return false;
     }
-    waiting->by_function = true;
-    waiting->sent = false;
-    ff_vk_loads_send(valkey);
+    answer(valkey, waiting->load, reply);
+    if (waiting->load->fault.code == FF_E_OK && !waiting->whole && is_short(waiting->load, reply)) {
+        waiting->whole = true;
+        return false;
+    }
     return true;
 }
 
@@ -329,26 +263,32 @@ static void
 on_load(struct valkey *valkey, const redisReply *reply, uint64_t tag)
 {
     for (uint32_t i = 0; i < valkey->n_loads; i++) {
-        if (valkey->loads[i].sent && valkey->loads[i].tag == tag) {
-            if (!goes_another_way(valkey, &valkey->loads[i], reply)) {
-                answer(valkey, valkey->loads[i].load, reply);
-                finish(valkey, i);
-            }
-            return;
+        struct waiting_load *waiting = &valkey->loads[i];
+
+        if (!waiting->sent || waiting->tag != tag) {
+            continue;
         }
+        if (take_load(valkey, waiting, reply)) {
+            finish(valkey, i);
+        } else {
+            waiting->sent = false;
+            ff_vk_loads_send(valkey);
+        }
+        return;
     }
 }
 
 /* All wants of a load in one transaction: they are of one instant. */
 static void
-send_transaction(struct valkey *valkey, const struct ff_load *load)
+send_transaction(struct valkey *valkey, const struct waiting_load *waiting)
 {
+    const struct ff_load *load = waiting->load;
     struct link *link = &valkey->main;
     uint32_t n = 0;
 
     ff_resp_words(&link->out, "MULTI", NULL);
     for (uint32_t i = 0; i < load->n; i++) {
-        n += ask(valkey, &load->wants[i], &link->out);
+        n += ask(valkey, &load->wants[i], waiting->whole, &link->out);
     }
     ff_resp_words(&link->out, "EXEC", NULL);
     for (uint32_t i = 0; i <= n; i++) {
@@ -357,12 +297,13 @@ send_transaction(struct valkey *valkey, const struct ff_load *load)
 }
 
 static void
-send_function(struct valkey *valkey, const struct ff_load *load)
+send_function(struct valkey *valkey, const struct waiting_load *waiting)
 {
+    const struct ff_load *load = waiting->load;
     struct ff_resp text = { 0 };
 
     for (uint32_t i = 0; i < load->n; i++) {
-        (void) ask(valkey, &load->wants[i], &text);
+        (void) ask(valkey, &load->wants[i], waiting->whole, &text);
     }
     ff_vk_fcall(&valkey->main.out, "load", 1);
     ff_resp_arg(&valkey->main.out, ff_str(text.p, text.n));
@@ -377,9 +318,9 @@ send_load(struct valkey *valkey, struct waiting_load *waiting)
     if (waiting->load->n == 0) {
         ff_resp_words(&valkey->main.out, "PING", NULL);
     } else if (waiting->by_function) {
-        send_function(valkey, waiting->load);
+        send_function(valkey, waiting);
     } else {
-        send_transaction(valkey, waiting->load);
+        send_transaction(valkey, waiting);
     }
     ff_vk_expect(&valkey->main, on_load, waiting->tag);
 }

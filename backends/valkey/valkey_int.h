@@ -83,6 +83,7 @@ struct waiting_load {
     int64_t since_ms;
     bool sent;
     bool by_function; /* the server takes no transaction */
+    bool whole;       /* all entries of feeds that may be needed */
 };
 #define LOADS_MAX 8 /* the engine has one under way, the broker another */
 
@@ -157,9 +158,6 @@ ff_vk_key_text(struct valkey *valkey, struct ff_resp *out, const char *name)
 void ff_vk_index_name(enum ff_index index, const struct ff_valkey_name *scope,
                       struct ff_valkey_name *out);
 void ff_vk_scopes_name(enum ff_index index, struct ff_valkey_name *out);
-/* The same of a feed. */
-void ff_vk_events_name(enum ff_event_family family, struct ff_valkey_name *out);
-const char *ff_vk_family_name(enum ff_event_family family);
 void ff_vk_load(struct ff_store *store, struct ff_load *load);
 /* The link is ready: sends all that wait. */
 void ff_vk_loads_send(struct valkey *valkey);
@@ -167,6 +165,27 @@ void ff_vk_loads_send(struct valkey *valkey);
 void ff_vk_loads_lost(struct valkey *valkey);
 /* Fails those that have waited for too long. */
 void ff_vk_loads_expire(struct valkey *valkey, int64_t now_ms);
+
+/* ---- event feeds (feeds.c) ---- */
+const char *ff_vk_family_name(enum ff_event_family family);
+/* Of a family's stream, behind the prefix. */
+void ff_vk_events_name(enum ff_event_family family, struct ff_valkey_name *out);
+/* The events of a family that the next entry takes, from *at on; how many, 0: there are no more. */
+#define FF_VK_ENTRY_EVENTS 16 /* more would make readers who want few events read many */
+struct ff_vk_entry {
+    struct ff_str bodies[FF_VK_ENTRY_EVENTS];
+    uint32_t n;
+};
+uint32_t ff_vk_events_pick(const struct ff_commit *commit, enum ff_event_family family,
+                           uint32_t *at, struct ff_vk_entry *out);
+#define FF_VK_EVENTS_REPLIES 3
+#define FF_VALKEY_FROM ":from" /* behind a family: with which event its feed begins */
+/* whole: as many entries as there can be in the answer. */
+uint32_t ff_vk_events_ask(struct valkey *valkey, const struct ff_want *want, bool whole,
+                          struct ff_resp *out);
+bool ff_vk_events_take(struct ff_want *want, redisReply *const *replies, struct ff_arena *arena);
+/* There may be more of what was wanted: to be asked again, for the whole. */
+bool ff_vk_events_short(const struct ff_want *want, redisReply *const *replies);
 
 /* ---- commits (batch.c, commit.c) ---- */
 /* Writes waiting.args. */

@@ -190,6 +190,8 @@ renumber(struct ff_store *store, enum ff_event_family family, uint64_t next, str
     (void) command(valkey, "HSET", "{g}:feeds", 2);
     ff_resp_text(out, ff_vk_family_name(family));
     ff_resp_u64(out, next - 1);
+    (void) command(valkey, "HDEL", "{g}:feeds", 1);
+    ff_resp_pair(out, ff_cstr(ff_vk_family_name(family)), ff_cstr(FF_VALKEY_FROM));
     return finish(valkey, &ignored, fault);
 }
 

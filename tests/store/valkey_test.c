@@ -249,6 +249,73 @@ test_a_full_server_refuses_and_later_takes(void **state)
     end(&place);
 }
 
+/* ---- feeds ---- */
+
+#define SINGLES 30
+
+static void
+put_events(struct place *place, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        ff_bed_event(&place->bed, FF_FAMILY_COMPLETION, "e");
+    }
+    ff_bed_commit(&place->bed);
+}
+
+/* All that a reader may get behind `after` of events from..last. */
+static void
+check_feed(struct place *place, uint64_t from, uint64_t last, uint64_t after, uint32_t limit)
+{
+    struct ff_want want = ff_bed_want_events(FF_FAMILY_COMPLETION, after, limit);
+    uint64_t first = after + 1 > from ? after + 1 : from;
+    uint64_t there = last + 1 - first;
+
+    ff_bed_load(&place->bed, &want, 1);
+    assert_int_equal(want.oldest, from);
+    assert_int_equal(want.newest, last);
+    assert_int_equal(want.n, there < limit ? there : limit);
+    for (uint32_t i = 0; i < want.n; i++) {
+        assert_int_equal(want.seqs[i], first + i);
+    }
+}
+
+/* Entries hold up to 16 events; a reader sees nothing of it, and a trim ends within one. */
+static void
+test_events_of_one_commit_share_entries(void **state)
+{
+    static const uint32_t sizes[] = { 16, 17, 40, 1, 3 };
+    static const uint32_t limits[] = { 1, 7, 107, 1000 };
+    struct ff_event_trim trim = { .family = FF_FAMILY_COMPLETION };
+    uint64_t last = SINGLES;
+    struct place place;
+
+    (void) state;
+    begin(&place, false, "");
+    for (uint32_t i = 0; i < SINGLES; i++) {
+        put_events(&place, 1);
+    }
+    for (size_t i = 0; i < FF_COUNT(sizes); i++) {
+        put_events(&place, sizes[i]);
+        last += sizes[i];
+    }
+    assert_string_equal(ff_test_server_say(&place.server, "XLEN", "ff:{g}:events:completion", NULL),
+                        "38"); /* 30, 1, 2, 3, 1, 1 */
+    for (uint64_t from = 1; from <= 51; from += 50) {
+        for (uint64_t after = 0; after <= last; after++) {
+            for (size_t i = 0; i < FF_COUNT(limits); i++) {
+                check_feed(&place, from, last, after, limits[i]);
+            }
+        }
+        trim.up_to = 50;
+        place.bed.batch.trims = &trim;
+        place.bed.batch.n_trims = 1;
+        put_events(&place, 1);
+        place.bed.batch.n_trims = 0;
+        last++;
+    }
+    end(&place);
+}
+
 /* ---- failover ---- */
 
 /* Demoted, as a sentinel does it, it refuses to write; promoted again, it is used again. */
@@ -416,6 +483,7 @@ main(void)
         cmocka_unit_test(test_a_full_server_refuses_and_later_takes),
         cmocka_unit_test(test_a_server_that_becomes_a_replica_is_left_until_it_is_none),
         cmocka_unit_test(test_a_user_without_restore_is_told_so),
+        cmocka_unit_test(test_events_of_one_commit_share_entries),
         cmocka_unit_test(test_the_checksum_is_the_servers),
         cmocka_unit_test(test_keys_and_fields_can_be_read),
     };
