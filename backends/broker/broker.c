@@ -88,9 +88,13 @@ on_news(void *ctx, const struct ff_news *news)
 {
     struct ff_broker *broker = ctx;
 
-    if (broker->engine != NULL) {
-        ff_engine_told(broker->engine, news);
+    if (broker->engine == NULL) {
+        return;
     }
+    if (news == NULL) {
+        ff_engine_forget(broker->engine);
+    }
+    ff_engine_told(broker->engine, news);
 }
 
 static void

@@ -134,6 +134,9 @@ on_mark(struct valkey *valkey, const redisReply *reply, uint64_t tag)
     link->state = LINK_READY;
     link->failures = 0;
     valkey->beat_at_ms = 0;
+    if (valkey->generation > 1 && valkey->host.news != NULL) {
+        valkey->host.news(valkey->host.ctx, NULL);
+    }
     ff_vk_commit_resume(valkey, made);
     ff_vk_loads_send(valkey);
     ff_vk_arm(valkey);

@@ -478,14 +478,21 @@ ff_cells_evict(struct ff_engine *engine)
 }
 
 void
+ff_cells_forget_kept(struct ff_engine *engine)
+{
+    struct cell *cell = NULL;
+
+    while ((cell = TAILQ_FIRST(&engine->kept)) != NULL) {
+        cell_free(engine, cell);
+    }
+}
+
+void
 ff_cells_clear(struct ff_engine *engine)
 {
     struct cell *cell = NULL, *next = NULL;
 
-    TAILQ_FOREACH_SAFE(cell, &engine->kept, lru, next)
-    {
-        cell_free(engine, cell);
-    }
+    ff_cells_forget_kept(engine);
     TAILQ_FOREACH_SAFE(cell, &engine->lru, lru, next)
     {
         if (cell->wanted) { /* a load under way will answer it */

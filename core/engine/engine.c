@@ -94,6 +94,12 @@ ff_engine_new(const struct ff_engine_config *config, struct ff_store *store)
     return engine;
 }
 
+void
+ff_engine_forget(struct ff_engine *engine)
+{
+    ff_cells_forget_kept(engine);
+}
+
 static void
 answer_everybody(struct ff_engine *engine)
 {

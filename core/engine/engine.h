@@ -80,6 +80,9 @@ void ff_engine_run(struct ff_engine *engine);
 /* Another broker has changed the store; calls that wait for that are judged again by the next
  * ff_engine_run. news NULL: whatever they wait for. */
 void ff_engine_told(struct ff_engine *engine, const struct ff_news *news);
+/* The store was out of reach, and may have lost what its server had not written: what is kept of it
+ * is read again. */
+void ff_engine_forget(struct ff_engine *engine);
 /* Milliseconds until ff_engine_run has something to do because of time alone; -1: never. */
 int64_t ff_engine_wait_ms(const struct ff_engine *engine);
 /* Something is queued, loading or committing (parked calls do not count). */

@@ -42,6 +42,8 @@ void ff_cells_forget(struct ff_engine *engine, const struct ff_write *write, str
 /* An execution was loaded that other brokers write too: what an older version of it said is not
  * there is looked for again. */
 void ff_cells_doubt(struct ff_engine *engine, const struct ff_exec *exec);
+/* Forgets what no batch uses: the store may have lost something that we have seen. */
+void ff_cells_forget_kept(struct ff_engine *engine);
 /* Forgets everything, the batches' versions too. */
 void ff_cells_clear(struct ff_engine *engine);
 /* What counts is what an earlier batch has left, and other brokers may have changed since. */
