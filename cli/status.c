@@ -184,6 +184,9 @@ print_health(struct health *health)
     ff_cli_print_row("instance", instance);
     ff_cli_print_row("store",
                      health->has_tree ? ff_cli_safe(health->tree.store, arena) : hello->store);
+    if (hello->capabilities.identity.durability.n > 0) {
+        ff_cli_print_row("promises", ff_cli_safe(hello->capabilities.identity.durability, arena));
+    }
     ff_cli_print_row("answers", ff_arena_printf(arena, "in %.1f ms", health->ping_ms).p);
     ff_cli_print_row("clock", ff_cli_when(hello->now_ms, health->wall_ms, arena));
     ff_cli_print_row(

@@ -174,8 +174,8 @@ struct ff_store_ops {
     /* Of a store that talks over sockets: readable whenever poll has something to do (an epoll set
      * of its own), the same as long as the store is open. NULL: host->wake tells instead. */
     int (*fd)(const struct ff_store *store);
-    /* What a reply promises by the server's own settings, for people; of a prepared store. NULL:
-     * what its URL says. */
+    /* What a reply promises now, by the URL or the server's own settings, for people; of a prepared
+     * store. NULL: not said. */
     const char *(*promise)(const struct ff_store *store);
 #define FF_PROMISE_ALL "nothing is lost"    /* in the text of none that is weaker */
     const struct ff_store_offline *offline; /* store_offline.h */
@@ -219,6 +219,11 @@ static inline void
 ff_store_poll(struct ff_store *store, bool wait)
 {
     store->ops->poll(store, wait);
+}
+static inline const char *
+ff_store_promise(const struct ff_store *store)
+{
+    return store->ops->promise == NULL ? NULL : store->ops->promise(store);
 }
 /* -1: there is none. */
 static inline int

@@ -142,24 +142,6 @@ op_tree(struct asked *asked)
 
 /* ---- status ---- */
 
-static const char *
-promise(struct ff_str url)
-{
-    if (strncmp(url.p, "memory:", 7) == 0) {
-        return "kept in memory: nothing survives the end of the broker";
-    }
-    if (strstr(url.p, "durability=none") != NULL) {
-        return "what is acknowledged survives a killed process, but not a power cut";
-    }
-    if (strstr(url.p, "durability=interval") != NULL) {
-        return "what is acknowledged survives a killed process; a power cut may take the last "
-               "interval";
-    }
-    return strncmp(url.p, "sqlite:", 7) == 0
-               ? "what is acknowledged survives a killed process and a power cut"
-               : "what is acknowledged is as safe as the server keeps it";
-}
-
 static ff_err
 op_status(struct asked *asked)
 {
@@ -167,11 +149,10 @@ op_status(struct asked *asked)
     const struct ff_tree *tree = asked->tree;
     struct ff_status_result *result = asked->result;
     const struct ff_child_proc *child = NULL;
-    struct ff_str url = ff_store_url_shown(tree->config.store, asked->arena);
 
     result->state = ff_cstr(states[tree->state]);
     result->started_at = tree->started_at;
-    result->store = ff_arena_printf(asked->arena, "%.*s (%s)", (int) url.n, url.p, promise(url));
+    result->store = ff_store_url_shown(tree->config.store, asked->arena);
     TAILQ_FOREACH(child, &tree->children, next)
     {
         result->children_ready += child->state == FF_CHILD_READY;

@@ -374,6 +374,7 @@ open_engine(struct ff_broker *broker, struct ff_fault *fault)
     const struct ff_broker_options *options = &broker->options;
     struct ff_store_host host = { .wake = wake_loop, .news = on_news, .ctx = broker };
     struct ff_engine_config config;
+    const char *promise = NULL;
     bool applied = false;
 
     FF_TRY(ff_store_open(options->store_url, &host, &broker->store, fault));
@@ -390,12 +391,9 @@ open_engine(struct ff_broker *broker, struct ff_fault *fault)
     config.event_retention_ms = options->event_retention_ms;
     FF_TRY(broker->store->ops->prepare(broker->store, &config.counts, &applied, fault));
     say(broker, FF_LEVEL_INFO, "store_ready", ff_cstr(applied ? "set up" : "as it was left"));
-    if (broker->store->ops->promise != NULL) {
-        const char *promise = broker->store->ops->promise(broker->store);
-
-        say(broker, strstr(promise, FF_PROMISE_ALL) == NULL ? FF_LEVEL_WARN : FF_LEVEL_INFO,
-            "store_promises", ff_cstr(promise));
-    }
+    promise = ff_store_promise(broker->store);
+    say(broker, strstr(promise, FF_PROMISE_ALL) == NULL ? FF_LEVEL_WARN : FF_LEVEL_INFO,
+        "store_promises", ff_cstr(promise));
     broker->engine = ff_engine_new(&config, broker->store);
     FF_TRY(ff_broker_install_secret(options, broker->store, broker->engine, fault));
     register_lanes(broker);

@@ -299,6 +299,13 @@ answer_commit(struct memory *memory, struct ff_commit *commit)
 
 /* ---- the port ---- */
 
+static const char *
+memory_promise(const struct ff_store *store)
+{
+    (void) store;
+    return "kept in memory: nothing survives the end of the broker";
+}
+
 static ff_err
 memory_prepare(struct ff_store *store, struct ff_partition_counts *counts, bool *applied,
                struct ff_fault *fault)
@@ -459,6 +466,7 @@ static const struct ff_store_ops memory_ops = {
     .load = memory_load,
     .commit = memory_commit,
     .poll = memory_poll,
+    .promise = memory_promise,
     .offline = &memory_offline,
     .close = memory_close,
 };
@@ -472,6 +480,7 @@ static const struct ff_store_ops contrary_ops = {
     .load = memory_load,
     .commit = memory_commit,
     .poll = memory_poll,
+    .promise = memory_promise,
     .offline = &memory_offline,
     .close = memory_close,
 };

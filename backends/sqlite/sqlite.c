@@ -129,6 +129,21 @@ sqlite_prepare(struct ff_store *store, struct ff_partition_counts *counts, bool 
     return err == FF_E_OK ? err : keep_message(fault);
 }
 
+static const char *
+sqlite_promise(const struct ff_store *store)
+{
+    switch (((const struct sqlite *) store)->durability) {
+    case FF_DURABILITY_COMMIT:
+        return "durability commit: nothing is lost";
+    case FF_DURABILITY_INTERVAL:
+        return "durability interval: a power cut may take the last interval, a killed process "
+               "nothing";
+    case FF_DURABILITY_NONE:
+        break;
+    }
+    return "durability none: a power cut may take half a minute, a killed process nothing";
+}
+
 static const struct ff_store_ops sqlite_ops = {
     .label = "sqlite",
     .handle_tag = 0x11,
@@ -138,6 +153,7 @@ static const struct ff_store_ops sqlite_ops = {
     .load = ff_sqlite_load,
     .commit = sqlite_commit,
     .poll = sqlite_poll,
+    .promise = sqlite_promise,
     .offline = &ff_sqlite_offline,
     .close = sqlite_close,
 };

@@ -85,6 +85,8 @@ ff_op_capabilities(struct ff_txn *txn, const struct ff_capabilities_args *args,
     (void) args;
     result->identity.family = ff_cstr(txn->facts->backend);
     result->identity.rfc017_stage = ff_cstr("E-shipped");
+    result->identity.durability =
+        ff_cstr(txn->facts->store == NULL ? NULL : ff_store_promise(txn->facts->store));
     if (sscanf(FF_VERSION, "%u.%u.%u", &version->major, &version->minor, &version->patch) != 3) {
         ff_assert_failed("FF_VERSION is major.minor.patch", __FILE__, __LINE__);
     }

@@ -69,6 +69,7 @@ ff_engine_new(const struct ff_engine_config *config, struct ff_store *store)
     engine->facts = (struct ff_engine_facts){
         .counts = config->counts,
         .backend = store->ops->label,
+        .store = store,
         .handle_tag = store->ops->handle_tag,
         .frame_bytes_max = config->frame_bytes_max,
         .test_mode = config->test_mode,

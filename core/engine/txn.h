@@ -22,7 +22,8 @@
 /* What the operations may know of the engine they run in; fixed while it runs. */
 struct ff_engine_facts {
     struct ff_partition_counts counts;
-    const char *backend; /* backend_label */
+    const char *backend;          /* backend_label */
+    const struct ff_store *store; /* only to be asked what it promises; NULL: there is none */
     uint8_t handle_tag;
     uint32_t frame_bytes_max; /* replies stay under it */
     bool test_mode;

@@ -431,6 +431,8 @@ test_backend(void **state)
     assert_ok(ff_rig_backend_label(rig, &label_args, &label));
     assert_true(ff_str_is(capabilities.identity.family, label.label));
     assert_string_equal(label.label, rig->store->ops->label);
+    assert_true(capabilities.identity.durability.n > 0);
+    assert_true(ff_str_is(capabilities.identity.durability, ff_store_promise(rig->store)));
     for (uint32_t i = 0; i < ff_desc_supports.n; i++) {
         n += *((const bool *) &capabilities.supports + ff_desc_supports.fields[i].offset);
     }

@@ -308,6 +308,7 @@ test_what_is_refused(void **state)
     assert_says(store_tool("copy", full, empty), "[1]");
     assert_int_not_equal(access(strchr(full, ':') + 1, F_OK), 0); /* looking makes none */
     start_on(daemon, full);
+    assert_says(ffctl(daemon, "status"), "durability commit: nothing is lost");
     assert_says(store_tool("copy", full, empty), "in use by another broker");
     assert_says(store_tool("check", full, NULL), "[3]");
     ff_daemon_stop(daemon);
