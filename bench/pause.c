@@ -14,8 +14,14 @@
 #define FRAMES 20000
 #define LANE "pause"
 
-enum shape { CHAIN, FAN_OUT, FAN_IN, SHAPES };
-static const char *const shape_names[SHAPES] = { "chain", "fan_out", "fan_in" };
+enum shape {
+    CHAIN,
+    FAN_OUT,
+    FAN_IN,
+    ANY_OF,
+    SHAPES
+}; /* the last: a fan-in, of which one suffices */
+static const char *const shape_names[SHAPES] = { "chain", "fan_out", "fan_in", "any_of" };
 
 /* ---- the one that is kept waiting ---- */
 
@@ -144,11 +150,16 @@ stop(struct bench *bench)
 
 /* ---- flows ---- */
 
+static const char any_of[] = "\x82\xa4kind\xa6"
+                             "any_of\xacon_satisfied\xb0"
+                             "cancel_remaining";
+
 static void
 submit(struct bench *bench, enum shape shape, const struct ff_uuid *flow_id)
 {
     struct ff_submit_member *members = calloc(MEMBERS, sizeof(*members));
     struct ff_submit_edge *edges = calloc(MEMBERS - 1, sizeof(*edges));
+    struct ff_submit_group group = { .policy = ff_str(any_of, sizeof(any_of) - 1) };
     char(*keys)[12] = calloc(MEMBERS, sizeof(*keys));
     const struct ff_submit_flow_args args = {
         .flow = { .flow_id = *flow_id,
@@ -156,6 +167,7 @@ submit(struct bench *bench, enum shape shape, const struct ff_uuid *flow_id)
                   .namespace = ff_cstr("bench") },
         .members = { .v = members, .n = MEMBERS },
         .edges = { .v = edges, .n = MEMBERS - 1 },
+        .groups = { .v = &group, .n = shape == ANY_OF },
     };
     const struct ff_partition_for_args of = { .flow_id = FF_SOME(ff_opt_uuid, *flow_id) };
     struct ff_partition_for_result partition = { 0 };
@@ -172,12 +184,13 @@ submit(struct bench *bench, enum shape shape, const struct ff_uuid *flow_id)
                                                 .creator_identity = ff_cstr("") };
     }
     for (uint32_t i = 0; i < MEMBERS - 1; i++) {
-        uint32_t from = shape == FAN_OUT ? 0 : i, to = shape == FAN_IN ? MEMBERS - 1 : i + 1;
+        uint32_t from = shape == FAN_OUT ? 0 : i, to = shape >= FAN_IN ? MEMBERS - 1 : i + 1;
 
         edges[i] = (struct ff_submit_edge){ .from = ff_cstr(keys[from]),
                                             .to = ff_cstr(keys[to]),
                                             .dependency_kind = ff_cstr("success_only") };
     }
+    group.member = ff_cstr(keys[MEMBERS - 1]);
     begin(bench);
     check(ff_client_submit_flow(bench->client, &args, &result, &answer), &answer, "submit_flow");
     end(bench, shape_names[shape], "submit");
@@ -269,6 +282,12 @@ static uint32_t
 waiting(const struct ff_flow_summary *summary)
 {
     return summary->members_waiting;
+}
+
+static uint32_t
+sibling_cancelled(const struct ff_flow_summary *summary)
+{
+    return summary->members_sibling_cancelled;
 }
 
 static uint32_t
@@ -409,6 +428,9 @@ ff_bench_pause(const struct ff_bench_options *options)
         } else if (shape == FAN_OUT) {
             end_first(&bench, true);
             await(&bench, &flow_id, MEMBERS - 1, waiting);
+        } else if (shape == ANY_OF) {
+            end_first(&bench, true);
+            await(&bench, &flow_id, MEMBERS - 2, sibling_cancelled);
         }
         end(&bench, shape_names[shape], "cascade");
         cancel(&bench, (enum shape) shape, &flow_id);
