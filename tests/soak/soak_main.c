@@ -245,6 +245,19 @@ judge(struct run *run)
     return bad + atomic_load(&run->soak.wrong);
 }
 
+/* What it leaves behind is what a daemon may have written. */
+static uint32_t
+check_store(const struct ff_daemon *daemon)
+{
+    char line[256];
+
+    printf("\n");
+    fflush(stdout);
+    snprintf(line, sizeof(line), "%s store check sqlite:%s/state/flowfabric.db",
+             FF_TEST_FLOWFABRICD, daemon->dir);
+    return system(line) != 0;
+}
+
 static void
 soak(void **state)
 {
@@ -279,6 +292,7 @@ soak(void **state)
     bad = judge(run);
     ff_client_close(run->control);
     ff_daemon_stop(daemon);
+    bad += check_store(daemon);
     printf("\nsoak, seed %u: %s\n", run->soak.seed,
            bad > 0       ? "NOT CLEAN"
            : interrupted ? "interrupted; clean so far"
