@@ -174,6 +174,9 @@ struct ff_store_ops {
     /* Of a store that talks over sockets: readable whenever poll has something to do (an epoll set
      * of its own), the same as long as the store is open. NULL: host->wake tells instead. */
     int (*fd)(const struct ff_store *store);
+    /* Unix milliseconds by the server's clock, of a prepared store; 0: it is not known. NULL: the
+     * machine's own counts, as nobody else writes the store. */
+    int64_t (*clock_ms)(const struct ff_store *store);
     /* What a reply promises now, by the URL or the server's own settings, for people; of a prepared
      * store. NULL: not said. */
     const char *(*promise)(const struct ff_store *store);

@@ -1,6 +1,9 @@
 #include "backends/broker/broker.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "backends/broker/hello.h"
 #include "backends/broker/secret.h"
@@ -8,6 +11,8 @@
 /* How often waiting calls are judged again on a store that others write too: what nobody has told
  * is found then (spec/records.md §5). */
 #define LOOK_AGAIN_S 1.0
+/* Clocks may be so far apart before it is said. */
+#define SKEW_MS 1000
 /* How often an ending broker looks whether its last replies have left. */
 #define LEAVING_S 0.005
 
@@ -356,6 +361,44 @@ watch(struct ff_broker *broker)
     ev_prepare_start(broker->loop, &broker->settle);
 }
 
+/* ---- the clock ---- */
+
+/* Of the store's server, where there is one: brokers on several machines agree on it (01 §10.5). */
+static int64_t
+wall_ms(void *ctx)
+{
+    const struct ff_store *store = ((struct ff_broker *) ctx)->store;
+    int64_t by_server_ms = store->ops->clock_ms == NULL ? 0 : store->ops->clock_ms(store);
+    struct timespec now;
+
+    if (by_server_ms > 0) {
+        return by_server_ms;
+    }
+    FF_ASSERT(clock_gettime(CLOCK_REALTIME, &now) == 0);
+    return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void
+say_skew(const struct ff_broker *broker)
+{
+    const struct ff_store *store = broker->store;
+    int64_t by_server_ms = store->ops->clock_ms == NULL ? 0 : store->ops->clock_ms(store);
+    struct timespec now;
+    int64_t skew_ms = 0;
+    char text[160];
+    int n = 0;
+
+    FF_ASSERT(clock_gettime(CLOCK_REALTIME, &now) == 0);
+    skew_ms = by_server_ms - ((int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000);
+    if (by_server_ms > 0 && (skew_ms > SKEW_MS || skew_ms < -SKEW_MS)) {
+        n = snprintf(text, sizeof(text),
+                     "the store's clock is %" PRIi64 " ms %s that of this machine, and counts: set"
+                     " the machines' clocks",
+                     skew_ms < 0 ? -skew_ms : skew_ms, skew_ms < 0 ? "behind" : "ahead of");
+        say(broker, FF_LEVEL_WARN, "clock_skew", ff_str(text, (size_t) n));
+    }
+}
+
 /* Boot step 6 (08 §4): done before anybody can ask. */
 static void
 register_lanes(struct ff_broker *broker)
@@ -394,6 +437,9 @@ open_engine(struct ff_broker *broker, struct ff_fault *fault)
     promise = ff_store_promise(broker->store);
     say(broker, strstr(promise, FF_PROMISE_ALL) == NULL ? FF_LEVEL_WARN : FF_LEVEL_INFO,
         "store_promises", ff_cstr(promise));
+    say_skew(broker);
+    config.wall_ms = wall_ms;
+    config.clock_ctx = broker;
     broker->engine = ff_engine_new(&config, broker->store);
     FF_TRY(ff_broker_install_secret(options, broker->store, broker->engine, fault));
     register_lanes(broker);

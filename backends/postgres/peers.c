@@ -1,5 +1,6 @@
 /* The other brokers on the database: whether there are any, what they are told, what they tell. */
 #include <endian.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "backends/postgres/pg_int.h"
@@ -15,7 +16,28 @@ peers_result(struct pg *pg, uint64_t tag, const PGresult *result)
 {
     if (tag == TAG_BEAT) {
         pg->others = ff_pg_get_u64(result, 0, 0) > 0;
+        ff_server_clock_measured(&pg->clock, pg->beat_sent_us, ff_server_clock_mono_us(),
+                                 (int64_t) ff_pg_get_u64(result, 0, 1));
     }
+}
+
+/* Who serves needs the server's time from the first call on. */
+ff_err
+ff_pg_look_at_clock(struct pg *pg, PGconn *conn, char words[PG_WORDS_MAX], struct ff_fault *fault)
+{
+    int64_t sent_us = ff_server_clock_mono_us();
+    PGresult *result =
+        PQexec(conn, "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint");
+    bool ok = PQresultStatus(result) == PGRES_TUPLES_OK;
+
+    if (ok) {
+        ff_server_clock_measured(&pg->clock, sent_us, ff_server_clock_mono_us(),
+                                 strtoll(PQgetvalue(result, 0, 0), NULL, 10));
+    } else {
+        snprintf(words, PG_WORDS_MAX, "postgres: %.200s", PQerrorMessage(conn));
+    }
+    PQclear(result);
+    return ok ? FF_E_OK : ff_fail_transport(fault, "postgres", "other", words);
 }
 
 /* What could not be told is found by looking. */
@@ -43,6 +65,7 @@ ff_pg_beat_tick(struct pg *pg, int64_t now_ms)
         return;
     }
     pg->beat_ms = now_ms;
+    pg->beat_sent_us = ff_server_clock_mono_us();
     ff_pg_begin(&pg->read, &peers_job);
     ff_pg_param(&params, pg->broker.b, sizeof(pg->broker.b));
     ff_pg_send(&pg->read, PG_S_BEAT, TAG_BEAT, &params);

@@ -10,6 +10,7 @@
 
 #include <sys/queue.h>
 
+#include "backends/clock.h"
 #include "backends/news.h"
 #include "backends/postgres/schema.h"
 
@@ -124,6 +125,8 @@ struct pg {
 
     bool others; /* brokers that were alive at the last beat */
     int64_t beat_ms, told_ms;
+    int64_t beat_sent_us; /* the newest one */
+    struct ff_server_clock clock;
     struct ff_news_list news; /* to be told to them */
 
     bool completed; /* since poll began */
@@ -179,6 +182,8 @@ extern const struct ff_store_offline ff_pg_offline;
 /* ---- peers.c ---- */
 
 /* Tells the others that this broker lives, and learns whether there are any. */
+FF_MUST_USE ff_err ff_pg_look_at_clock(struct pg *pg, PGconn *conn, char words[PG_WORDS_MAX],
+                                       struct ff_fault *fault);
 void ff_pg_beat_tick(struct pg *pg, int64_t now_ms);
 /* Keeps what a commit has made to be told; sends what is kept, if the reader is free. */
 void ff_pg_committed(struct pg *pg, const struct ff_commit *commit);

@@ -168,6 +168,9 @@ pg_prepare(struct ff_store *store, struct ff_partition_counts *counts, bool *app
         if (err == FF_E_OK) {
             err = ff_pg_counts(conn, counts, applied, words, fault);
         }
+        if (err == FF_E_OK) {
+            err = ff_pg_look_at_clock(pg, conn, words, fault);
+        }
         PQfinish(conn);
     }
     return err == FF_E_OK ? err : keep_message(fault);
@@ -177,6 +180,14 @@ static const char *
 pg_promise(const struct ff_store *store)
 {
     return ((const struct pg *) store)->promise;
+}
+
+static int64_t
+pg_clock_ms(const struct ff_store *store)
+{
+    const struct ff_server_clock *clock = &((const struct pg *) store)->clock;
+
+    return clock->known ? ff_server_clock_ms(clock, ff_server_clock_mono_us()) : 0;
 }
 
 static const struct ff_store_ops pg_ops = {
@@ -189,6 +200,7 @@ static const struct ff_store_ops pg_ops = {
     .commit = ff_pg_commit,
     .poll = pg_poll,
     .fd = pg_fd,
+    .clock_ms = pg_clock_ms,
     .offline = &ff_pg_offline,
     .promise = pg_promise,
     .close = pg_close,

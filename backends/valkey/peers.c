@@ -3,26 +3,16 @@
  * Each broker says once a second that it lives, by the server's clock, and learns who else does.
  * A commit tells the others, each on its own channel, what parked calls may have waited for. */
 #include <stdio.h>
-#include <time.h>
 
 #include "backends/valkey/valkey_int.h"
 
 #define BEAT_MS 1000
 #define GONE_MS 10000
 
-static int64_t
-wall_ms(void)
-{
-    struct timespec now;
-
-    FF_ASSERT(clock_gettime(CLOCK_REALTIME, &now) == 0);
-    return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static void
-on_beat(struct valkey *valkey, const redisReply *reply, uint64_t tag)
+on_beat(struct valkey *valkey, const redisReply *reply, uint64_t sent_us)
 {
-    (void) tag;
+    valkey->beaten = true;
     if (reply->type == REDIS_REPLY_ERROR) {
         if (strstr(reply->str, "unction not found") != NULL) {
             ff_vk_function_load(valkey);
@@ -33,7 +23,8 @@ on_beat(struct valkey *valkey, const redisReply *reply, uint64_t tag)
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 1) {
         return;
     }
-    valkey->server_ahead_ms = (int64_t) ff_reply_u64(reply->element[0]) - wall_ms();
+    ff_server_clock_measured(&valkey->clock, (int64_t) sent_us, ff_server_clock_mono_us(),
+                             (int64_t) ff_reply_u64(reply->element[0]));
     valkey->n_peers = 0;
     for (size_t i = 1; i < reply->elements && valkey->n_peers < PEERS_MAX; i++) {
         const redisReply *id = reply->element[i];
@@ -64,7 +55,7 @@ ff_vk_beat(struct valkey *valkey)
     ff_vk_key_text(valkey, out, "{g}:brokers");
     ff_resp_text(out, valkey->id);
     ff_resp_u64(out, GONE_MS);
-    ff_vk_expect(&valkey->main, on_beat, 0);
+    ff_vk_expect(&valkey->main, on_beat, (uint64_t) ff_server_clock_mono_us());
     ff_vk_flush(&valkey->main);
 }
 

@@ -94,6 +94,19 @@ await_link(struct valkey *valkey)
     return valkey->main.state == LINK_READY;
 }
 
+/* Who serves needs the server's time from the first call on. */
+static void
+await_clock(struct valkey *valkey)
+{
+    if (valkey->host.use != FF_STORE_SERVE) {
+        return;
+    }
+    ff_vk_beat(valkey);
+    while (!valkey->beaten && valkey->main.state == LINK_READY) {
+        ff_vk_wait(valkey);
+    }
+}
+
 ff_err
 ff_vk_prepare(struct ff_store *store, struct ff_partition_counts *counts, bool *applied,
               struct ff_fault *fault)
@@ -130,6 +143,7 @@ ff_vk_prepare(struct ff_store *store, struct ff_partition_counts *counts, bool *
     FF_TRY(ff_store_check_counts(&preparing.stored, counts, fault));
     valkey->counts = *counts;
     *applied = preparing.applied;
+    await_clock(valkey);
     if (valkey->ears.state == LINK_DOWN) {
         ff_vk_connect(&valkey->ears);
     }

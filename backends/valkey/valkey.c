@@ -269,6 +269,14 @@ valkey_close(struct ff_store *store)
     free(valkey);
 }
 
+static int64_t
+valkey_clock_ms(const struct ff_store *store)
+{
+    const struct ff_server_clock *clock = &((const struct valkey *) store)->clock;
+
+    return clock->known ? ff_server_clock_ms(clock, ff_server_clock_mono_us()) : 0;
+}
+
 static const struct ff_store_ops valkey_ops = {
     .label = "valkey",
     .handle_tag = 0x12,
@@ -280,6 +288,7 @@ static const struct ff_store_ops valkey_ops = {
     .commit = ff_vk_commit,
     .poll = valkey_poll,
     .fd = valkey_fd,
+    .clock_ms = valkey_clock_ms,
     .promise = valkey_promise,
     .offline = &ff_vk_offline,
     .close = valkey_close,

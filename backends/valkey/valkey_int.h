@@ -10,6 +10,7 @@
 #ifndef FF_BACKENDS_VALKEY_VALKEY_INT_H
 #define FF_BACKENDS_VALKEY_VALKEY_INT_H
 
+#include "backends/clock.h"
 #include "backends/news.h"
 #include "backends/valkey/cells.h"
 #include "backends/valkey/names.h"
@@ -132,7 +133,8 @@ struct valkey {
     int64_t beat_at_ms;
     char peers[PEERS_MAX][BROKER_ID_MAX]; /* the other live brokers */
     uint32_t n_peers;
-    int64_t server_ahead_ms; /* of the wall clock here */
+    struct ff_server_clock clock;
+    bool beaten; /* one beat was answered, well or not */
     struct preparing *preparing;
     struct asking *asking;
 };

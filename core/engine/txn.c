@@ -40,6 +40,9 @@ ruled_out(struct ff_txn *txn, enum ff_record kind, const struct ff_key *key)
     if (exec->stored == NULL || (ff_cell_is_old(exec) && !ff_trust_task(txn->task))) {
         return false;
     }
+    if (!ff_cell_is_old(exec) && !ff_news_fresh(txn, exec->loaded_in)) {
+        return false; /* it was made when the call began to wait, or before */
+    }
     if (ff_cell_is_old(exec)) {
         touch(txn, exec);
     }

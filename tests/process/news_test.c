@@ -1,4 +1,5 @@
-/* news_test.c: what one of two brokers on a store commits wakes calls that wait with the other. */
+/* news_test.c: what one of two brokers on a store commits wakes calls that wait with the other; and
+ * both go by one clock. */
 #include <stdio.h>
 #include <time.h>
 
@@ -11,6 +12,8 @@
 /* Far more than a wake-up takes, and less than the half second that it would take on average until
  * a broker looks by itself. */
 #define WAKE_MEDIAN_MAX_MS 250
+/* A measurement errs by half of its round trip, on a busy machine. */
+#define CLOCKS_APART_MAX_MS 2000
 
 #define BROKERS 2
 
@@ -217,6 +220,7 @@ wake_once(struct scene *scene, const struct waking *waking)
     waking->act(scene);
     assert_int_equal(ff_pending_await(&scene->waiting), FF_E_OK);
     from = mono_ms() - from;
+    assert_true(from < 10000); /* or else only its time was over */
     if (waking->claims) {
         struct ff_claim_result claimed = { 0 };
 
@@ -259,11 +263,59 @@ test_waking(void **state)
     stop_team(&team);
 }
 
+/* ---- the clock ---- */
+
+static int64_t
+server_time_ms(struct ff_client *client)
+{
+    const struct ff_server_time_ms_args args = { 0 };
+    struct ff_server_time_ms_result now = { 0 };
+    FF_SCOPED(ff_answer) answer = { 0 };
+
+    must(ff_client_server_time_ms(client, &args, &now, &answer), &answer);
+    return (int64_t) now.now_ms;
+}
+
+static const struct clock_row {
+    const char *name;
+    bool postgres;
+} clock_rows[] = {
+    { "PostgreSQL: a machine an hour ahead goes by the server's clock", true },
+    { "Valkey: a machine an hour ahead goes by the server's clock", false },
+};
+
+static void
+test_clock(void **state)
+{
+    const struct clock_row *row = *state;
+    struct ff_client *here = NULL, *there = NULL;
+    struct team team;
+    int64_t before = 0, at = 0;
+
+    start_team(&team, row->postgres);
+    ff_daemon_stop(&team.brokers[1]);
+    setenv("LD_PRELOAD", FF_TEST_SKEW, 1);
+    setenv("TEST_SKEW_MS", "3600000", 1);
+    ff_daemon_start(&team.brokers[1], team.lines);
+    unsetenv("LD_PRELOAD");
+    unsetenv("TEST_SKEW_MS");
+    here = ff_test_client(team.brokers[0].worker, NULL);
+    there = ff_test_client(team.brokers[1].worker, NULL);
+    before = server_time_ms(here);
+    at = server_time_ms(there);
+    assert_in_range(at, before - CLOCKS_APART_MAX_MS, server_time_ms(here) + CLOCKS_APART_MAX_MS);
+    assert_non_null(strstr(ff_daemon_log(&team.brokers[1]), "clock_skew"));
+    ff_client_close(here);
+    ff_client_close(there);
+    stop_team(&team);
+}
+
 int
 main(void)
 {
     const struct ff_rows tables[] = {
         FF_ROWS(wakings, test_waking),
+        FF_ROWS(clock_rows, test_clock),
     };
     return ff_run_rows("news", tables, FF_COUNT(tables), NULL, 0);
 }
