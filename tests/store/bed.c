@@ -315,6 +315,31 @@ follow(struct ff_bed *bed)
     }
 }
 
+/* NULL: there is none, or it cannot be taken apart. */
+static void *
+decoded(struct ff_bed *bed, enum ff_record kind, struct ff_str body)
+{
+    void *record = ff_arena_zalloc(&bed->arena, ff_records[kind]->size);
+    struct ff_fault fault = { 0 };
+
+    return ff_row_decode(kind, body, &bed->arena, record, &fault) == FF_E_OK ? record : NULL;
+}
+
+/* Every other commit has its records as structs, too, as the engine's have. */
+static void
+give_records(struct ff_bed *bed)
+{
+    bool give = bed->commits++ % 2 == 0;
+
+    for (uint32_t i = 0; i < bed->batch.n_writes; i++) {
+        struct ff_write *write = &bed->batch.writes[i];
+        const struct bed_record *old = record_of(bed, write->kind, &write->key);
+
+        write->record = give && !write->deleted ? decoded(bed, write->kind, write->body) : NULL;
+        write->before = give && old->version > 0 ? decoded(bed, write->kind, old->body) : NULL;
+    }
+}
+
 enum ff_commit_outcome
 ff_bed_try_commit(struct ff_bed *bed, bool keep)
 {
@@ -323,6 +348,7 @@ ff_bed_try_commit(struct ff_bed *bed, bool keep)
     batch->done = commit_done;
     batch->ctx = bed;
     bed->finished = false;
+    give_records(bed);
     ff_store_commit(bed->store, batch);
     assert_false(bed->finished);
     if (bed->on_commit != NULL) {

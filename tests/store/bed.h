@@ -25,6 +25,7 @@ struct ff_bed {
 
     struct ff_commit batch; /* what the next commit takes */
     uint32_t writes_room, changes_room, events_room;
+    unsigned commits;
     bool finished;
     void (*on_commit)(void); /* when one was handed over; NULL: nothing */
 };
