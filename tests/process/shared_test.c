@@ -134,7 +134,7 @@ check(struct ff_crew *crew, const struct ff_daemon *broker)
 static void
 kill_at_random(struct team *team, uint32_t n)
 {
-    uint32_t rounds = number_from("FF_ROUNDS", 6), seed = number_from("FF_SEED", 1);
+    uint32_t rounds = number_from("FF_ROUNDS", 4), seed = number_from("FF_SEED", 1);
     const char *addresses[BROKERS_MAX];
     struct ff_crew crew;
 
