@@ -142,7 +142,7 @@ gate_child(struct ff_txn *txn, struct ff_resolving *resolving)
 
     if (child->lifecycle_phase != FF_PHASE_RUNNABLE || child->cancel_owed_at.is ||
         ff_group_verdict(&resolving->group) != FF_VERDICT_BLOCKED) {
-        return FF_E_OK;
+        return ff_resolving_hold_child(txn, resolving);
     }
     return ff_gate_block(txn, child, &resolving->group, &resolving->edge.edge_id);
 }

@@ -196,6 +196,14 @@ ff_resolving_read(struct ff_txn *txn, struct ff_resolving *resolving)
     return pending ? FF_E_PENDING : FF_E_OK;
 }
 
+ff_err
+ff_resolving_hold_child(struct ff_txn *txn, const struct ff_resolving *resolving)
+{
+    const struct ff_key key = ff_key_eid(&resolving->edge.downstream);
+
+    return resolving->child_found ? ff_txn_hold(txn, FF_R_EXEC, &key) : FF_E_OK;
+}
+
 /* Steps 6 to 8: the group has just been decided. */
 static ff_err
 decided(struct ff_txn *txn, struct ff_resolving *resolving)
@@ -207,13 +215,9 @@ decided(struct ff_txn *txn, struct ff_resolving *resolving)
         FF_TRY(flag_siblings(txn, resolving));
     }
     FF_TRY(ff_txn_put_group(txn, group));
-    if (!resolving->child_found || child->cancel_owed_at.is) {
-        return FF_E_OK; /* a member of the backlog ends cancelled (04 §8.3) */
-    }
-    if (child->lifecycle_phase == FF_PHASE_TERMINAL) { /* unless it is replayed meanwhile */
-        const struct ff_key key = ff_key_eid(&resolving->edge.downstream);
-
-        return ff_txn_hold(txn, FF_R_EXEC, &key);
+    if (!resolving->child_found || child->lifecycle_phase == FF_PHASE_TERMINAL ||
+        child->cancel_owed_at.is) { /* a member of the backlog ends cancelled (04 §8.3) */
+        return ff_resolving_hold_child(txn, resolving);
     }
     if (group->state == FF_GROUP_IMPOSSIBLE) {
         resolving->skipped = true;
@@ -221,7 +225,8 @@ decided(struct ff_txn *txn, struct ff_resolving *resolving)
     }
     resolving->released = child->lifecycle_phase == FF_PHASE_RUNNABLE &&
                           child->eligibility_state == FF_ELIGIBLE_DEPENDENCIES;
-    return resolving->released ? ff_gate_release(txn, child) : FF_E_OK;
+    return resolving->released ? ff_gate_release(txn, child)
+                               : ff_resolving_hold_child(txn, resolving);
 }
 
 /* Steps 1 and 2: *fired if the group was decided before. */
