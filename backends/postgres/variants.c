@@ -134,9 +134,11 @@ ff_pg_variant_mask(const struct pg *pg, int statement)
 const char *
 ff_pg_text_of(struct pg *pg, int statement)
 {
-    const struct pg_variant *variant = &pg->variants[statement - PG_S_VARIANT];
+    const struct pg_variant *variant = NULL;
 
-    return statement < PG_S_VARIANT
-               ? ff_pg_sql(statement, pg->tables, &pg->text)
-               : ff_pg_sql_some(variant, &pg->tables[variant->kind], &pg->text);
+    if (statement < PG_S_VARIANT) {
+        return ff_pg_sql(statement, pg->tables, &pg->text);
+    }
+    variant = &pg->variants[statement - PG_S_VARIANT];
+    return ff_pg_sql_some(variant, &pg->tables[variant->kind], &pg->text);
 }
