@@ -132,15 +132,15 @@ ff_err
 ff_group_unflag(struct ff_txn *txn, struct ff_group *group)
 {
     struct ff_scope scope = ff_scope_ends(&group->flow_id, &group->downstream);
-    bool found = true;
+    struct ff_entry entry = { 0 };
+    bool found = false;
 
     group->cancel_siblings_pending = false;
-    for (;;) {
-        struct ff_entry entry = { 0 };
+    for (;;) { /* onwards only: where the edge is older than its place, nothing moves it */
         struct ff_edge edge = { 0 };
 
-        FF_TRY(
-            ff_txn_next(txn, FF_IX_SIBLING_OWED, &scope, NULL, group->total + 1, &entry, &found));
+        FF_TRY(ff_txn_next(txn, FF_IX_SIBLING_OWED, &scope, found ? &entry : NULL, group->total + 1,
+                           &entry, &found));
         if (!found) {
             return FF_E_OK;
         }
