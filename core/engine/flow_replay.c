@@ -45,6 +45,11 @@ each_edge(struct ff_txn *txn, struct ff_group *group,
 static ff_err
 reset_if_impossible(struct ff_txn *txn, struct ff_group *group, struct ff_edge *edge)
 {
+    const struct ff_key key = ff_key_edge(&edge->flow_id, &edge->edge_id);
+
+    if (edge->edge_state == FF_EDGE_APPLIED) {
+        return ff_txn_hold(txn, FF_R_EDGE, &key); /* the group may know already that it is lost */
+    }
     return edge->edge_state == FF_EDGE_IMPOSSIBLE ? reset_edge(txn, group, edge) : FF_E_OK;
 }
 
