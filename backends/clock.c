@@ -8,12 +8,18 @@
 #define DRIFT_PER_US 5000
 
 int64_t
-ff_server_clock_mono_us(void)
+ff_mono_us(void)
 {
     struct timespec now;
 
     FF_ASSERT(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
     return (int64_t) now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+int64_t
+ff_mono_ms(void)
+{
+    return ff_mono_us() / 1000;
 }
 
 /* The server may have looked at its clock at any instant between the two; milliseconds are cut

@@ -15,8 +15,9 @@ struct ff_server_clock {
     int64_t at_us;    /* then; monotonic */
 };
 
-/* Monotonic microseconds. */
-int64_t ff_server_clock_mono_us(void);
+/* Monotonic time of this machine. */
+int64_t ff_mono_us(void);
+int64_t ff_mono_ms(void);
 /* The server was asked at `sent_us` for its time, and the answer was here at `got_us`. A
  * measurement that says less than what is known already is left out: the way there and back was
  * long. */

@@ -171,7 +171,7 @@ ff_pg_commit(struct ff_store *store, struct ff_commit *commit)
     FF_ASSERT(pg->commit == NULL); /* one at a time */
     pg->commit = commit;
     pg->commit_phase = PG_C_WAITING;
-    pg->commit_since_ms = ff_pg_now_ms();
+    pg->commit_since_ms = ff_mono_ms();
     pg->number++;
     pg->retries = 0;
     commit->fault = (struct ff_fault){ 0 };

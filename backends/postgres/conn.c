@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <time.h>
 
 #include "backends/postgres/pg_int.h"
 
@@ -15,15 +14,6 @@ enum prepared { PREPARED_NOT, PREPARED_SENT, PREPARED_YES };
 #define TAG_PREPARE (UINT64_C(1) << 63)
 #define TAG_SETUP 1
 #define TAG_FENCE 2
-
-int64_t
-ff_pg_now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* ---- faults ---- */
 
@@ -104,7 +94,7 @@ lost(struct pg_conn *conn)
         keep_words(conn->words, PQerrorMessage(conn->conn));
     }
     drop(conn);
-    conn->retry_at_ms = ff_pg_now_ms() + conn->wait_ms;
+    conn->retry_at_ms = ff_mono_ms() + conn->wait_ms;
     conn->wait_ms = conn->wait_ms * 2 < RETRY_MAX_MS ? conn->wait_ms * 2 : RETRY_MAX_MS;
     conn->job = NULL;
     if (job != NULL) {

@@ -378,7 +378,7 @@ ff_pg_load(struct ff_store *store, struct ff_load *load)
 
     FF_ASSERT(waiting != NULL);
     waiting->load = load;
-    waiting->since_ms = ff_pg_now_ms();
+    waiting->since_ms = ff_mono_ms();
     TAILQ_INSERT_TAIL(&pg->loads, waiting, link);
     ff_pg_loads_go(pg);
 }

@@ -16,7 +16,7 @@ peers_result(struct pg *pg, uint64_t tag, const PGresult *result)
 {
     if (tag == TAG_BEAT) {
         pg->others = ff_pg_get_u64(result, 0, 0) > 0;
-        ff_server_clock_measured(&pg->clock, pg->beat_sent_us, ff_server_clock_mono_us(),
+        ff_server_clock_measured(&pg->clock, pg->beat_sent_us, ff_mono_us(),
                                  (int64_t) ff_pg_get_u64(result, 0, 1));
     }
 }
@@ -25,13 +25,13 @@ peers_result(struct pg *pg, uint64_t tag, const PGresult *result)
 ff_err
 ff_pg_look_at_clock(struct pg *pg, PGconn *conn, char words[PG_WORDS_MAX], struct ff_fault *fault)
 {
-    int64_t sent_us = ff_server_clock_mono_us();
+    int64_t sent_us = ff_mono_us();
     PGresult *result =
         PQexec(conn, "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint");
     bool ok = PQresultStatus(result) == PGRES_TUPLES_OK;
 
     if (ok) {
-        ff_server_clock_measured(&pg->clock, sent_us, ff_server_clock_mono_us(),
+        ff_server_clock_measured(&pg->clock, sent_us, ff_mono_us(),
                                  strtoll(PQgetvalue(result, 0, 0), NULL, 10));
     } else {
         snprintf(words, PG_WORDS_MAX, "postgres: %.200s", PQerrorMessage(conn));
@@ -65,7 +65,7 @@ ff_pg_beat_tick(struct pg *pg, int64_t now_ms)
         return;
     }
     pg->beat_ms = now_ms;
-    pg->beat_sent_us = ff_server_clock_mono_us();
+    pg->beat_sent_us = ff_mono_us();
     ff_pg_begin(&pg->read, &peers_job);
     ff_pg_param(&params, pg->broker.b, sizeof(pg->broker.b));
     ff_pg_send(&pg->read, PG_S_BEAT, TAG_BEAT, &params);
@@ -83,7 +83,7 @@ ff_pg_tell_others(struct pg *pg)
     if (!ff_news_any(&pg->news) || !ff_pg_conn_free(&pg->read)) {
         return;
     }
-    now_ms = ff_pg_now_ms();
+    now_ms = ff_mono_ms();
     if (now_ms - pg->told_ms < NOTIFY_MS) {
         return; /* the next load, commit or tick comes by here */
     }

@@ -132,8 +132,6 @@ struct pg {
     bool completed; /* since poll began */
 };
 
-int64_t ff_pg_now_ms(void);
-
 /* ---- conn.c ---- */
 
 /* Connects, blocking; *conn is ready for jobs, or down. FF_E_TRANSPORT. */

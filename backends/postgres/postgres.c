@@ -47,7 +47,7 @@ arm(struct pg *pg)
 static void
 tick(struct pg *pg)
 {
-    int64_t now_ms = ff_pg_now_ms();
+    int64_t now_ms = ff_mono_ms();
     uint64_t times = 0;
 
     if (read(pg->timer_fd, &times, sizeof(times)) != (ssize_t) sizeof(times)) {
@@ -126,10 +126,10 @@ static void
 pg_close(struct ff_store *store)
 {
     struct pg *pg = of(store);
-    int64_t from_ms = ff_pg_now_ms();
+    int64_t from_ms = ff_mono_ms();
 
     while ((pg->commit != NULL || !TAILQ_EMPTY(&pg->loads)) &&
-           ff_pg_now_ms() - from_ms < CLOSE_WAIT_MS) {
+           ff_mono_ms() - from_ms < CLOSE_WAIT_MS) {
         poll_once(pg, TICK_MS);
     }
     ff_pg_leave(pg);
@@ -187,7 +187,7 @@ pg_clock_ms(const struct ff_store *store)
 {
     const struct ff_server_clock *clock = &((const struct pg *) store)->clock;
 
-    return clock->known ? ff_server_clock_ms(clock, ff_server_clock_mono_us()) : 0;
+    return clock->known ? ff_server_clock_ms(clock, ff_mono_us()) : 0;
 }
 
 static const struct ff_store_ops pg_ops = {

@@ -107,6 +107,18 @@ is_full(const struct waiting_commit *waiting)
     return waiting->n_words >= WORDS_MAX || waiting->list.n >= LIST_BYTES;
 }
 
+/* After one more item: whether the list goes on; a full one is finished. */
+static bool
+goes_on(struct waiting_commit *waiting)
+{
+    bool full = is_full(waiting);
+
+    if (full) {
+        finish(waiting);
+    }
+    return !full;
+}
+
 /* ---- what must not have moved ---- */
 
 /* Whether the record must be as it was, or not be there. */
@@ -136,10 +148,7 @@ put_checks(struct valkey *valkey, const struct ff_commit *commit, bool there)
         if (there) {
             put_number(waiting, commit->writes[i].version_from);
         }
-        open = !is_full(waiting);
-        if (!open) {
-            finish(waiting);
-        }
+        open = goes_on(waiting);
     }
     if (open) {
         finish(waiting);
@@ -216,10 +225,7 @@ put_writes(struct valkey *valkey, const struct ff_commit *commit, uint32_t from,
         if (!removed) {
             put_text(waiting, dump_of(valkey, &commit->writes[i]));
         }
-        open = !is_full(waiting);
-        if (!open) {
-            finish(waiting);
-        }
+        open = goes_on(waiting);
     }
     if (open) {
         finish(waiting);
@@ -267,10 +273,7 @@ put_events(struct valkey *valkey, const struct ff_commit *commit)
                 put_plain_key(valkey, "{g}:feeds");
             }
             put_entry(valkey, (enum ff_event_family) family, &entry);
-            open = !is_full(waiting);
-            if (!open) {
-                finish(waiting);
-            }
+            open = goes_on(waiting);
         }
     }
     if (open) {

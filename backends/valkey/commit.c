@@ -50,7 +50,7 @@ ff_vk_commit_lost(struct valkey *valkey)
 
     if (waiting->commit != NULL && !waiting->sent) {
         waiting->written = false;
-        waiting->since_ms = ff_vk_now_ms();
+        waiting->since_ms = ff_mono_ms();
     }
 }
 
@@ -168,7 +168,7 @@ ff_vk_commit(struct ff_store *store, struct ff_commit *commit)
     commit->fault = (struct ff_fault){ 0 };
     waiting->tries = 0;
     waiting->number++;
-    waiting->since_ms = ff_vk_now_ms();
+    waiting->since_ms = ff_mono_ms();
     ff_vk_batch(valkey, commit);
     waiting->commit = commit;
     send_commit(valkey);

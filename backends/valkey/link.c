@@ -67,7 +67,7 @@ ff_vk_drop(struct link *link, const char *why, ...)
         pause_ms *= 2;
     }
     link->failures++;
-    link->since_ms = ff_vk_now_ms();
+    link->since_ms = ff_mono_ms();
     link->retry_at_ms = link->since_ms + pause_ms;
     if (!link->ears) {
         ff_vk_loads_lost(valkey);
@@ -102,7 +102,7 @@ ff_vk_connect(struct link *link)
     }
     link->reader = ff_resp_reader(&link->replies);
     link->state = LINK_CONNECTING;
-    link->since_ms = ff_vk_now_ms();
+    link->since_ms = ff_mono_ms();
     watch(link, EPOLLOUT);
     ff_vk_arm(link->valkey);
 }
@@ -114,7 +114,7 @@ ff_vk_expect(struct link *link, answer_fn *answer, uint64_t tag)
 {
     if (link->first == link->n) {
         link->first = link->n = 0;
-        link->since_ms = ff_vk_now_ms();
+        link->since_ms = ff_mono_ms();
     }
     link->expected = ff_grow(link->expected, &link->room, link->n, sizeof(*link->expected));
     link->expected[link->n++] = (struct expected){ .answer = answer, .tag = tag };
@@ -142,7 +142,7 @@ ff_vk_flush(struct link *link)
             break;
         }
         out->sent += (size_t) n;
-        link->since_ms = ff_vk_now_ms();
+        link->since_ms = ff_mono_ms();
     }
     if (!link->ears) {
         ff_vk_commit_left(link->valkey, out->sent, out->sent == out->n);
@@ -183,7 +183,7 @@ take_reply(struct link *link, const redisReply *reply)
 {
     struct expected expected;
 
-    link->since_ms = ff_vk_now_ms();
+    link->since_ms = ff_mono_ms();
     if (is_message(link, reply)) {
         ff_vk_hear(link->valkey, reply);
         return;
@@ -240,7 +240,7 @@ receive(struct link *link)
                        n == 0 ? "closed by the server" : strerror(errno));
             return;
         }
-        link->since_ms = ff_vk_now_ms(); /* a large reply takes its time */
+        link->since_ms = ff_mono_ms(); /* a large reply takes its time */
         FF_ASSERT(redisReaderFeed(link->reader, bytes, (size_t) n) == REDIS_OK);
         take_replies(link);
         if (link->state == LINK_DOWN || (size_t) n < sizeof(bytes)) {
@@ -261,7 +261,7 @@ connected(struct link *link)
         return;
     }
     link->state = LINK_GREETING;
-    link->since_ms = ff_vk_now_ms();
+    link->since_ms = ff_mono_ms();
     ff_vk_greet(link);
     ff_vk_flush(link);
 }

@@ -344,7 +344,7 @@ ff_vk_loads_lost(struct valkey *valkey)
 {
     for (uint32_t i = 0; i < valkey->n_loads; i++) {
         valkey->loads[i].sent = false;
-        valkey->loads[i].since_ms = ff_vk_now_ms();
+        valkey->loads[i].since_ms = ff_mono_ms();
     }
 }
 
@@ -369,7 +369,7 @@ ff_vk_load(struct ff_store *store, struct ff_load *load)
 
     FF_ASSERT(valkey->n_loads < LOADS_MAX);
     valkey->loads[valkey->n_loads++] =
-        (struct waiting_load){ .load = load, .since_ms = ff_vk_now_ms() };
+        (struct waiting_load){ .load = load, .since_ms = ff_mono_ms() };
     ff_vk_loads_send(valkey);
     ff_vk_arm(valkey);
 }

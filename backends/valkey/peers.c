@@ -23,7 +23,7 @@ on_beat(struct valkey *valkey, const redisReply *reply, uint64_t sent_us)
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 1) {
         return;
     }
-    ff_server_clock_measured(&valkey->clock, (int64_t) sent_us, ff_server_clock_mono_us(),
+    ff_server_clock_measured(&valkey->clock, (int64_t) sent_us, ff_mono_us(),
                              (int64_t) ff_reply_u64(reply->element[0]));
     valkey->n_peers = 0;
     for (size_t i = 1; i < reply->elements && valkey->n_peers < PEERS_MAX; i++) {
@@ -49,13 +49,13 @@ ff_vk_beat(struct valkey *valkey)
 {
     struct ff_resp *out = &valkey->main.out;
 
-    valkey->beat_at_ms = ff_vk_now_ms() + BEAT_MS;
+    valkey->beat_at_ms = ff_mono_ms() + BEAT_MS;
     ff_vk_fcall(out, "beat", 4);
     mark_key(valkey, out);
     ff_vk_key_text(valkey, out, "{g}:brokers");
     ff_resp_text(out, valkey->id);
     ff_resp_u64(out, GONE_MS);
-    ff_vk_expect(&valkey->main, on_beat, (uint64_t) ff_server_clock_mono_us());
+    ff_vk_expect(&valkey->main, on_beat, (uint64_t) ff_mono_us());
     ff_vk_flush(&valkey->main);
 }
 

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "backends/valkey/valkey_int.h"
@@ -18,15 +17,6 @@ static struct valkey *
 of(struct ff_store *store)
 {
     return (struct valkey *) store;
-}
-
-int64_t
-ff_vk_now_ms(void)
-{
-    struct timespec now;
-
-    FF_ASSERT(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
-    return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 void
@@ -162,7 +152,7 @@ link_tick(struct link *link, int64_t now_ms)
 static void
 tick(struct valkey *valkey)
 {
-    int64_t now_ms = ff_vk_now_ms();
+    int64_t now_ms = ff_mono_ms();
 
     link_tick(&valkey->main, now_ms);
     if (valkey->counts.flow > 0) {
@@ -274,7 +264,7 @@ valkey_clock_ms(const struct ff_store *store)
 {
     const struct ff_server_clock *clock = &((const struct valkey *) store)->clock;
 
-    return clock->known ? ff_server_clock_ms(clock, ff_server_clock_mono_us()) : 0;
+    return clock->known ? ff_server_clock_ms(clock, ff_mono_us()) : 0;
 }
 
 static const struct ff_store_ops valkey_ops = {

@@ -139,7 +139,6 @@ struct valkey {
     struct asking *asking;
 };
 
-int64_t ff_vk_now_ms(void); /* monotonic */
 /* Does what comes next, waiting for it. */
 void ff_vk_wait(struct valkey *valkey);
 /* When it has to be looked after by time alone, at the latest. */
