@@ -22,7 +22,7 @@ struct row *ff_row_new(struct ff_engine *engine, enum ff_record kind, const void
 void ff_row_unref(struct ff_engine *engine, struct row *row);
 /* The end: what was kept for use. */
 void ff_spares_free(struct ff_engine *engine);
-/* Makes `row` (owned) the open batch's version, with its index changes; remembers the old one. */
+/* `row` (owned) is the open batch's version, with its index changes; the old one is remembered. */
 void ff_cell_write(struct ff_engine *engine, struct cell *cell, struct row *row);
 /* The open batch removes it, whatever it is: it stands in no index and has not been looked at. */
 void ff_cell_drop(struct ff_engine *engine, struct cell *cell);
@@ -104,8 +104,8 @@ struct scopes *ff_scopes_get(struct ff_engine *engine, enum ff_index index,
 void ff_scopes_load(struct ff_engine *engine, const struct ff_want *want);
 void ff_scopes_merge(struct ff_engine *engine, const struct scopes *scopes, struct ff_arena *arena,
                      struct ff_scope_list *out);
-/* They live for one batch, as pages do. */
 void ff_scopes_stale(struct ff_engine *engine);
+void ff_scopes_doubt(struct ff_engine *engine, const struct span *span);
 
 /* ---- loads.c ---- */
 /* Notes what is to be loaded; on an immediate store loads it at once. FF_E_OK: it is there now;
@@ -115,6 +115,7 @@ ff_err ff_want_peek(struct ff_engine *engine, struct peek *peek, const struct ff
                     struct ff_fault *fault);
 void ff_peek_load(struct peek *peek, const struct ff_want *want);
 void ff_peeks_stale(struct ff_engine *engine);
+void ff_peek_doubt(struct ff_engine *engine, const struct ff_index_key *place);
 ff_err ff_want_page(struct ff_engine *engine, struct span *span, const struct ff_entry *after,
                     uint32_t limit, struct ff_fault *fault);
 ff_err ff_want_scopes(struct ff_engine *engine, struct scopes *scopes, struct ff_fault *fault);
@@ -209,8 +210,7 @@ bool ff_watches_has(const struct watches *watches, const struct ff_scope *what);
 /* The open batch has something for `n` of those who wait for the topic. */
 void ff_news_note(struct ff_engine *engine, const struct ff_scope *topic, uint32_t n);
 void ff_news_of_mark(struct ff_engine *engine, const struct mark *mark);
-/* The first load that shows all that was heard of the topic, or of what the running call watches.
- */
+/* The first load that shows all that was heard of it, or of what the running call watches. */
 uint64_t ff_news_heard(const struct ff_engine *engine, const struct ff_scope *topic);
 /* Whether the running call may use what this load has brought; it counts as read. */
 bool ff_news_fresh(struct ff_txn *txn, uint64_t loaded_in);

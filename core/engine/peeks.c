@@ -19,17 +19,25 @@ take_place(struct ff_index_key *out, const struct ff_index_key *place)
 }
 
 static struct peek *
-peek_get(struct ff_engine *engine, const struct ff_index_key *place)
+peek_find(struct ff_engine *engine, const struct ff_index_key *place)
 {
     struct ff_index_key ident;
     struct peek *peek = NULL;
 
     take_place(&ident, place);
     HASH_FIND(hh, engine->peeks, &ident, sizeof(ident), peek);
+    return peek;
+}
+
+static struct peek *
+peek_get(struct ff_engine *engine, const struct ff_index_key *place)
+{
+    struct peek *peek = peek_find(engine, place);
+
     if (peek == NULL) {
         peek = calloc(1, sizeof(*peek));
         FF_ASSERT(peek != NULL);
-        memcpy(&peek->place, &ident, sizeof(ident));
+        take_place(&peek->place, place);
         HASH_ADD(hh, engine->peeks, place, sizeof(peek->place), peek);
     }
     return peek;
@@ -77,6 +85,16 @@ ff_peek_load(struct peek *peek, const struct ff_want *want)
     peek->valid = true;
     peek->stands = want->n > 0 && want->entries[0].sort == peek->place.sort &&
                    ff_key_cmp(&want->entries[0].id, &peek->place.id) == 0;
+}
+
+void
+ff_peek_doubt(struct ff_engine *engine, const struct ff_index_key *place)
+{
+    struct peek *peek = engine->peeks == NULL ? NULL : peek_find(engine, place);
+
+    if (peek != NULL) {
+        peek->valid = false;
+    }
 }
 
 void

@@ -82,6 +82,19 @@ ff_scopes_merge(struct ff_engine *engine, const struct scopes *scopes, struct ff
 }
 
 void
+ff_scopes_doubt(struct ff_engine *engine, const struct span *span)
+{
+    struct scopes *scopes = NULL;
+
+    RB_FOREACH(scopes, scopes_tree, &engine->scopes)
+    {
+        if (scopes->index == span->index && ff_scope_begins(&span->scope, &scopes->prefix)) {
+            scopes->valid = false;
+        }
+    }
+}
+
+void
 ff_scopes_stale(struct ff_engine *engine)
 {
     struct scopes *scopes = NULL, *next = NULL;

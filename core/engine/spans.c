@@ -297,6 +297,20 @@ ff_marks_linger(struct ff_engine *engine, struct batch *batch)
     }
 }
 
+/* What was read around the mark while it counted may be from before its commit. */
+static void
+doubt_around(struct ff_engine *engine, const struct mark *mark)
+{
+    struct span *span = mark->span;
+    const struct ff_index_key place = {
+        .index = span->index, .scope = span->scope, .sort = mark->entry.sort, .id = mark->entry.id
+    };
+
+    span->page_valid = false;
+    ff_scopes_doubt(engine, span);
+    ff_peek_doubt(engine, &place);
+}
+
 void
 ff_marks_release(struct ff_engine *engine, struct mark_list *marks, uint64_t up_to)
 {
@@ -305,7 +319,7 @@ ff_marks_release(struct ff_engine *engine, struct mark_list *marks, uint64_t up_
     while ((mark = TAILQ_FIRST(marks)) != NULL && mark->applied_in <= up_to) {
         int before = mark_state(mark);
 
-        mark->span->page_valid = false; /* it may show what the mark has hidden */
+        doubt_around(engine, mark);
         base_list_leave(mark);
         mark->base = 0;
         mark_refresh(mark, before);
