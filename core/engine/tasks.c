@@ -258,6 +258,19 @@ try_again(struct ff_engine *engine, struct ff_task *task, ff_err err)
     return pending;
 }
 
+/* What only reads, answers from what was loaded after it was asked: its client may have it from
+ * another broker that there is more. */
+static void
+read_anew(const struct ff_engine *engine, struct ff_task *task)
+{
+    const struct ff_call *call = &task->frame->calls[task->at];
+
+    if (!engine->store->ops->exclusive && (ff_ops[call->op].flags & FF_OPF_MUTATING) == 0 &&
+        task->fresh_from < task->due_from) {
+        task->fresh_from = task->due_from;
+    }
+}
+
 static ff_err
 run_call(struct ff_engine *engine, struct ff_task *task)
 {
@@ -282,6 +295,7 @@ run_call(struct ff_engine *engine, struct ff_task *task)
     engine->oldest_read = UINT64_MAX;
     engine->watching.n = 0;
     engine->watching.all = false;
+    read_anew(engine, task);
     err = run_op(engine, task, &txn, &result);
     if (in_doubt(engine, task, err)) {
         err = doubt(engine, task, err);
