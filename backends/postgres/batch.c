@@ -289,7 +289,7 @@ ff_pg_send_look(struct pg *pg)
 /* ---- events ---- */
 
 static void
-put_event(struct pg *pg, const struct ff_event_write *event, uint64_t number)
+put_event(struct pg *pg, const struct ff_event_write *event, uint32_t number)
 {
     struct ff_fault fault = { 0 };
     struct pg_row row = { .kind = FF_R_EVENT, .version = number, .family = event->family };
@@ -306,34 +306,57 @@ put_event(struct pg *pg, const struct ff_event_write *event, uint64_t number)
 }
 
 static void
-send_events(struct pg *pg)
+send_page(struct pg *pg, uint32_t family, uint32_t n)
+{
+    uint32_t family_be = htobe32(family);
+    uint64_t n_be = htobe64(n);
+    struct pg_params params = { 0 };
+
+    array_end(&pg->scratch[ROWS], n);
+    ff_pg_param(&params, &family_be, sizeof(family_be));
+    param_u64(&params, &n_be);
+    ff_pg_param_buf(&params, &pg->scratch[ROWS]);
+    ff_pg_send(&pg->write, PG_S_EVENTS, 0, &params);
+}
+
+static void
+send_family(struct pg *pg, uint32_t family)
 {
     const struct ff_commit *commit = pg->commit;
-    uint64_t count[FF_FAMILIES] = { 0 };
-    struct pg_params params = { 0 };
-    uint32_t families = 0;
+    uint32_t n = 0;
 
-    array_begin(&pg->scratch[ROWS], pg->tables[FF_R_EVENT].array_oid);
     for (uint32_t i = 0; i < commit->n_events; i++) {
-        put_event(pg, &commit->events[i], ++count[commit->events[i].family]);
-    }
-    array_end(&pg->scratch[ROWS], commit->n_events);
-    array_begin(&pg->scratch[KEYS], PG_OID_INT4);
-    array_begin(&pg->scratch[VERSIONS], PG_OID_INT8);
-    for (uint32_t f = 0; f < FF_FAMILIES; f++) {
-        if (count[f] > 0) {
-            families++;
-            ff_pg_put_u32(&pg->scratch[KEYS], sizeof(f));
-            ff_pg_put_u32(&pg->scratch[KEYS], f);
-            add_u64(&pg->scratch[VERSIONS], count[f]);
+        if (commit->events[i].family != family) {
+            continue;
+        }
+        if (n == 0) {
+            array_begin(&pg->scratch[ROWS], pg->tables[FF_R_EVENT].array_oid);
+        }
+        put_event(pg, &commit->events[i], ++n);
+        if (n == PG_PAGE_EVENTS_MAX) {
+            send_page(pg, family, n);
+            n = 0;
         }
     }
-    array_end(&pg->scratch[KEYS], families);
-    array_end(&pg->scratch[VERSIONS], families);
-    ff_pg_param_buf(&params, &pg->scratch[ROWS]);
-    ff_pg_param_buf(&params, &pg->scratch[KEYS]);
-    ff_pg_param_buf(&params, &pg->scratch[VERSIONS]);
-    ff_pg_send(&pg->write, PG_S_EVENTS, 0, &params);
+    if (n > 0) {
+        send_page(pg, family, n);
+    }
+}
+
+/* Families in order, for every broker the same: each locks its feed. */
+static void
+send_events(struct pg *pg)
+{
+    uint32_t families = 0;
+
+    for (uint32_t i = 0; i < pg->commit->n_events; i++) {
+        families |= UINT32_C(1) << pg->commit->events[i].family;
+    }
+    for (uint32_t f = 0; f < FF_FAMILIES; f++) {
+        if ((families >> f & 1) != 0) {
+            send_family(pg, f);
+        }
+    }
 }
 
 static void
@@ -354,9 +377,7 @@ ff_pg_send_batch(struct pg *pg)
     const struct ff_commit *commit = pg->commit;
 
     each_group(pg, true, send_group);
-    if (commit->n_events > 0) { /* last: the feed is locked from here on */
-        send_events(pg);
-    }
+    send_events(pg); /* last: the feeds are locked from here on */
     for (uint32_t i = 0; i < commit->n_trims; i++) {
         send_trim(pg, &commit->trims[i]);
     }

@@ -6,7 +6,7 @@
 #include "core/store.h"
 
 /* Raised with every change of the tables; how an older database gets there is in schema.c. */
-#define PG_SCHEMA_VERSION 1
+#define PG_SCHEMA_VERSION 2
 
 /* Everything that a database of this version has, as statements that may run again. */
 void ff_pg_schema_text(struct pg_buf *buf);

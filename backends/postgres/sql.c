@@ -45,8 +45,12 @@ static const char *const plain[PG_S_KIND] = {
     [PG_S_TRIM] = "WITH f AS (UPDATE flowfabric.feed SET oldest ="
                   " greatest(oldest, least($2::bigint, newest - 1) + 1)"
                   " WHERE family = $1::int RETURNING oldest)"
-                  " DELETE FROM flowfabric.event e USING f"
-                  " WHERE e._family = $1::int AND e._version < f.oldest",
+                  " DELETE FROM flowfabric.event_page p USING f"
+                  " WHERE p.family = $1::int AND p.last < f.oldest",
+    [PG_S_EVENTS] = "WITH f AS (UPDATE flowfabric.feed SET newest = newest + $2::bigint"
+                    " WHERE family = $1::int RETURNING newest)"
+                    " INSERT INTO flowfabric.event_page (family, last, base, events)"
+                    " SELECT $1::int, newest, newest - $2::bigint, $3::flowfabric.event[] FROM f",
     [PG_S_FEED] = "SELECT newest, oldest FROM flowfabric.feed WHERE family = $1::int",
     [PG_S_BEAT] = "WITH b AS (INSERT INTO flowfabric.broker (broker, seen_at)"
                   " VALUES ($1::uuid, clock_timestamp()) ON CONFLICT (broker)"
@@ -218,35 +222,19 @@ sql_of_kind(struct pg_buf *buf, enum pg_op op, int kind, const struct pg_table *
 
 /* ---- events ---- */
 
-/* The rows' numbers count from 1 in each family; what the feed had comes on top. */
-static void
-sql_events(struct pg_buf *buf, const struct pg_table *table)
-{
-    ff_pg_text(buf, "WITH f AS (UPDATE flowfabric.feed SET newest = newest + c.n"
-                    " FROM unnest($2::int[], $3::bigint[]) AS c(family, n)"
-                    " WHERE feed.family = c.family"
-                    " RETURNING feed.family, feed.newest - c.n AS base)"
-                    " INSERT INTO flowfabric.event (");
-    for (uint32_t i = 0; i < table->n; i++) {
-        ff_pg_text(buf, i == 0 ? "" : ", ");
-        name(buf, &table->columns[i]);
-    }
-    ff_pg_text(buf, ") SELECT ");
-    for (uint32_t i = 0; i < table->n; i++) {
-        ff_pg_text(buf, i == 0 ? "w." : ", w.");
-        name(buf, &table->columns[i]);
-        ff_pg_text(buf, table->columns[i].source == PG_VERSION ? " + f.base" : "");
-    }
-    ff_pg_text(buf, " FROM f JOIN unnest($1::flowfabric.event[]) AS w ON w._family = f.family");
-}
-
+/* Row by row, and of each from the first on: in the order of the index, which no plan can change
+ * (sorting and joins by hash are off). */
 static void
 sql_feed_page(struct pg_buf *buf, const struct pg_table *table)
 {
-    ff_pg_text(buf, "SELECT e._version, e._raw");
+    ff_pg_text(buf, "SELECT p.base + e._version, e._raw");
     fields(buf, table, "e");
-    ff_pg_text(buf, " FROM flowfabric.event e WHERE e._family = $1::int AND"
-                    " e._version > $2::bigint ORDER BY e._family, e._version LIMIT $3::bigint");
+    ff_pg_text(buf, " FROM (SELECT greatest(oldest - 1, $2::bigint) AS behind FROM flowfabric.feed"
+                    " WHERE family = $1::int) f,"
+                    " LATERAL (SELECT base, events FROM flowfabric.event_page"
+                    " WHERE family = $1::int AND last > f.behind ORDER BY family, last"
+                    " LIMIT $3::bigint) p, LATERAL unnest(p.events) e"
+                    " WHERE p.base + e._version > f.behind LIMIT $3::bigint");
 }
 
 /* ---- indexes: pages and scopes; of several kinds, one list ---- */
@@ -307,9 +295,7 @@ const char *
 ff_pg_sql(int statement, const struct pg_table *tables, struct pg_buf *buf)
 {
     buf->n = 0;
-    if (statement == PG_S_EVENTS) {
-        sql_events(buf, &tables[FF_R_EVENT]);
-    } else if (statement == PG_S_FEED_PAGE) {
+    if (statement == PG_S_FEED_PAGE) {
         sql_feed_page(buf, &tables[FF_R_EVENT]);
     } else if (statement < PG_S_KIND) {
         ff_pg_text(buf, "%s", plain[statement]);

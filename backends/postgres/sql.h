@@ -36,7 +36,7 @@ enum pg_statement {
     PG_S_PING,
     PG_S_FENCE,     /* $1 broker, $2 session → number */
     PG_S_MARK,      /* $1 broker, $2 session, $3 number */
-    PG_S_EVENTS,    /* $1 rows, $2 families, $3 how many of each */
+    PG_S_EVENTS,    /* $1 family, $2 how many, $3 rows, numbered from 1 */
     PG_S_TRIM,      /* $1 family, $2 up to */
     PG_S_FEED,      /* $1 family → newest, oldest */
     PG_S_FEED_PAGE, /* $1 family, $2 after, $3 limit → seq, raw, fields */
@@ -51,6 +51,9 @@ enum pg_statement {
     PG_S_N = PG_S_VARIANT + PG_VARIANTS_MAX
 };
 #define PG_OF_KIND(op, kind) (PG_S_KIND + (int) (op) *FF_R_N + (int) (kind))
+
+/* Events of one row: who reads some of them, reads them all. */
+#define PG_PAGE_EVENTS_MAX 256
 
 /* SQLSTATE of a commit that a record's version refuses. */
 #define PG_MOVED_STATE "FF001"

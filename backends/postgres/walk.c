@@ -126,7 +126,7 @@ renumber(struct ff_store *store, enum ff_event_family family, uint64_t next, str
     char sql[256];
 
     snprintf(sql, sizeof(sql),
-             "DELETE FROM flowfabric.event WHERE _family = %d;"
+             "DELETE FROM flowfabric.event_page WHERE family = %d;"
              " UPDATE flowfabric.feed SET newest = %llu, oldest = %llu WHERE family = %d",
              (int) family, (unsigned long long) next - 1, (unsigned long long) next, (int) family);
     return run((struct pg *) store, sql, &ignored, fault);

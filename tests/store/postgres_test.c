@@ -294,6 +294,80 @@ test_an_analyst_reads_views_and_nothing_else(void **state)
                         "t");
 }
 
+/* ---- events, many to a row ---- */
+
+static void
+assert_next_events(struct ff_bed *bed, uint64_t after, uint64_t first, uint32_t n)
+{
+    struct ff_want want = ff_bed_want_events(FF_FAMILY_COMPLETION, after, n);
+
+    ff_bed_load(bed, &want, 1);
+    assert_int_equal(want.n, n);
+    for (uint32_t i = 0; i < n; i++) {
+        char number[24];
+
+        snprintf(number, sizeof(number), "%llu", (unsigned long long) first + i);
+        assert_int_equal(want.seqs[i], first + i);
+        assert_true(ff_str_is(want.bodies[i], number));
+    }
+}
+
+static void
+test_a_feed_is_read_and_trimmed_across_rows(void **state)
+{
+    struct ff_event_trim trim = { FF_FAMILY_COMPLETION, 300 };
+    struct ff_want want = ff_bed_want_events(FF_FAMILY_COMPLETION, 0, 1);
+    struct ff_bed *bed = *state;
+    char body[24];
+
+    for (int i = 1; i <= 600; i++) {
+        snprintf(body, sizeof(body), "%d", i);
+        ff_bed_event(bed, FF_FAMILY_COMPLETION, body);
+    }
+    bed->batch.trims = &trim;
+    bed->batch.n_trims = 1;
+    ff_bed_commit(bed);
+    bed->batch.n_trims = 0;
+    ff_bed_load(bed, &want, 1);
+    assert_int_equal(want.oldest, 301);
+    assert_int_equal(want.newest, 600);
+    assert_next_events(bed, 0, 301, 5);
+    assert_next_events(bed, 510, 511, 4); /* 512 is the last one of a row */
+    assert_next_events(bed, 598, 599, 2);
+    assert_string_equal(ff_pg_sql_text("SELECT count(*) || ' of ' || min(seq) || ' to ' || max(seq)"
+                                       " FROM flowfabric_read.event"),
+                        "300 of 301 to 600");
+    assert_string_equal(ff_pg_sql_text("SELECT count(*) FROM flowfabric.event_page"), "2");
+}
+
+/* As version 1 has left it: a row each in `event`. */
+static void
+test_events_of_version_1_are_taken_along(void **state)
+{
+    struct ff_bed *bed = *state;
+
+    (void) ff_pg_sql_text(
+        "DROP TABLE flowfabric.event_page CASCADE;"
+        "ALTER TABLE flowfabric.event DROP CONSTRAINT in_event_page;"
+        "INSERT INTO flowfabric.event (_family, _version, _raw)"
+        " SELECT 1, i, convert_to(i::text, 'UTF8') FROM generate_series(1, 600) i;"
+        "UPDATE flowfabric.feed SET newest = 600 WHERE family = 1;"
+        "UPDATE flowfabric.info SET value = '1' WHERE name IN ('schema', 'digest')");
+    bed->events[FF_FAMILY_COMPLETION] = 600;
+    ff_bed_reopen(bed);
+    assert_next_events(bed, 0, 1, 3);
+    assert_next_events(bed, 254, 255, 4);
+    ff_bed_event(bed, FF_FAMILY_COMPLETION, "601");
+    ff_bed_commit(bed);
+    assert_next_events(bed, 599, 600, 2);
+    assert_string_equal(ff_pg_sql_text("SELECT value FROM flowfabric.info WHERE name = 'schema'"),
+                        "2");
+    /* A broker of that version that still runs would not be heard: it is refused. */
+    assert_string_equal(ff_pg_sql_text("SELECT count(*) FROM pg_constraint WHERE convalidated"
+                                       " AND conname = 'in_event_page'"),
+                        "1");
+}
+
 /* ---- refusals ---- */
 
 static ff_err
@@ -344,7 +418,7 @@ test_a_newer_schema_is_refused(void **state)
 
     (void) ff_pg_sql_text("UPDATE flowfabric.info SET value = '99' WHERE name = 'schema'");
     assert_int_equal(open_url(bed->url, &fault), FF_E_CORRUPTION);
-    (void) ff_pg_sql_text("UPDATE flowfabric.info SET value = '1' WHERE name = 'schema'");
+    (void) ff_pg_sql_text("UPDATE flowfabric.info SET value = '2' WHERE name = 'schema'");
 }
 
 #define TEST(name)                                                                                 \
@@ -366,6 +440,8 @@ main(void)
         TEST(reads_go_on_while_a_commit_waits),
         TEST(a_weak_server_is_told),
         TEST(an_analyst_reads_views_and_nothing_else),
+        TEST(a_feed_is_read_and_trimmed_across_rows),
+        TEST(events_of_version_1_are_taken_along),
         TEST(what_is_wrong_is_said),
         TEST(a_newer_schema_is_refused),
     };
