@@ -66,30 +66,15 @@ ff_sqlite_keys_page(struct sqlite *sqlite, struct ff_want *want, struct ff_arena
     enum query which = ff_sqlite_plain_query(kind_of(want->index), PLAIN_KEYS_PAGE);
     sqlite3_stmt *stmt = sqlite->queries[which];
     struct ff_str start = { .p = NULL };
-    int rc = SQLITE_OK;
 
     want->n = 0;
     want->complete = true;
     if (!page_start(want, &start)) {
         return true;
     }
-    want->entries = ff_arena_alloc(arena, (want->limit + 1u) * sizeof(*want->entries));
     bind_start(stmt, start);
     bind_end(stmt, 2, ff_str(want->scope.b, want->scope.n));
-    sqlite3_bind_int64(stmt, 3, (sqlite3_int64) want->limit + 1);
-    while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-        struct ff_entry *entry = &want->entries[want->n++];
-
-        entry->sort = 0;
-        entry->id = ff_key_bytes(
-            ff_str(sqlite3_column_blob(stmt, 0), (size_t) sqlite3_column_bytes(stmt, 0)));
-    }
-    sqlite3_reset(stmt);
-    if (want->n > want->limit) {
-        want->n = want->limit;
-        want->complete = false;
-    }
-    return rc == SQLITE_DONE;
+    return ff_sqlite_entries(stmt, 3, want, arena);
 }
 
 /* From flow to flow, not from key to key. */
@@ -110,7 +95,7 @@ ff_sqlite_keys_scopes(struct sqlite *sqlite, struct ff_want *want, struct ff_are
         rc = sqlite3_step(stmt);
         if (rc == SQLITE_ROW) {
             at.n = FLOW_BYTES;
-            memcpy(at.b, sqlite3_column_blob(stmt, 0), FLOW_BYTES);
+            memcpy(at.b, sqlite3_column_blob(stmt, 1), FLOW_BYTES);
             ff_sqlite_scope_add(&want->scopes, &room, &at, arena);
         }
         sqlite3_reset(stmt);

@@ -135,6 +135,32 @@ executions_page(struct sqlite *sqlite, struct ff_want *want, struct ff_arena *ar
     return true;
 }
 
+/* ---- entries that stand in the file ---- */
+
+bool
+ff_sqlite_entries(sqlite3_stmt *stmt, int limit, struct ff_want *want, struct ff_arena *arena)
+{
+    int rc = SQLITE_OK;
+
+    want->n = 0;
+    want->complete = true;
+    want->entries = ff_arena_alloc(arena, (want->limit + 1u) * sizeof(*want->entries));
+    sqlite3_bind_int64(stmt, limit, (sqlite3_int64) want->limit + 1); /* tells whether it ends */
+    while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+        struct ff_entry *entry = &want->entries[want->n++];
+
+        entry->sort = sqlite3_column_int64(stmt, 0);
+        entry->id = ff_key_bytes(
+            ff_str(sqlite3_column_blob(stmt, 1), (size_t) sqlite3_column_bytes(stmt, 1)));
+    }
+    sqlite3_reset(stmt);
+    if (want->n > want->limit) {
+        want->n = want->limit;
+        want->complete = false;
+    }
+    return rc == SQLITE_DONE;
+}
+
 /* ---- expiring ---- */
 
 /* The kind of record that the scope names; FF_R_N: none that stands in this index. */
@@ -151,7 +177,6 @@ expiring_page(struct sqlite *sqlite, struct ff_want *want, struct ff_arena *aren
 {
     enum ff_record kind = kind_of(&want->scope);
     sqlite3_stmt *stmt = NULL;
-    int rc = SQLITE_OK;
 
     want->n = 0;
     want->complete = true;
@@ -159,24 +184,10 @@ expiring_page(struct sqlite *sqlite, struct ff_want *want, struct ff_arena *aren
         return true;
     }
     stmt = sqlite->queries[ff_sqlite_plain_query(kind, PLAIN_DUE_PAGE)];
-    want->entries = ff_arena_alloc(arena, (want->limit + 1u) * sizeof(*want->entries));
     sqlite3_bind_int64(stmt, 1, want->has_after ? want->after.sort : INT64_MIN);
     sqlite3_bind_blob(stmt, 2, want->after.id.b, want->has_after ? want->after.id.n : 0,
                       SQLITE_STATIC);
-    sqlite3_bind_int64(stmt, 3, (sqlite3_int64) want->limit + 1);
-    while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-        struct ff_entry *entry = &want->entries[want->n++];
-
-        entry->sort = sqlite3_column_int64(stmt, 0);
-        entry->id = ff_key_bytes(
-            ff_str(sqlite3_column_blob(stmt, 1), (size_t) sqlite3_column_bytes(stmt, 1)));
-    }
-    sqlite3_reset(stmt);
-    if (want->n > want->limit) {
-        want->n = want->limit;
-        want->complete = false;
-    }
-    return rc == SQLITE_DONE;
+    return ff_sqlite_entries(stmt, 3, want, arena);
 }
 
 bool

@@ -179,7 +179,7 @@ static const char *const plain_steps[2][3] = {
 };
 static const char *const plain_queries[2][3] = {
     { [PLAIN_GET] = "SELECT version, body FROM %s WHERE key = ?1",
-      [PLAIN_KEYS_PAGE] = ("SELECT key FROM %s WHERE key > ?1 AND key < ?2"
+      [PLAIN_KEYS_PAGE] = ("SELECT 0, key FROM %s WHERE key > ?1 AND key < ?2"
                            " ORDER BY key LIMIT ?3") },
     { [PLAIN_GET] = "SELECT version, body FROM %s WHERE key = ?1",
       [PLAIN_DUE_PAGE] = ("SELECT due, key FROM %s WHERE (due, key) > (?1, ?2)"

@@ -163,6 +163,9 @@ bool ff_sqlite_done_row(sqlite3_stmt *stmt, const struct ff_key *key, int64_t *r
 
 /* page.c */
 bool ff_sqlite_page(struct sqlite *sqlite, struct ff_want *want, struct ff_arena *arena);
+/* Fills want's page with the rows (sort, id) of a statement whose limit, its parameter of this
+ * number, is the only one not bound yet. */
+bool ff_sqlite_entries(sqlite3_stmt *stmt, int limit, struct ff_want *want, struct ff_arena *arena);
 bool ff_sqlite_scopes(struct sqlite *sqlite, struct ff_want *want, struct ff_arena *arena);
 /* Whether an index is read from the file; the others stand in memory. */
 bool ff_sqlite_index_in_file(enum ff_index index);

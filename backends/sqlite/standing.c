@@ -82,30 +82,12 @@ bool
 ff_sqlite_stand_page(struct sqlite *sqlite, struct ff_want *want, struct ff_arena *arena)
 {
     sqlite3_stmt *stmt = sqlite->queries[Q_STAND_PAGE];
-    int code = ff_sqlite_stand_code(want->index);
-    int rc = SQLITE_OK;
 
-    want->n = 0;
-    want->complete = true;
-    want->entries = ff_arena_alloc(arena, (want->limit + 1u) * sizeof(*want->entries));
-    bind_scope(stmt, code, &want->scope);
+    bind_scope(stmt, ff_sqlite_stand_code(want->index), &want->scope);
     sqlite3_bind_int64(stmt, 3, want->has_after ? want->after.sort : INT64_MIN);
     sqlite3_bind_blob(stmt, 4, want->after.id.b, want->has_after ? want->after.id.n : 0,
                       SQLITE_STATIC);
-    sqlite3_bind_int64(stmt, 5, (sqlite3_int64) want->limit + 1);
-    while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-        struct ff_entry *entry = &want->entries[want->n++];
-
-        entry->sort = sqlite3_column_int64(stmt, 0);
-        entry->id = ff_key_bytes(
-            ff_str(sqlite3_column_blob(stmt, 1), (size_t) sqlite3_column_bytes(stmt, 1)));
-    }
-    sqlite3_reset(stmt);
-    if (want->n > want->limit) {
-        want->n = want->limit;
-        want->complete = false;
-    }
-    return rc == SQLITE_DONE;
+    return ff_sqlite_entries(stmt, 5, want, arena);
 }
 
 /* The first scope from `from` on; *found: there is one. */

@@ -4,17 +4,6 @@
 #include "core/engine/tags.h"
 #include "core/tag.h"
 
-static struct ff_tag *
-find_tag(struct ff_tags tags, struct ff_str key)
-{
-    for (uint32_t i = 0; i < tags.n; i++) {
-        if (ff_str_eq(tags.v[i].key, key)) {
-            return &tags.v[i];
-        }
-    }
-    return NULL;
-}
-
 /* A flow in any state; its revision stays. */
 static ff_err
 set_tags(struct ff_txn *txn, const struct ff_uuid *flow_id, struct ff_tags news)
@@ -23,13 +12,9 @@ set_tags(struct ff_txn *txn, const struct ff_uuid *flow_id, struct ff_tags news)
     struct ff_tags all = { 0 };
 
     FF_TRY(ff_flow_get(txn, flow_id, &flow));
-    all.v = FF_ARENA_NEW(txn->arena, struct ff_tag, flow.tags.n + news.n);
-    if (flow.tags.n > 0) {
-        memcpy(all.v, flow.tags.v, flow.tags.n * sizeof(*all.v));
-    }
-    all.n = flow.tags.n;
+    all = ff_tags_copy(txn, flow.tags, news.n);
     for (uint32_t i = 0; i < news.n; i++) {
-        struct ff_tag *old = find_tag(all, news.v[i].key);
+        struct ff_tag *old = ff_tags_find(all, news.v[i].key);
 
         if (old == NULL) {
             old = &all.v[all.n++];
@@ -58,13 +43,7 @@ ff_err
 ff_op_set_flow_tags(struct ff_txn *txn, const struct ff_set_flow_tags_args *args,
                     struct ff_set_flow_tags_result *result)
 {
-    if (args->tags.n == 0) {
-        return ff_fail_input(&txn->fault, "tags", "empty");
-    }
-    for (uint32_t i = 0; i < args->tags.n; i++) {
-        FF_TRY(ff_tag_key_check(args->tags.v[i].key, &txn->fault));
-    }
-    FF_TRY(ff_tags_check(txn, args->tags));
+    FF_TRY(ff_tags_check_named(txn, args->tags));
     FF_TRY(set_tags(txn, &args->flow_id, args->tags));
     result->count = args->tags.n;
     return FF_E_OK;
@@ -80,7 +59,7 @@ ff_op_get_flow_tag(struct ff_txn *txn, const struct ff_get_flow_tag_args *args,
 
     FF_TRY(ff_tag_key_check(args->key, &txn->fault));
     FF_TRY(ff_flow_find(txn, &args->flow_id, &flow, &found));
-    tag = find_tag(flow.tags, args->key);
+    tag = ff_tags_find(flow.tags, args->key);
     if (tag != NULL) {
         result->value = tag->value;
     }

@@ -1,7 +1,6 @@
 #include "core/engine/lease.h"
 
 #include "core/engine/events.h"
-#include "core/handle.h"
 
 ff_err
 ff_held_read(struct ff_txn *txn, const struct ff_handle *handle, struct ff_held *out)
@@ -16,6 +15,24 @@ ff_held_read(struct ff_txn *txn, const struct ff_handle *handle, struct ff_held 
     out->attempt_index = payload.attempt_index;
     out->lease_ttl_ms = payload.lease_ttl_ms;
     return FF_E_OK;
+}
+
+struct ff_handle
+ff_lease_handle(struct ff_txn *txn, const struct ff_exec *exec, enum ff_handle_kind kind)
+{
+    const struct ff_handle_payload payload = {
+        .tag = txn->facts->handle_tag,
+        .execution_id = exec->execution_id,
+        .attempt_index = exec->current_attempt_index.v,
+        .attempt_id = exec->current_attempt_id.v,
+        .lease_id = exec->current_lease_id.v,
+        .lease_epoch = exec->current_lease_epoch,
+        .lease_ttl_ms = exec->current_lease_ttl_ms,
+        .lane_id = exec->lane_id,
+        .worker_instance_id = exec->current_worker_instance_id,
+    };
+
+    return ff_handle_make(kind, &payload, txn->arena);
 }
 
 /* ---- the gate ---- */

@@ -7,6 +7,7 @@
 #define FF_CORE_ENGINE_LEASE_H
 
 #include "core/engine/exec.h"
+#include "core/handle.h"
 
 /* What a handle says (01 §8.2). */
 struct ff_held {
@@ -19,6 +20,11 @@ struct ff_held {
  * FF_E_INVALID_INPUT, FF_E_HANDLE_FROM_OTHER_BACKEND, FF_E_CORRUPTION. */
 FF_MUST_USE ff_err ff_held_read(struct ff_txn *txn, const struct ff_handle *handle,
                                 struct ff_held *out);
+
+/* The handle of the lease that the execution is under, or was suspended under; in the call's
+ * arena. */
+struct ff_handle ff_lease_handle(struct ff_txn *txn, const struct ff_exec *exec,
+                                 enum ff_handle_kind kind);
 
 /* What the caller of a fenced operation shows, and what the operation admits. */
 struct ff_gate {

@@ -6,7 +6,6 @@
 #include "core/engine/lease.h"
 #include "core/engine/suspension.h"
 #include "core/engine/walk.h"
-#include "core/handle.h"
 #include "core/id.h"
 #include "core/state.h"
 
@@ -380,25 +379,6 @@ answer_satisfied(struct ff_txn *txn, struct suspending *with, struct ff_exec *ex
     return ff_txn_put_exec(txn, exec); /* only its count of waitpoints has changed */
 }
 
-static void
-make_handle(struct ff_txn *txn, struct suspending *with, const struct ff_exec *exec)
-{
-    const struct ff_handle_payload payload = {
-        .tag = txn->facts->handle_tag,
-        .execution_id = exec->execution_id,
-        .attempt_index = exec->current_attempt_index.v,
-        .attempt_id = exec->current_attempt_id.v,
-        .lease_id = exec->current_lease_id.v,
-        .lease_epoch = exec->current_lease_epoch,
-        .lease_ttl_ms = exec->current_lease_ttl_ms,
-        .lane_id = exec->lane_id,
-        .worker_instance_id = exec->current_worker_instance_id,
-    };
-
-    with->reply.handle = FF_ARENA_NEW(txn->arena, struct ff_handle, 1);
-    *with->reply.handle = ff_handle_make(FF_HANDLE_SUSPENDED, &payload, txn->arena);
-}
-
 static ff_err
 wait_for_signals(struct ff_txn *txn, struct suspending *with, struct ff_exec *exec)
 {
@@ -412,7 +392,8 @@ wait_for_signals(struct ff_txn *txn, struct suspending *with, struct ff_exec *ex
     ff_uuid_text(&with->suspension.suspension_id, episode);
     ff_uuid_text(&primary->waitpoint_id, waitpoint);
     with->reply.suspended = true;
-    make_handle(txn, with, exec);
+    with->reply.handle = FF_ARENA_NEW(txn->arena, struct ff_handle, 1);
+    *with->reply.handle = ff_lease_handle(txn, exec, FF_HANDLE_SUSPENDED);
     FF_TRY(ff_txn_put_suspension(txn, &with->suspension));
     FF_TRY(ff_attempt_suspend(txn, exec, ff_arena_copy(txn->arena, ff_cstr(episode))));
     FF_TRY(ff_lease_release(txn, exec, &note));

@@ -47,6 +47,18 @@ ff_tags_check(struct ff_txn *txn, struct ff_tags tags)
                : ff_fail_too_long(&txn->fault, "tags", bytes, FF_TAGS_BYTES_MAX);
 }
 
+ff_err
+ff_tags_check_named(struct ff_txn *txn, struct ff_tags tags)
+{
+    if (tags.n == 0) {
+        return ff_fail_input(&txn->fault, "tags", "empty");
+    }
+    for (uint32_t i = 0; i < tags.n; i++) {
+        FF_TRY(ff_tag_key_check(tags.v[i].key, &txn->fault));
+    }
+    return ff_tags_check(txn, tags);
+}
+
 static int
 tag_cmp(const void *a, const void *b)
 {
@@ -56,17 +68,28 @@ tag_cmp(const void *a, const void *b)
 struct ff_tags
 ff_tags_sorted(struct ff_txn *txn, struct ff_tags tags)
 {
-    struct ff_tags out = { .v = FF_ARENA_NEW(txn->arena, struct ff_tag, tags.n), .n = tags.n };
+    struct ff_tags out = ff_tags_copy(txn, tags, 0);
 
-    if (tags.n > 0) {
-        memcpy(out.v, tags.v, tags.n * sizeof(*out.v));
+    if (out.n > 0) {
         qsort(out.v, out.n, sizeof(*out.v), tag_cmp);
     }
     return out;
 }
 
-static struct ff_tag *
-find_tag(struct ff_tags tags, struct ff_str key)
+struct ff_tags
+ff_tags_copy(struct ff_txn *txn, struct ff_tags tags, uint32_t more)
+{
+    struct ff_tags out = { .v = FF_ARENA_NEW(txn->arena, struct ff_tag, tags.n + more),
+                           .n = tags.n };
+
+    if (tags.n > 0) {
+        memcpy(out.v, tags.v, tags.n * sizeof(*out.v));
+    }
+    return out;
+}
+
+struct ff_tag *
+ff_tags_find(struct ff_tags tags, struct ff_str key)
 {
     for (uint32_t i = 0; i < tags.n; i++) {
         if (ff_str_eq(tags.v[i].key, key)) {
@@ -84,7 +107,7 @@ static void
 apply(struct ff_txn *txn, const struct ff_exec *exec, struct ff_tags news, struct ff_tags *all)
 {
     for (uint32_t i = 0; i < news.n; i++) {
-        struct ff_tag *old = find_tag(*all, news.v[i].key);
+        struct ff_tag *old = ff_tags_find(*all, news.v[i].key);
 
         if (old != NULL && ff_str_eq(old->value, news.v[i].value)) {
             continue;
@@ -108,11 +131,7 @@ set_tags(struct ff_txn *txn, const struct ff_eid *id, struct ff_tags news)
 
     FF_TRY(ff_exec_open(txn, id, &exec));
     FF_TRY(ff_tags_of(txn, &exec, &before));
-    stored.tags.v = FF_ARENA_NEW(txn->arena, struct ff_tag, before.n + news.n);
-    stored.tags.n = before.n;
-    if (before.n > 0) {
-        memcpy(stored.tags.v, before.v, before.n * sizeof(*before.v));
-    }
+    stored.tags = ff_tags_copy(txn, before, news.n);
     apply(txn, &exec, ff_tags_sorted(txn, news), &stored.tags);
     stored.tags = ff_tags_sorted(txn, stored.tags);
     FF_TRY(ff_tags_check(txn, stored.tags));
@@ -136,13 +155,7 @@ ff_err
 ff_op_set_execution_tags(struct ff_txn *txn, const struct ff_set_execution_tags_args *args,
                          struct ff_set_execution_tags_result *result)
 {
-    if (args->tags.n == 0) {
-        return ff_fail_input(&txn->fault, "tags", "empty");
-    }
-    for (uint32_t i = 0; i < args->tags.n; i++) {
-        FF_TRY(ff_tag_key_check(args->tags.v[i].key, &txn->fault));
-    }
-    FF_TRY(ff_tags_check(txn, args->tags));
+    FF_TRY(ff_tags_check_named(txn, args->tags));
     FF_TRY(set_tags(txn, &args->execution_id, args->tags));
     result->count = args->tags.n;
     return FF_E_OK;
@@ -162,7 +175,7 @@ ff_op_get_execution_tag(struct ff_txn *txn, const struct ff_get_execution_tag_ar
     if (found) {
         FF_TRY(ff_tags_of(txn, &exec, &tags));
     }
-    tag = find_tag(tags, args->key);
+    tag = ff_tags_find(tags, args->key);
     if (tag != NULL) {
         result->value = tag->value;
     }

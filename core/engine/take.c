@@ -2,7 +2,6 @@
 
 #include "core/engine/events.h"
 #include "core/engine/quota.h"
-#include "core/handle.h"
 #include "core/policy.h"
 #include "core/state.h"
 
@@ -16,18 +15,6 @@ static void
 fill_claim(struct ff_txn *txn, const struct ff_exec *exec, enum ff_handle_kind kind,
            struct ff_claim *out)
 {
-    const struct ff_handle_payload payload = {
-        .tag = txn->facts->handle_tag,
-        .execution_id = exec->execution_id,
-        .attempt_index = exec->current_attempt_index.v,
-        .attempt_id = exec->current_attempt_id.v,
-        .lease_id = exec->current_lease_id.v,
-        .lease_epoch = exec->current_lease_epoch,
-        .lease_ttl_ms = exec->current_lease_ttl_ms,
-        .lane_id = exec->lane_id,
-        .worker_instance_id = exec->current_worker_instance_id,
-    };
-
     *out = (struct ff_claim){
         .outcome = "claimed",
         .execution_id = exec->execution_id,
@@ -38,7 +25,7 @@ fill_claim(struct ff_txn *txn, const struct ff_exec *exec, enum ff_handle_kind k
         .lease_epoch = exec->current_lease_epoch,
         .lease_expires_at = exec->lease_expires_at.v,
     };
-    out->handle = ff_handle_make(kind, &payload, txn->arena);
+    out->handle = ff_lease_handle(txn, exec, kind);
 }
 
 /* The lease, and the slots that it holds. */
