@@ -94,7 +94,6 @@ enum ff_index {
     FF_IX_EDGES,          /* flow | 0 */
     FF_IX_EDGES_IN,       /* flow, downstream | 0 */
     FF_IX_EDGES_OUT,      /* flow, upstream | 0 */
-    FF_IX_SIBLING_OWED,   /* flow, downstream | 0: edges whose upstream is to be cancelled */
     FF_IX_FLOW_ENDED,     /* partition | end: flows whose members are all gone */
     FF_IX_REPLIES,        /* execution | 0: what suspend answered under keys */
     FF_IX_PURGING,        /* record kind | 0: executions and flows of which a part is removed */

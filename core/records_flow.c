@@ -214,9 +214,6 @@ stand_edge(struct ff_standing *keys, const struct ff_edge *edge)
     ff_stand(keys, FF_IX_EDGES, ff_scope_flow(&edge->flow_id), 0);
     ff_stand(keys, FF_IX_EDGES_IN, ff_scope_ends(&edge->flow_id, &edge->downstream), 0);
     ff_stand(keys, FF_IX_EDGES_OUT, ff_scope_ends(&edge->flow_id, &edge->upstream), 0);
-    if (edge->sibling_cancel_owed) {
-        ff_stand(keys, FF_IX_SIBLING_OWED, ff_scope_ends(&edge->flow_id, &edge->downstream), 0);
-    }
 }
 
 void

@@ -184,6 +184,14 @@ missing_columns(const struct pg_table tables[FF_R_N], struct pg_buf *buf)
     }
 }
 
+/* What tables of older programs have, and no program uses any more; views stand on it, and are made
+ * anew. */
+static const char retired[] = "SET LOCAL client_min_messages = warning;\n"
+                              "ALTER TABLE IF EXISTS flowfabric.edge"
+                              " DROP COLUMN IF EXISTS sibling_cancel_owed CASCADE,"
+                              " DROP COLUMN IF EXISTS _sibling_owed_scope CASCADE,"
+                              " DROP COLUMN IF EXISTS _sibling_owed_sort CASCADE;\n";
+
 static ff_err
 make(PGconn *pg, const struct texts *texts, char words[256], struct ff_fault *fault)
 {
@@ -192,7 +200,10 @@ make(PGconn *pg, const struct texts *texts, char words[256], struct ff_fault *fa
     ff_err err = FF_E_OK;
 
     FF_ASSERT(tables != NULL);
-    err = read_tables(pg, tables, words, fault);
+    err = run(pg, retired, words, fault);
+    if (err == FF_E_OK) {
+        err = read_tables(pg, tables, words, fault);
+    }
     ff_pg_text(&add, "SET LOCAL client_min_messages = warning;\n");
     missing_columns(tables, &add);
     if (err == FF_E_OK) {

@@ -37,8 +37,6 @@ ff_sqlite_stand_code(enum ff_index index)
         return 14;
     case FF_IX_EDGES_OUT:
         return 15;
-    case FF_IX_SIBLING_OWED:
-        return 16;
     case FF_IX_MEMBER_STATE:
         return 17;
     case FF_IX_FLOW_ENDED:

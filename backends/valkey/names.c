@@ -103,7 +103,6 @@ static const struct index_shape {
     [FF_IX_EDGES] = { "edges", "U", FF_R_EDGE },
     [FF_IX_EDGES_IN] = { "edges_in", "UPU", FF_R_EDGE },
     [FF_IX_EDGES_OUT] = { "edges_out", "UPU", FF_R_EDGE },
-    [FF_IX_SIBLING_OWED] = { "sibling_owed", "UPU", FF_R_EDGE },
     [FF_IX_FLOW_ENDED] = { "flow_ended", "P", FF_R_FLOW },
     [FF_IX_REPLIES] = { "replies", "PU", FF_R_SUSPEND_REPLY },
     [FF_IX_PURGING] = { "purging", "B", FF_R_N },

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "core/engine/flow.h"
+#include "core/engine/group.h"
 #include "core/id.h"
 #include "core/partition.h"
 
@@ -22,6 +22,21 @@ str_cmp(const void *a, const void *b)
     return ff_str_cmp(*(const struct ff_str *) a, *(const struct ff_str *) b);
 }
 
+/* One that cannot be read keeps its group pending. */
+static ff_err
+is_owed(struct ff_txn *txn, const struct ff_group *group, const struct ff_entry *entry,
+        struct ff_sibling *sibling)
+{
+    ff_err err = ff_sibling_at(txn, group, entry, sibling);
+
+    if (err != FF_E_CORRUPTION) {
+        return err;
+    }
+    txn->fault = (struct ff_fault){ 0 };
+    sibling->running = true;
+    return FF_E_OK;
+}
+
 /* Upstreams that are owed a cancel, each once; within one partition their texts order as their
  * bytes do. */
 static ff_err
@@ -34,16 +49,16 @@ pending_siblings(struct ff_txn *txn, const struct ff_group *group, struct ff_str
 
     out->v = FF_ARENA_NEW(txn->arena, struct ff_str, found ? group->total : 0);
     for (; found; n++) {
-        struct ff_edge edge = { 0 };
+        struct ff_sibling sibling = { .running = false };
 
-        FF_TRY(ff_txn_next(txn, FF_IX_SIBLING_OWED, &scope, n == 0 ? NULL : &entry, 256, &next,
-                           &found));
+        FF_TRY(
+            ff_txn_next(txn, FF_IX_EDGES_IN, &scope, n == 0 ? NULL : &entry, 256, &next, &found));
         entry = next;
         if (found) {
-            FF_TRY(ff_gather(ff_edge_at(txn, &entry, &edge), &pending));
-            if (out->n < group->total) {
-                out->v[out->n++] = eid_text(txn, &edge.upstream);
-            }
+            FF_TRY(ff_gather(is_owed(txn, group, &entry, &sibling), &pending));
+        }
+        if (sibling.running && out->n < group->total) {
+            out->v[out->n++] = eid_text(txn, &sibling.id);
         }
     }
     if (out->n > 1) {

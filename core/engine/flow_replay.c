@@ -76,11 +76,12 @@ resolve_if_succeeded(struct ff_txn *txn, struct ff_group *group, struct ff_edge 
 static ff_err
 reset_group(struct ff_txn *txn, struct ff_group *group)
 {
-    FF_TRY(ff_group_unflag(txn, group));
+    group->cancel_siblings_pending = false;
     group->cancel_siblings_reason = FF_NONE(ff_str);
     group->failed = group->skipped = 0;
     group->state = FF_GROUP_PENDING;
     group->satisfied_at = FF_NONE(ff_opt_i64);
+    group->decided_by = FF_NONE(ff_opt_eid);
     FF_TRY(each_edge(txn, group, reset_if_impossible));
     group->state = ff_group_evaluate(group);
     return ff_txn_put_group(txn, group);

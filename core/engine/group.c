@@ -72,53 +72,73 @@ ff_edge_outcome(struct ff_txn *txn, const struct ff_edge *edge, enum ff_terminal
 
 /* ---- siblings (04 §5.1) ---- */
 
-/* Marks an edge whose upstream nobody needs any more; *any if it was marked. */
-static ff_err
-mark_sibling(struct ff_txn *txn, const struct ff_resolving *resolving, struct ff_edge *edge,
-             bool *any)
+ff_err
+ff_sibling_at(struct ff_txn *txn, const struct ff_group *group, const struct ff_entry *entry,
+              struct ff_sibling *out)
 {
-    struct ff_exec upstream = { 0 };
+    struct ff_edge edge = { 0 };
     bool found = false;
 
-    if (edge->edge_state == FF_EDGE_SATISFIED || edge->edge_state == FF_EDGE_IMPOSSIBLE ||
-        (resolving->edge.edge_state != FF_EDGE_APPLIED &&
-         ff_eid_eq(edge->upstream, resolving->edge.upstream))) {
+    out->running = false;
+    FF_TRY(ff_edge_at(txn, entry, &edge));
+    out->id = edge.upstream;
+    if (edge.edge_state == FF_EDGE_SATISFIED || edge.edge_state == FF_EDGE_IMPOSSIBLE ||
+        (group->decided_by.is && ff_eid_eq(group->decided_by.v, edge.upstream))) {
         return FF_E_OK;
     }
-    FF_TRY(ff_txn_find_exec(txn, &edge->upstream, &upstream, &found));
-    if (!found || upstream.lifecycle_phase == FF_PHASE_TERMINAL) {
-        return FF_E_OK;
-    }
-    edge->sibling_cancel_owed = true;
-    *any = true;
-    return ff_txn_put_edge(txn, edge);
+    FF_TRY(ff_txn_find_exec(txn, &edge.upstream, &out->exec, &found));
+    out->running = found && out->exec.lifecycle_phase != FF_PHASE_TERMINAL;
+    return FF_E_OK;
 }
 
+/* Edges whose records are asked for together. */
+#define LOOKS_LOADED 64
+
+ff_err
+ff_sibling_look(struct ff_txn *txn, const struct ff_group *group, struct ff_sibling_look *look)
+{
+    struct ff_scope scope = ff_scope_ends(&group->flow_id, &group->downstream);
+    struct ff_sibling sibling;
+    bool pending = false;
+
+    look->running = false;
+    look->more = true;
+    for (uint32_t n = 1; n <= FF_SIBLING_LOOKS; n++) {
+        struct ff_entry next = { 0 };
+
+        FF_TRY(ff_txn_next(txn, FF_IX_EDGES_IN, &scope, look->inside ? &look->at : NULL,
+                           LOOKS_LOADED, &next, &look->more));
+        if (!look->more) {
+            break;
+        }
+        look->at = next;
+        look->inside = true;
+        sibling.running = false;
+        FF_TRY(ff_gather(ff_sibling_at(txn, group, &look->at, &sibling), &pending));
+        look->running = sibling.running;
+        if (pending ? n % LOOKS_LOADED == 0 : look->running) {
+            break;
+        }
+    }
+    return pending ? FF_E_PENDING : FF_E_OK;
+}
+
+/* Where none of the first edges has a living upstream the rest is left to who cancels them: then it
+ * may turn out that there was none, and the flag goes again. */
 static ff_err
 flag_siblings(struct ff_txn *txn, struct ff_resolving *resolving)
 {
     struct ff_group *group = &resolving->group;
-    struct ff_scope scope = ff_scope_ends(&group->flow_id, &group->downstream);
-    struct ff_entry entry = { 0 }, next = { 0 };
-    bool found = true, any = false, pending = false;
+    struct ff_sibling_look look = { .inside = false };
 
-    for (uint32_t n = 0; found; n++) {
-        struct ff_edge edge = { 0 };
-        ff_err err = FF_E_OK;
-
-        FF_TRY(ff_txn_next(txn, FF_IX_EDGES_IN, &scope, n == 0 ? NULL : &entry, group->total, &next,
-                           &found));
-        entry = next;
-        err = found ? ff_edge_at(txn, &entry, &edge) : FF_E_OK;
-        if (err == FF_E_OK && found) {
-            err = mark_sibling(txn, resolving, &edge, &any);
-        }
-        FF_TRY(ff_gather(err, &pending));
+    if (resolving->edge.edge_state != FF_EDGE_APPLIED) {
+        group->decided_by = FF_SOME(ff_opt_eid, resolving->edge.upstream);
     }
-    if (pending) {
-        return FF_E_PENDING;
+    if (group->total == group->succeeded + group->failed + group->skipped) {
+        return FF_E_OK;
     }
-    if (any) {
+    FF_TRY(ff_sibling_look(txn, group, &look));
+    if (look.running || look.more) {
         group->cancel_siblings_pending = true;
         group->cancel_siblings_reason =
             ff_cstr(group->state == FF_GROUP_SATISFIED ? "sibling_quorum_satisfied"
@@ -126,28 +146,6 @@ flag_siblings(struct ff_txn *txn, struct ff_resolving *resolving)
         group->flagged_at = txn->now_ms;
     }
     return FF_E_OK;
-}
-
-ff_err
-ff_group_unflag(struct ff_txn *txn, struct ff_group *group)
-{
-    struct ff_scope scope = ff_scope_ends(&group->flow_id, &group->downstream);
-    struct ff_entry entry = { 0 };
-    bool found = false;
-
-    group->cancel_siblings_pending = false;
-    for (;;) { /* onwards only: where the edge is older than its place, nothing moves it */
-        struct ff_edge edge = { 0 };
-
-        FF_TRY(ff_txn_next(txn, FF_IX_SIBLING_OWED, &scope, found ? &entry : NULL, group->total + 1,
-                           &entry, &found));
-        if (!found) {
-            return FF_E_OK;
-        }
-        FF_TRY(ff_edge_at(txn, &entry, &edge));
-        edge.sibling_cancel_owed = false;
-        FF_TRY(ff_txn_put_edge(txn, &edge));
-    }
 }
 
 /* ---- data passing (04 §4.2 step 5) ---- */

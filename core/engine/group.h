@@ -47,11 +47,31 @@ FF_MUST_USE ff_err ff_edge_await(struct ff_txn *txn, struct ff_resolving *resolv
 FF_MUST_USE ff_err ff_edge_outcome(struct ff_txn *txn, const struct ff_edge *edge,
                                    enum ff_terminal_outcome *outcome, bool *ended);
 
-/* The group no longer asks for its siblings' cancel: flag and list are cleared, the reason stays
- * (04 §5.3). The caller writes the group. */
-FF_MUST_USE ff_err ff_group_unflag(struct ff_txn *txn, struct ff_group *group);
-/* Whether a sibling that is to be cancelled has not ended. FF_E_PENDING. */
-FF_MUST_USE ff_err ff_group_has_running(struct ff_txn *txn, const struct ff_group *group,
-                                        bool *out);
+/* ---- siblings (04 §5.1) ----
+ *
+ * The list of a flagged group is not stored: it is its unresolved edges whose upstream has not
+ * ended, but for the one whose end decided it. So the decision costs the same whatever the number
+ * of edges, and no crash can leave a part of the list behind. */
+
+/* The upstream of the edge at an entry of FF_IX_EDGES_IN. */
+struct ff_sibling {
+    struct ff_eid id; /* also where its record cannot be read */
+    struct ff_exec exec;
+    bool running; /* it is one, and has not ended */
+};
+FF_MUST_USE ff_err ff_sibling_at(struct ff_txn *txn, const struct ff_group *group,
+                                 const struct ff_entry *entry, struct ff_sibling *out);
+
+/* Edges that one step looks at: one that has been resolved comes from the disk, 10 us each. */
+#define FF_SIBLING_LOOKS 1024
+/* Looks for a sibling that has not ended, from the first edge on or behind `at`, at so many edges
+ * at the most. *more: there are others behind `at`. FF_E_PENDING. */
+struct ff_sibling_look {
+    struct ff_entry at;
+    bool inside; /* `at` counts */
+    bool running, more;
+};
+FF_MUST_USE ff_err ff_sibling_look(struct ff_txn *txn, const struct ff_group *group,
+                                   struct ff_sibling_look *look);
 
 #endif

@@ -260,23 +260,19 @@ static ff_err
 offer_sibling(struct ff_scan *scan, struct siblings *siblings, const struct ff_entry *entry,
               bool *go_on)
 {
-    struct ff_exec upstream = { 0 };
-    struct ff_edge edge = { 0 };
-    struct ff_key member;
-    bool there = false, found = false, admits = false;
-    ff_err err = ff_edge_at(scan->txn, entry, &edge);
+    struct ff_sibling sibling = { .running = false };
+    const struct ff_eid *id = &sibling.id;
+    bool there = false, admits = false;
 
-    if (err == FF_E_OK) {
-        err = ff_txn_find_exec(scan->txn, &edge.upstream, &upstream, &found);
-    }
-    FF_TRY(passed_over(scan, err, &there));
-    if (there && (!found || upstream.lifecycle_phase == FF_PHASE_TERMINAL)) {
+    FF_TRY(passed_over(scan, ff_sibling_at(scan->txn, &siblings->group, entry, &sibling), &there));
+    if (there && !sibling.running) {
         passed(scan, &siblings->place);
         return FF_E_OK;
     }
     siblings->place.source = 1;
     if (there) {
-        member = ff_key_member(&edge.flow_id, &edge.upstream);
+        struct ff_key member = ff_key_member(&siblings->group.flow_id, id);
+
         FF_TRY(passed_over(scan, ff_scan_admits(scan, &member, &admits), &there));
     }
     if (!there || !admits) {
@@ -287,7 +283,7 @@ offer_sibling(struct ff_scan *scan, struct siblings *siblings, const struct ff_e
     if (*go_on) {
         struct ff_due_item *item = ff_scan_give(scan);
 
-        item->execution_id = FF_SOME(ff_opt_eid, edge.upstream);
+        item->execution_id = FF_SOME(ff_opt_eid, *id);
         item->reason = ff_arena_copy(scan->txn->arena, siblings->group.cancel_siblings_reason);
     }
     return FF_E_OK;
@@ -305,7 +301,7 @@ list_siblings(struct ff_scan *scan, struct siblings *siblings, const struct ff_e
     while (go_on) {
         struct ff_uuid edge_id;
         ff_err err =
-            ff_txn_next(scan->txn, FF_IX_SIBLING_OWED, &scope, &at, scan->limit + 1, &next, &found);
+            ff_txn_next(scan->txn, FF_IX_EDGES_IN, &scope, &at, scan->limit + 1, &next, &found);
 
         FF_TRY(passed_over(scan, err, &there));
         if (!there || !found) {

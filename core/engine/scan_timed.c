@@ -179,16 +179,17 @@ fill_group(struct ff_scan *scan, const struct ff_entry *entry)
 {
     struct ff_due_item *item = NULL;
     struct ff_group group = { 0 };
-    bool found = false, running = false;
+    struct ff_sibling_look look = { .inside = false };
+    bool found = false;
     ff_err err = ff_txn_find(scan->txn, FF_R_GROUP, &entry->id, &group, &found);
 
     if (err == FF_E_OK && found) {
-        err = ff_group_has_running(scan->txn, &group, &running);
+        err = ff_sibling_look(scan->txn, &group, &look);
     }
     if (err != FF_E_OK) {
         return passed_over(scan, err);
     }
-    if (found && !running) {
+    if (found && !look.running && !look.more) { /* larger ones: edge_cancel_dispatcher */
         item = ff_scan_give(scan);
         item->flow_id = FF_SOME(ff_opt_uuid, group.flow_id);
         item->downstream_execution_id = FF_SOME(ff_opt_eid, group.downstream);

@@ -314,6 +314,26 @@ test_fifty_siblings(void **state)
     assert_field(rig, down, "public_state", "waiting");
 }
 
+/* Who decides a group is no sibling of those it spares, whatever its other edges say. */
+static void
+test_the_decider_is_no_sibling(void **state)
+{
+    struct ff_rig *rig = *state;
+    struct ff_resolve_dependency_result result;
+
+    make_flow(rig, 3);
+    policy(rig, C, ANY_CANCEL);
+    build(rig, 1, A, C);
+    build(rig, 2, A, C);
+    build(rig, 3, B, C);
+    assert_ok(resolve(rig, 1, A, C, "success", &result)); /* A runs on */
+    assert_string_equal(numbers(rig, group_of(rig, C).pending_sibling_ids), "02");
+    dispatch(rig, C);
+    assert_string_equal(reconcile(rig, C), "completed_drain/");
+    assert_field(rig, A, "public_state", "waiting");
+}
+
+/* Those that end by themselves are struck off the list. */
 static void
 test_reconcile(void **state)
 {
@@ -469,6 +489,7 @@ static const struct CMUnitTest tests[] = {
     RIG_TEST("04 §2.4 an applied edge can lose a quorum", test_applying_an_edge_can_lose_a_quorum),
     RIG_TEST("04 ex 45 an edge into a fired group", test_stage_into_a_fired_group),
     RIG_TEST("04 ex 46 fifty siblings", test_fifty_siblings),
+    RIG_TEST("the upstream that decides is no sibling", test_the_decider_is_no_sibling),
     RIG_TEST("04 ex 48 reconcile", test_reconcile),
     RIG_TEST("04 ex 49 drain", test_drain),
     RIG_TEST("04 ex 51 replay the skipped one first", test_replay_skipped_first),

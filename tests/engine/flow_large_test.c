@@ -21,17 +21,24 @@ struct plan {
     uint32_t (*from)(uint32_t edge), (*to)(uint32_t edge);
 };
 
+/* policy_json: of the last member's inbound edges; NULL: all_of. */
 static void
-submit(struct ff_rig *rig, const struct plan *plan, struct ff_submit_flow_result *result)
+submit_with(struct ff_rig *rig, const struct plan *plan, const char *policy_json,
+            struct ff_submit_flow_result *result)
 {
+    struct ff_submit_group group = { .member = key_of(rig, MEMBERS - 1) };
     struct ff_submit_member *members = FF_ARENA_NEW(&rig->arena, struct ff_submit_member, MEMBERS);
     struct ff_submit_edge *edges = FF_ARENA_NEW(&rig->arena, struct ff_submit_edge, plan->n_edges);
     const struct ff_submit_flow_args args = {
         .flow = { .flow_id = F, .flow_kind = ff_cstr("dag"), .namespace = ff_cstr("N") },
         .members = { .v = members, .n = MEMBERS },
         .edges = { .v = edges, .n = plan->n_edges },
+        .groups = { .v = &group, .n = policy_json != NULL },
     };
 
+    if (policy_json != NULL) {
+        group.policy = ff_rig_any(rig, policy_json);
+    }
     for (uint32_t i = 0; i < MEMBERS; i++) {
         members[i] = (struct ff_submit_member){ .key = key_of(rig, i),
                                                 .lane_id = ff_cstr("L"),
@@ -46,6 +53,12 @@ submit(struct ff_rig *rig, const struct plan *plan, struct ff_submit_flow_result
     assert_ok(ff_rig_submit_flow(rig, &args, result));
     assert_string_equal(result->outcome, "submitted");
     assert_int_equal(result->members.n, MEMBERS);
+}
+
+static void
+submit(struct ff_rig *rig, const struct plan *plan, struct ff_submit_flow_result *result)
+{
+    submit_with(rig, plan, NULL, result);
 }
 
 static const struct ff_flow_summary *
@@ -177,6 +190,56 @@ test_fan_in(void **state)
     assert_int_equal(describe_flow(rig).edge_groups.v[0].running_count, MEMBERS - 2);
 }
 
+/* What an any_of over 9 999 upstreams has cancelled so far. */
+static uint32_t
+cancelled_of(struct ff_rig *rig)
+{
+    return project(rig)->members_sibling_cancelled;
+}
+
+/* The decision is one record; the cancels go on in steps, after a crash too. */
+static void
+test_decision(void **state)
+{
+    static const struct plan fan = { MEMBERS - 1, edge_number, last };
+    struct ff_rig *rig = *state;
+    struct ff_engine_config config;
+    struct ff_submit_flow_result result;
+    struct ff_engine_stats before, after;
+    struct ff_claim_result claim;
+    struct ff_cascade_completion_args ended = { .outcome = ff_cstr("success") };
+    struct ff_cascade_completion_result cascaded;
+
+    if (rig->contrary) {
+        return; /* as above */
+    }
+    submit_with(rig, &fan, "{\"kind\":\"any_of\",\"on_satisfied\":\"cancel_remaining\"}", &result);
+    claim = claim_next(rig);
+    assert_ok(complete(rig, &claim, "first"));
+    ended.execution_id = claim.execution_id.v;
+    assert_ok(ff_rig_cascade_completion(rig, &ended, &cascaded));
+    assert_int_equal(cascaded.resolved, 1);
+    assert_true(describe_flow(rig).edge_groups.v[0].cancel_siblings_pending);
+    assert_int_equal(describe_flow(rig).edge_groups.v[0].pending_sibling_ids.n, MEMBERS - 2);
+    consume(rig);
+    ff_engine_stats(rig->engine, &before);
+    do {
+        ff_engine_run(rig->engine);
+        ff_store_poll(rig->store, true);
+        ff_engine_stats(rig->engine, &after);
+    } while (after.commits < before.commits + 3);
+    ff_rig_engine_config(rig, &config);
+    ff_rig_restart(rig, &config);
+    assert_in_range(cancelled_of(rig), FF_WALK_STEP, 8 * FF_WALK_STEP);
+    consume(rig);
+    ff_rig_pump(rig);
+    assert_int_equal(cancelled_of(rig), MEMBERS - 2);
+    assert_false(describe_flow(rig).edge_groups.v[0].cancel_siblings_pending);
+    assert_int_equal(describe_flow(rig).edge_groups.v[0].failed_count, MEMBERS - 2);
+    assert_true(ff_str_is(describe_flow(rig).edge_groups.v[0].cancel_siblings_reason,
+                          "sibling_quorum_satisfied"));
+}
+
 /* Looking for what has been forgotten is done in parts, however many edges one member has. */
 static void
 test_rotation(void **state)
@@ -206,6 +269,7 @@ static const struct CMUnitTest tests[] = {
     RIG_TEST("a chain of 10 000 is skipped in steps", test_chain),
     RIG_TEST("10 000 children are released and cancelled in steps", test_fan_out),
     RIG_TEST("10 000 upstreams of one member", test_fan_in),
+    RIG_TEST("10 000 siblings are cancelled in steps, and after a crash", test_decision),
     RIG_TEST("the rotation looks at 1 000 edges with a call", test_rotation),
 };
 

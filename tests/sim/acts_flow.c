@@ -309,8 +309,9 @@ ask_resolve_dependency(struct world *world, struct ff_arena *arena, struct asked
 static bool
 wants_siblings(struct world *world, const struct graph_edge *edge)
 {
-    (void) world;
-    return edge->sibling_cancel_owed;
+    return ff_sim_graph(world)->groups[edge->flow][edge->down].now.cancel_siblings_pending &&
+           (edge->state == FF_EDGE_PENDING || edge->state == FF_EDGE_APPLIED) &&
+           world->lives[edge->up].exec.lifecycle_phase != FF_PHASE_TERMINAL;
 }
 
 /* What a scanner does for a flagged group: its siblings, then the group. */

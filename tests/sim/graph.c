@@ -136,7 +136,6 @@ see_edge(struct world *world, const struct ff_edge *before, const struct ff_edge
     edge = edge_of(world, after);
     ff_sim_graph(world)->flows[edge->flow].edges += before == NULL;
     edge->state = after->edge_state;
-    edge->sibling_cancel_owed = after->sibling_cancel_owed;
     edge->ignore_terminal_count = after->ignore_terminal_count;
     touch_group(world, edge->flow, edge->down);
 }

@@ -15,7 +15,6 @@ struct graph_edge {
     struct ff_uuid edge_id;
     uint8_t flow, up, down; /* flow: its number; the others: executions */
     enum ff_edge_state state;
-    bool sibling_cancel_owed;
     struct ff_opt_u32 ignore_terminal_count;
 };
 

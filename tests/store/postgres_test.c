@@ -421,6 +421,25 @@ test_a_newer_schema_is_refused(void **state)
     (void) ff_pg_sql_text("UPDATE flowfabric.info SET value = '2' WHERE name = 'schema'");
 }
 
+/* What a program of before this one has left in a table, and no one uses, goes at the start. */
+static void
+test_columns_that_have_gone_are_taken_away(void **state)
+{
+    struct ff_bed *bed = *state;
+    struct ff_fault fault = { 0 };
+
+    (void) ff_pg_sql_text("ALTER TABLE flowfabric.edge ADD COLUMN sibling_cancel_owed bool,"
+                          " ADD COLUMN _sibling_owed_scope bytea,"
+                          " ADD COLUMN _sibling_owed_sort bigint;"
+                          "CREATE VIEW flowfabric_read.old AS"
+                          " SELECT sibling_cancel_owed FROM flowfabric.edge;"
+                          "UPDATE flowfabric.info SET value = 'older' WHERE name = 'digest'");
+    assert_int_equal(open_url(bed->url, &fault), FF_E_OK);
+    assert_string_equal(ff_pg_sql_text("SELECT count(*) FROM information_schema.columns"
+                                       " WHERE column_name LIKE '%sibling%owed%'"),
+                        "0");
+}
+
 #define TEST(name)                                                                                 \
     {                                                                                              \
 #name, test_##name, open_bed, close_bed, NULL                                              \
@@ -444,6 +463,7 @@ main(void)
         TEST(events_of_version_1_are_taken_along),
         TEST(what_is_wrong_is_said),
         TEST(a_newer_schema_is_refused),
+        TEST(columns_that_have_gone_are_taken_away),
     };
 
     cmocka_set_test_filter(getenv("FF_TEST"));
