@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli/output.h"
@@ -12,6 +13,8 @@
 #define POLL_MS 20
 /* A process gets so long to come or go before its command stops waiting for it. */
 #define SETTLE_MS 60000
+/* What a drain still waits for is told so often. */
+#define DRAIN_TOLD_MS 1000
 
 /* What the command lines of this file say. */
 struct steer_options {
@@ -230,13 +233,47 @@ ff_cli_scale(struct ff_cli *cli, int argc, char **argv)
 
 /* ---- drain, shutdown ---- */
 
-static void
-tell_drained(void *ctx, const void *result, struct ff_arena *arena)
+static int64_t
+mono_ms(void)
 {
-    (void) ctx;
-    (void) result;
-    (void) arena;
-    printf("drained: nothing is running\n");
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Asks for so long a wait. *running: work is, and it may be waited for again. */
+static int
+drain_for(struct ff_cli *cli, uint64_t grace_ms, bool last, bool *running)
+{
+    const struct ff_drain_args args = { .grace_ms = grace_ms };
+    struct ff_drain_result result = { 0 };
+    FF_SCOPED(ff_answer) answer = { 0 };
+    struct ff_client *client = NULL;
+    bool shows = isatty(STDERR_FILENO) && !cli->json;
+    ff_err err = ff_cli_connect(cli, FF_CLI_CONTROL, &client, &answer);
+
+    if (err != FF_E_OK) {
+        ff_cli_seal_fault(&answer, "drain");
+        return ff_cli_report(cli, "drain", &answer);
+    }
+    err = ff_client_drain(client, &args, &result, &answer);
+    *running = err == FF_E_TIMEOUT && !ff_answer_is_lost(&answer);
+    if (shows) {
+        fprintf(stderr, "\r\033[K%s", *running && !last ? answer.fault.message : "");
+    }
+    if (*running && !last) {
+        return FF_CLI_OK;
+    }
+    if (err != FF_E_OK) {
+        return ff_cli_report(cli, "drain", &answer);
+    }
+    if (cli->json) {
+        ff_cli_print_json(answer.map);
+    } else {
+        printf("drained: nothing of this daemon's workers is running\n");
+    }
+    return FF_CLI_OK;
 }
 
 int
@@ -247,16 +284,25 @@ ff_cli_drain(struct ff_cli *cli, int argc, char **argv)
     };
     static const struct ff_cli_command command = {
         grace, parse, "",
-        "Hand out no work any more and wait until none is running. New work is still taken in. "
-        "`ffctl restart broker' hands out work again." FF_CLI_EXIT_HELP
+        "Hand out no work any more and wait until none is running with this daemon's workers; on a "
+        "terminal it shows what is. New work is still taken in, and goes on with other daemons on "
+        "the same store. `ffctl restart broker' hands out work again." FF_CLI_EXIT_HELP
     };
     struct steer_options options = { .grace_ms = 60000 };
-    struct ff_drain_args args = { 0 };
-    const struct ff_cli_act act = { .op = FF_OP_drain, .args = &args, .tell = tell_drained };
+    int64_t from_ms = mono_ms();
+    bool running = true;
+    int status = FF_CLI_OK;
 
     ff_cli_parse(cli, &command, argc, argv, &options);
-    args.grace_ms = options.grace_ms;
-    return ff_cli_do_tell(cli, &act);
+    for (bool last = false; running && !last && status == FF_CLI_OK;) {
+        uint64_t gone_ms = (uint64_t) (mono_ms() - from_ms);
+        uint64_t left_ms = options.grace_ms > gone_ms ? options.grace_ms - gone_ms : 0;
+
+        last = left_ms <= DRAIN_TOLD_MS;
+        running = false;
+        status = drain_for(cli, last ? left_ms : DRAIN_TOLD_MS, last, &running);
+    }
+    return status;
 }
 
 /* The socket is the last thing of a daemon to go. */

@@ -279,6 +279,16 @@ ff_channel_saw_call(struct ff_channel *channel, const struct ff_call *call)
 }
 
 void
+ff_server_instances(const struct ff_server *server,
+                    void (*each)(void *ctx, struct ff_str worker_instance_id), void *ctx)
+{
+    for (const struct ff_binding *binding = server->bindings.by_instance; binding != NULL;
+         binding = binding->hh.next) {
+        each(ctx, ff_str(binding->instance, binding->instance_n));
+    }
+}
+
+void
 ff_channels_check_grace(struct ff_server *server)
 {
     const struct ff_server_ops *ops = server->options.ops;

@@ -96,6 +96,10 @@ struct ff_counts ff_server_limits(const struct ff_server *server, struct ff_aren
 void ff_server_worker_seen(struct ff_server *server, struct ff_frame *frame,
                            struct ff_str worker_instance_id);
 
+/* The instances behind the open channels, as they greeted, and those whose grace runs. */
+void ff_server_instances(const struct ff_server *server,
+                         void (*each)(void *ctx, struct ff_str worker_instance_id), void *ctx);
+
 struct ff_server_stats {
     uint64_t frames, calls, duplicates, refused, malformed, dropped;
     uint32_t channels, unanswered, memos;

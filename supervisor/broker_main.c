@@ -1,5 +1,7 @@
 /* broker_main.c: the role of the broker, from its configuration to its exit status. */
+#include <inttypes.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -45,17 +47,22 @@ on_worker_gone(void *ctx, struct ff_ctl_request *request, const void *args)
 }
 
 static void
-on_idle(void *ctx, bool idle)
+on_idle(void *ctx, const struct ff_running *running)
 {
     struct ff_ctl_request *request = ctx;
     struct ff_fault fault = { 0 };
+    char message[96];
 
-    if (idle) {
+    if (running->idle) {
         ff_ctl_answer(request, NULL);
         return;
     }
-    (void) ff_fail(&fault, FF_E_TIMEOUT);
-    fault.message = "work is still running";
+    (void) ff_fail(&fault, FF_E_TIMEOUT, ff_d_u64("executions", running->executions),
+                   ff_d_u64("workers", running->workers));
+    snprintf(message, sizeof(message),
+             "work is still running: executions %" PRIu32 ", workers %" PRIu32, running->executions,
+             running->workers);
+    fault.message = message;
     ff_ctl_refuse(request, "drain", &fault);
 }
 

@@ -29,15 +29,7 @@ struct ff_broker {
     struct ev_timer engine_due; /* a parked call's time is over */
     struct ev_prepare settle;   /* before each sleep of the loop */
     struct ev_timer grace;      /* of the ordered end */
-    struct {
-        void (*done)(void *ctx, bool idle); /* NULL: nobody waits */
-        void *ctx;
-        struct ev_timer over;
-        struct ff_arena arena;
-        struct ff_want want;
-        struct ff_load load;
-        bool loading;
-    } idle;
+    struct ff_idle idle;
     struct ev_timer leaving; /* while it ends: looks whether the last replies have left */
     bool stopping;
 };
@@ -132,17 +124,13 @@ on_engine_due(struct ev_loop *loop, struct ev_timer *watcher, int events)
     run(watcher->data);
 }
 
-static void look_whether_idle(struct ff_broker *broker);
-
 static void
 on_settle(struct ev_loop *loop, struct ev_prepare *watcher, int events)
 {
     struct ff_broker *broker = watcher->data;
 
     (void) events;
-    if (broker->idle.done != NULL) {
-        look_whether_idle(broker);
-    }
+    ff_idle_look(&broker->idle);
     if (broker->stopping && !ff_engine_busy(broker->engine) && ff_server_idle(broker->server)) {
         ev_break(loop, EVBREAK_ALL);
     }
@@ -156,67 +144,11 @@ wake_loop(void *ctx)
     ev_async_send(broker->loop, &broker->store_wake);
 }
 
-/* ---- whether work is running ---- */
-
-static void
-tell_idle(struct ff_broker *broker, bool idle)
-{
-    void (*done)(void *ctx, bool idle) = broker->idle.done;
-
-    ev_timer_stop(broker->loop, &broker->idle.over);
-    broker->idle.done = NULL;
-    if (done != NULL) {
-        done(broker->idle.ctx, idle);
-    }
-}
-
-static void
-on_leases_seen(struct ff_load *load)
-{
-    struct ff_broker *broker = load->ctx;
-
-    broker->idle.loading = false;
-    if (load->fault.code == FF_E_OK && broker->idle.want.scopes.n == 0) {
-        tell_idle(broker, true);
-    }
-    ff_arena_reset(&broker->idle.arena);
-}
-
-/* Each held lease stands under its worker. Looked at whenever the loop has done something. */
-static void
-look_whether_idle(struct ff_broker *broker)
-{
-    if (broker->idle.loading || ff_engine_busy(broker->engine)) {
-        return;
-    }
-    broker->idle.loading = true;
-    broker->idle.want = (struct ff_want){ .what = FF_WANT_SCOPES, .index = FF_IX_BY_WORKER };
-    broker->idle.load = (struct ff_load){ .wants = &broker->idle.want,
-                                          .n = 1,
-                                          .arena = &broker->idle.arena,
-                                          .done = on_leases_seen,
-                                          .ctx = broker };
-    ff_store_load(broker->store, &broker->idle.load);
-}
-
-static void
-on_idle_over(struct ev_loop *loop, struct ev_timer *watcher, int events)
-{
-    (void) loop;
-    (void) events;
-    tell_idle(watcher->data, false);
-}
-
 void
 ff_broker_await_idle(struct ff_broker *broker, uint64_t grace_ms,
-                     void (*done)(void *ctx, bool idle), void *ctx)
+                     void (*done)(void *ctx, const struct ff_running *running), void *ctx)
 {
-    tell_idle(broker, false);
-    broker->idle.done = done;
-    broker->idle.ctx = ctx;
-    ev_timer_set(&broker->idle.over, (double) grace_ms / 1000.0, 0.0);
-    ev_timer_start(broker->loop, &broker->idle.over);
-    look_whether_idle(broker);
+    ff_idle_await(&broker->idle, grace_ms, done, ctx);
 }
 
 /* ---- what the server asks for ---- */
@@ -353,8 +285,7 @@ watch(struct ff_broker *broker)
     broker->look_again.data = broker;
     ev_prepare_init(&broker->settle, on_settle);
     ev_init(&broker->grace, NULL);
-    ev_timer_init(&broker->idle.over, on_idle_over, 0.0, 0.0);
-    broker->idle.over.data = broker;
+    ff_idle_init(&broker->idle, broker->loop);
     ev_init(&broker->leaving, NULL);
     broker->store_wake.data = broker->engine_due.data = broker->settle.data = broker;
     ev_async_start(broker->loop, &broker->store_wake);
@@ -491,6 +422,9 @@ ff_broker_open(struct ev_loop *loop, const struct ff_broker_options *options,
         ff_broker_close(broker);
         return err;
     }
+    broker->idle.store = broker->store;
+    broker->idle.engine = broker->engine;
+    broker->idle.server = broker->server;
     *broker_out = broker;
     return FF_E_OK;
 }
@@ -543,7 +477,7 @@ ff_broker_close(struct ff_broker *broker)
     if (broker == NULL) {
         return;
     }
-    tell_idle(broker, false);
+    ff_idle_stop(&broker->idle);
     ff_engine_free(broker->engine);
     ev_io_stop(broker->loop, &broker->store_ready); /* before its descriptor is closed */
     ff_store_close(broker->store);
@@ -558,7 +492,7 @@ ff_broker_close(struct ff_broker *broker)
     ev_timer_stop(broker->loop, &broker->look_again);
     ev_prepare_stop(broker->loop, &broker->settle);
     ev_timer_stop(broker->loop, &broker->grace);
-    ff_arena_done(&broker->idle.arena);
+    ff_idle_done(&broker->idle);
     ev_timer_stop(broker->loop, &broker->leaving);
     free(broker);
 }

@@ -7,6 +7,7 @@
 
 #include <ev.h>
 
+#include "backends/broker/idle.h"
 #include "backends/store.h"
 #include "core/engine/engine.h"
 #include "ipc/server.h"
@@ -48,10 +49,10 @@ FF_MUST_USE ff_err ff_broker_open(struct ev_loop *loop, const struct ff_broker_o
 void ff_broker_stop_claims(struct ff_broker *broker);
 /* The process of this worker instance has ended: its leases are taken back at once. */
 void ff_broker_worker_gone(struct ff_broker *broker, struct ff_str worker_instance_id);
-/* Tells, once, whether every lease has been given back: at once when it is so, or false when
- * grace_ms are over, another asks, or the broker is closed. */
+/* Tells, once, whether the leases of this broker's workers have all been given back: at once when
+ * it is so, or what is running when grace_ms are over, another asks, or the broker is closed. */
 void ff_broker_await_idle(struct ff_broker *broker, uint64_t grace_ms,
-                          void (*done)(void *ctx, bool idle), void *ctx);
+                          void (*done)(void *ctx, const struct ff_running *running), void *ctx);
 /* Begins an ordered end (08 §4): nothing is claimed any more, waiting calls are answered, no frame
  * is taken in; when all is answered, or grace_ms are over, the loop is broken (EVBREAK_ALL). */
 void ff_broker_stop(struct ff_broker *broker, uint64_t grace_ms);

@@ -146,6 +146,7 @@ ff_engine_free(struct ff_engine *engine)
     free(engine->undo);
     free(engine->follow.notes);
     ff_projector_free(engine);
+    ff_lessees_done(&engine->lessees);
     free(engine->trash);
     free(engine->wants);
     free(engine);

@@ -97,6 +97,11 @@ void ff_engine_stop_claims(struct ff_engine *engine);
  */
 void ff_engine_stop_waits(struct ff_engine *engine);
 
+/* On a store that brokers share: the workers whose leases, as far as they are held still, are from
+ * this engine. On another all leases are. */
+void ff_engine_lessees(struct ff_engine *engine,
+                       void (*each)(void *ctx, struct ff_str worker_instance_id), void *ctx);
+
 const struct ff_engine_facts *ff_engine_facts(const struct ff_engine *engine);
 /* The engine clock now (01 §1.6). */
 int64_t ff_engine_clock_ms(struct ff_engine *engine);

@@ -13,6 +13,7 @@
 
 #include "core/codec.h"
 #include "core/engine/engine.h"
+#include "core/engine/lessees.h"
 #include "core/engine/overlay_int.h"
 #include "core/engine/pool.h"
 #include "core/scanners.h"
@@ -175,6 +176,7 @@ struct ff_engine {
     struct task_list queue, lonely, wanting, walking, alive;
     struct following follow;
     struct projecting projecting;
+    struct ff_lessees lessees; /* shared stores only */
     struct topic_tree topics;
     struct topic_list hot_topics, timed_topics, watching_topics;
     struct topic *scanner_topics[FF_SCANNERS]; /* those of them that there are */

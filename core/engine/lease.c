@@ -1,6 +1,7 @@
 #include "core/engine/lease.h"
 
 #include "core/engine/events.h"
+#include "core/engine/lessees.h"
 
 ff_err
 ff_held_read(struct ff_txn *txn, const struct ff_handle *handle, struct ff_held *out)
@@ -148,6 +149,7 @@ ff_lease_extend(struct ff_txn *txn, struct ff_exec *exec, uint64_t lease_ttl_ms)
     exec->lease_last_renewed_at = FF_SOME(ff_opt_i64, txn->now_ms);
     exec->lease_expires_at = FF_SOME(ff_opt_i64, ff_time_add(txn->now_ms, lease_ttl_ms));
     exec->lease_renewal_deadline = FF_SOME(ff_opt_i64, ff_time_add(txn->now_ms, two_thirds));
+    ff_txn_leased(txn, exec);
 }
 
 void

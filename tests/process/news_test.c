@@ -4,9 +4,7 @@
 #include <time.h>
 
 #include "tests/process/calls.h"
-#include "tests/process/daemon.h"
-#include "tests/rig/pg_server.h"
-#include "tests/rig/server.h"
+#include "tests/process/fleet.h"
 
 #define WAKES 15
 /* Far more than a wake-up takes, and less than the half second that it would take on average until
@@ -15,52 +13,23 @@
 /* A measurement errs by half of its round trip, on a busy machine. */
 #define CLOCKS_APART_MAX_MS 2000
 
-#define BROKERS 2
-
-struct team {
-    struct ff_daemon brokers[BROKERS];
-    char lines[FF_PG_URL_MAX + 32];
-};
-
-/* False: there is no such server here. */
-static bool
-open_store(struct team *team, bool postgres)
-{
-    char url[FF_PG_URL_MAX];
-
-    if (postgres && !ff_pg_there()) {
-        return false;
-    }
-    if (postgres) {
-        ff_pg_fresh(url);
-    } else {
-        snprintf(url, sizeof(url), "%s", ff_test_valkey_url());
-    }
-    snprintf(team->lines, sizeof(team->lines), "store = \"%s\"", url);
-    return true;
-}
-
 /* Skips the test where there is no such server. */
 static void
-start_team(struct team *team, bool postgres)
+start_fleet(struct ff_fleet *fleet, bool postgres)
 {
-    *team = (struct team){ .lines = "" };
-    if (!open_store(team, postgres)) {
+    if (!ff_fleet_open(fleet, postgres ? &ff_fleet_postgres : &ff_fleet_valkey)) {
         skip();
     }
-    for (int i = 0; i < BROKERS; i++) {
-        ff_daemon_init(&team->brokers[i]);
-        ff_daemon_start(&team->brokers[i], team->lines);
-    }
+    ff_fleet_start(fleet, 0, NULL);
+    ff_fleet_start(fleet, 1, NULL);
 }
 
 static void
-stop_team(struct team *team)
+stop_fleet(struct ff_fleet *fleet)
 {
-    for (int i = 0; i < BROKERS; i++) {
-        ff_daemon_stop(&team->brokers[i]);
-        ff_daemon_done(&team->brokers[i]);
-    }
+    ff_daemon_stop(&fleet->daemons[0]);
+    ff_daemon_stop(&fleet->daemons[1]);
+    ff_fleet_close(fleet);
 }
 
 /* One broker where things happen, and one with which a call waits for them. */
@@ -240,13 +209,13 @@ test_waking(void **state)
 {
     const struct waking *waking = *state;
     struct scene scene = { .claim = ff_test_claim_args("w", 600000, 30000) };
-    struct team team;
+    struct ff_fleet fleet;
     int64_t took[WAKES];
 
-    start_team(&team, waking->postgres);
-    scene.here = ff_test_client(team.brokers[0].worker, NULL);
-    scene.admin = ff_test_client(team.brokers[0].operator, NULL);
-    scene.there = ff_test_client(team.brokers[1].worker, NULL);
+    start_fleet(&fleet, waking->postgres);
+    scene.here = ff_test_client(fleet.daemons[0].worker, NULL);
+    scene.admin = ff_test_client(fleet.daemons[0].operator, NULL);
+    scene.there = ff_test_client(fleet.daemons[1].worker, NULL);
     for (int i = 0; i < 3; i++) { /* they know of each other after their first second */
         (void) wake_once(&scene, waking);
     }
@@ -260,7 +229,7 @@ test_waking(void **state)
     ff_client_close(scene.here);
     ff_client_close(scene.admin);
     ff_client_close(scene.there);
-    stop_team(&team);
+    stop_fleet(&fleet);
 }
 
 /* ---- the clock ---- */
@@ -289,25 +258,25 @@ test_clock(void **state)
 {
     const struct clock_row *row = *state;
     struct ff_client *here = NULL, *there = NULL;
-    struct team team;
+    struct ff_fleet fleet;
     int64_t before = 0, at = 0;
 
-    start_team(&team, row->postgres);
-    ff_daemon_stop(&team.brokers[1]);
+    start_fleet(&fleet, row->postgres);
+    ff_daemon_stop(&fleet.daemons[1]);
     setenv("LD_PRELOAD", FF_TEST_SKEW, 1);
     setenv("TEST_SKEW_MS", "3600000", 1);
-    ff_daemon_start(&team.brokers[1], team.lines);
+    ff_fleet_start_again(&fleet, 1);
     unsetenv("LD_PRELOAD");
     unsetenv("TEST_SKEW_MS");
-    here = ff_test_client(team.brokers[0].worker, NULL);
-    there = ff_test_client(team.brokers[1].worker, NULL);
+    here = ff_test_client(fleet.daemons[0].worker, NULL);
+    there = ff_test_client(fleet.daemons[1].worker, NULL);
     before = server_time_ms(here);
     at = server_time_ms(there);
     assert_in_range(at, before - CLOCKS_APART_MAX_MS, server_time_ms(here) + CLOCKS_APART_MAX_MS);
-    assert_non_null(strstr(ff_daemon_log(&team.brokers[1]), "clock_skew"));
+    assert_non_null(strstr(ff_daemon_log(&fleet.daemons[1]), "clock_skew"));
     ff_client_close(here);
     ff_client_close(there);
-    stop_team(&team);
+    stop_fleet(&fleet);
 }
 
 int

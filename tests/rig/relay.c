@@ -1,6 +1,7 @@
 #include "tests/rig/relay.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -55,7 +56,7 @@ static void
 take_client(struct ff_relay *relay)
 {
     struct sockaddr_un address;
-    int client = accept(relay->listener, NULL, NULL);
+    int client = accept4(relay->listener, NULL, NULL, SOCK_CLOEXEC);
     int server = unix_socket(relay->upstream, &address);
 
     for (int i = 0; i < PAIRS_MAX && client >= 0; i++) {
@@ -156,13 +157,13 @@ run(void *arg)
 }
 
 struct ff_relay *
-ff_relay_start(const char *server_socket)
+ff_relay_start_at(const char *server_socket, const char *socket)
 {
     struct ff_relay *relay = calloc(1, sizeof(*relay));
     struct sockaddr_un address;
 
     assert_non_null(relay);
-    snprintf(relay->path, sizeof(relay->path), "%s.relay", server_socket);
+    snprintf(relay->path, sizeof(relay->path), "%s", socket);
     snprintf(relay->upstream, sizeof(relay->upstream), "%s", server_socket);
     for (int i = 0; i < PAIRS_MAX; i++) {
         relay->pairs[i] = (struct pair){ -1, -1, false };
@@ -170,9 +171,18 @@ ff_relay_start(const char *server_socket)
     relay->listener = unix_socket(relay->path, &address);
     assert_int_equal(bind(relay->listener, (struct sockaddr *) &address, sizeof(address)), 0);
     assert_int_equal(listen(relay->listener, 16), 0);
-    assert_int_equal(pipe(relay->stop), 0);
+    assert_int_equal(pipe2(relay->stop, O_CLOEXEC), 0);
     assert_int_equal(pthread_create(&relay->thread, NULL, run, relay), 0);
     return relay;
+}
+
+struct ff_relay *
+ff_relay_start(const char *server_socket)
+{
+    char path[128];
+
+    snprintf(path, sizeof(path), "%s.relay", server_socket);
+    return ff_relay_start_at(server_socket, path);
 }
 
 void

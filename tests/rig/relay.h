@@ -15,6 +15,8 @@ enum ff_relay_cut {
 #define FF_RELAY_LARGE 400
 
 struct ff_relay *ff_relay_start(const char *server_socket);
+/* The same on a socket of the caller's choice. */
+struct ff_relay *ff_relay_start_at(const char *server_socket, const char *socket);
 /* NULL: nothing. */
 void ff_relay_stop(struct ff_relay *relay);
 const char *ff_relay_socket(const struct ff_relay *relay);
