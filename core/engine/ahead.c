@@ -1,6 +1,7 @@
 /* What a call and the later ones of its frame will read, wanted together with what it waits for: on
  * a store that answers late a frame would else take a round trip for each of its calls. */
 #include "core/engine/engine_int.h"
+#include "core/engine/rely.h"
 #include "core/handle.h"
 
 /* Calls looked at: about as many as run in one go (SHIFT_CALLS). */

@@ -2,7 +2,9 @@
 
 #include <stdlib.h>
 
+#include "core/engine/rely.h"
 #include "core/engine/suspension.h"
+#include "core/engine/walk.h"
 
 struct buffered {
     struct ff_signal signal;
@@ -22,6 +24,7 @@ read_buffer(struct ff_txn *txn, struct ff_binding *binding, struct buffer *out)
     struct ff_scope scope =
         ff_scope_signals(waitpoint->execution_id.partition, &waitpoint->waitpoint_id);
     struct ff_entry entry = { 0 }, next = { 0 };
+    const struct ff_place place = { FF_IX_SIGNALS, &scope, &entry };
     bool found = waitpoint->kept_count > 0, first = true;
 
     while (found && out->n < out->room) {
@@ -35,16 +38,12 @@ read_buffer(struct ff_txn *txn, struct ff_binding *binding, struct buffer *out)
         }
         first = false;
         entry = next;
-        err = ff_txn_find(txn, FF_R_SIGNAL, &entry.id, &one->signal, &found);
-        out->pending = out->pending || err == FF_E_PENDING;
-        if (err == FF_E_PENDING) {
-            found = true;
-            continue;
+        err = ff_txn_follow(txn, FF_R_SIGNAL, &place, &one->signal);
+        FF_TRY(ff_gather(err, &out->pending));
+        if (err == FF_E_OK) {
+            one->binding = binding;
+            out->n++;
         }
-        FF_TRY(err);
-        one->binding = binding;
-        out->n += found;
-        found = true;
     }
     return FF_E_OK;
 }

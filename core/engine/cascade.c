@@ -58,6 +58,7 @@ static ff_err
 want_ahead(struct ff_txn *txn, const struct ff_scope *scope, const struct ff_walk *walk)
 {
     struct ff_entry entry = walk->at, next = { 0 };
+    const struct ff_place place = { FF_IX_EDGES_OUT, scope, &entry };
     bool found = true, pending = false;
 
     for (uint32_t n = 0; found && n < FF_WALK_STEP; n++) {
@@ -71,7 +72,7 @@ want_ahead(struct ff_txn *txn, const struct ff_scope *scope, const struct ff_wal
         }
         FF_TRY(err);
         entry = next;
-        err = found ? ff_edge_at(txn, &entry, &resolving.edge) : FF_E_OK;
+        err = found ? ff_edge_at(txn, &place, &resolving.edge) : FF_E_OK;
         if (err == FF_E_OK && found) {
             err = ff_resolving_read(txn, &resolving);
         }
@@ -82,13 +83,13 @@ want_ahead(struct ff_txn *txn, const struct ff_scope *scope, const struct ff_wal
 
 /* One edge, if it counts the end of its upstream. */
 static ff_err
-cascade_edge(struct ff_txn *txn, const struct ff_entry *entry, const struct ff_savepoint *before)
+cascade_edge(struct ff_txn *txn, const struct ff_place *place, const struct ff_savepoint *before)
 {
     struct ff_resolving resolving = { 0 };
     struct ff_walk *walk = ff_txn_walk(txn);
     bool ended = false;
 
-    FF_TRY(ff_edge_at(txn, entry, &resolving.edge));
+    FF_TRY(ff_edge_at(txn, place, &resolving.edge));
     if (resolving.edge.edge_state != FF_EDGE_APPLIED) {
         return FF_E_OK;
     }
@@ -118,6 +119,7 @@ cascade_edges(struct ff_txn *txn, const struct ff_exec *exec, uint32_t *left, bo
     for (; *left > 0; (*left)--) {
         struct ff_savepoint before = ff_txn_savepoint(txn);
         struct ff_entry entry = { 0 };
+        const struct ff_place place = { FF_IX_EDGES_OUT, &scope, &entry };
         ff_err err = ff_txn_next(txn, FF_IX_EDGES_OUT, &scope, walk->inside ? &walk->at : NULL,
                                  *left, &entry, &found);
 
@@ -126,7 +128,7 @@ cascade_edges(struct ff_txn *txn, const struct ff_exec *exec, uint32_t *left, bo
             *done = true;
             return FF_E_OK;
         }
-        err = cascade_edge(txn, &entry, &before);
+        err = cascade_edge(txn, &place, &before);
         if (err == FF_E_PENDING) {
             return want_ahead(txn, &scope, walk);
         }

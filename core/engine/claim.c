@@ -5,8 +5,10 @@
 
 #include "core/caps.h"
 #include "core/engine/pick.h"
+#include "core/engine/rely.h"
 #include "core/engine/signal.h"
 #include "core/engine/take.h"
+#include "core/engine/walk.h"
 
 /* Of a claim in a reply beside its texts: member names, ids, the handle. */
 #define CLAIM_BYTES 1024
@@ -60,11 +62,13 @@ find_held(struct ff_txn *txn, const struct claiming *claiming, struct held **out
 {
     struct ff_scope scope = ff_scope_worker(claiming->taker.worker_instance_id);
     struct ff_entry entry = { 0 }, next = { 0 };
+    const struct ff_place place = { FF_IX_BY_WORKER, &scope, &entry };
     struct ff_exec exec = { 0 };
     bool found = false, first = true, pending = false;
 
     *n = 0;
     *out = NULL;
+    ff_txn_anew(txn, FF_IX_BY_WORKER, &scope);
     while (*n < claiming->max) {
         ff_err err = FF_E_OK;
 
@@ -74,11 +78,8 @@ find_held(struct ff_txn *txn, const struct claiming *claiming, struct held **out
         }
         first = false;
         entry = next;
-        err = ff_txn_find(txn, FF_R_EXEC, &entry.id, &exec, &found);
-        pending = pending || err == FF_E_PENDING;
-        if (err != FF_E_PENDING) {
-            FF_TRY(err);
-        }
+        err = ff_txn_follow(txn, FF_R_EXEC, &place, &exec);
+        FF_TRY(ff_gather(err, &pending));
         if (err == FF_E_OK && is_of_request(txn, &exec, claiming)) {
             if (*out == NULL) {
                 *out = FF_ARENA_NEW(txn->arena, struct held, claiming->max);

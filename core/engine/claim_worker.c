@@ -4,6 +4,8 @@
 #include "core/engine/grant.h"
 #include "core/engine/pick.h"
 #include "core/engine/reclaim.h"
+#include "core/engine/rely.h"
+#include "core/engine/walk.h"
 
 /* ---- answering a repeated call ---- */
 
@@ -36,8 +38,10 @@ find_given(struct ff_txn *txn, enum ff_index index, const struct ff_scope *scope
            const struct ff_claim_for_worker_args *args, struct ff_exec *out)
 {
     struct ff_entry entry = { 0 }, next = { 0 };
+    const struct ff_place place = { index, scope, &entry };
     bool found = false, first = true, pending = false;
 
+    ff_txn_anew(txn, index, scope);
     for (;;) {
         ff_err err = FF_E_OK;
 
@@ -47,14 +51,11 @@ find_given(struct ff_txn *txn, enum ff_index index, const struct ff_scope *scope
         }
         first = false;
         entry = next;
-        err = ff_txn_find(txn, FF_R_EXEC, &entry.id, out, &found);
+        err = ff_txn_follow(txn, FF_R_EXEC, &place, out);
         if (err == FF_E_OK && given_before(txn, out, args) != NULL) {
             return FF_E_OK;
         }
-        pending = pending || err == FF_E_PENDING;
-        if (err != FF_E_PENDING) {
-            FF_TRY(err);
-        }
+        FF_TRY(ff_gather(err, &pending));
     }
     *out = (struct ff_exec){ 0 };
     return pending ? FF_E_PENDING : FF_E_OK;

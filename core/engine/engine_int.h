@@ -128,8 +128,8 @@ struct ff_task {
     uint64_t last_batch;     /* batch of its newest finished call */
     int64_t arrived_mono_ms; /* when the present call was first run; -1: not yet */
     int64_t park_deadline_ms;
-    uint32_t at;                 /* next call */
-    uint32_t conflicts, rereads; /* of the present call */
+    uint32_t at;                            /* next call */
+    uint32_t conflicts, rereads, disagreed; /* of the present call */
     enum task_state state;
     bool permit;            /* the present call holds one of the stream pool (permits.c) */
     struct ff_opt_u64 kept; /* ff_txn_keep_number of the present call */
@@ -232,5 +232,6 @@ struct ff_engine {
 };
 
 #include "core/engine/parts_int.h"
+#include "core/engine/waits_int.h"
 
 #endif

@@ -76,19 +76,6 @@ ff_edge_find(struct ff_txn *txn, const struct ff_uuid *flow_id, const struct ff_
 }
 
 ff_err
-ff_edge_at(struct ff_txn *txn, const struct ff_entry *entry, struct ff_edge *out)
-{
-    bool found = false;
-
-    FF_TRY(ff_txn_find(txn, FF_R_EDGE, &entry->id, out, &found));
-    if (!found) {
-        return ff_fail(&txn->fault, FF_E_CORRUPTION, ff_d_text("reason", "missing_record"),
-                       ff_d_text("context", "edge"));
-    }
-    return FF_E_OK;
-}
-
-ff_err
 ff_group_find(struct ff_txn *txn, const struct ff_uuid *flow_id, const struct ff_eid *downstream,
               struct ff_group *out, bool *found)
 {
@@ -105,6 +92,7 @@ ff_edges_want_all(struct ff_txn *txn, const struct ff_uuid *flow_id)
 {
     struct ff_scope scope = ff_scope_flow(flow_id);
     struct ff_entry entry = { 0 }, next = { 0 };
+    const struct ff_place place = { FF_IX_EDGES, &scope, &entry };
     struct ff_edge edge = { 0 };
     bool found = true, pending = false;
 
@@ -117,7 +105,7 @@ ff_edges_want_all(struct ff_txn *txn, const struct ff_uuid *flow_id)
         }
         entry = next;
         if (found) {
-            FF_TRY(ff_gather(ff_edge_at(txn, &entry, &edge), &pending));
+            FF_TRY(ff_gather(ff_edge_at(txn, &place, &edge), &pending));
         }
     }
     return FF_E_PENDING;
@@ -166,13 +154,13 @@ ff_member_keep_end(struct ff_txn *txn, const struct ff_exec *exec)
 
 /* Of one edge. */
 static ff_err
-is_waiting_at(struct ff_txn *txn, const struct ff_entry *entry, bool *out)
+is_waiting_at(struct ff_txn *txn, const struct ff_place *place, bool *out)
 {
     struct ff_edge edge = { 0 };
     struct ff_exec child = { 0 };
     bool exists = false;
 
-    FF_TRY(ff_edge_at(txn, entry, &edge));
+    FF_TRY(ff_edge_at(txn, place, &edge));
     if (edge.edge_state == FF_EDGE_SATISFIED || edge.edge_state == FF_EDGE_IMPOSSIBLE) {
         *out = false;
         return FF_E_OK;
@@ -190,6 +178,7 @@ ff_member_is_waited_for(struct ff_txn *txn, const struct ff_exec *exec, bool *ou
 {
     struct ff_scope scope = ff_scope_none();
     struct ff_entry entry = { 0 }, next = { 0 };
+    const struct ff_place place = { FF_IX_EDGES_OUT, &scope, &entry };
     bool found = true;
 
     *out = false;
@@ -208,7 +197,7 @@ ff_member_is_waited_for(struct ff_txn *txn, const struct ff_exec *exec, bool *ou
             found = found && state != FF_FLOW_COMPLETED && state != FF_FLOW_FAILED;
         }
         if (found) {
-            FF_TRY(is_waiting_at(txn, &entry, out));
+            FF_TRY(is_waiting_at(txn, &place, out));
         }
     }
     return FF_E_OK;

@@ -7,6 +7,7 @@
 #define FF_CORE_ENGINE_FLOW_H
 
 #include "core/engine/exec.h"
+#include "core/engine/rely.h"
 #include "core/engine/walk.h"
 
 #define FF_FLOW_MEMBERS_MAX 10000
@@ -31,9 +32,12 @@ FF_MUST_USE ff_err ff_member_find(struct ff_txn *txn, const struct ff_uuid *flow
                                   bool *found);
 FF_MUST_USE ff_err ff_edge_find(struct ff_txn *txn, const struct ff_uuid *flow_id,
                                 const struct ff_uuid *edge_id, struct ff_edge *out, bool *found);
-/* By the entry of an index of edges; one that is not there is FF_E_CORRUPTION. */
-FF_MUST_USE ff_err ff_edge_at(struct ff_txn *txn, const struct ff_entry *entry,
-                              struct ff_edge *out);
+/* By its place in an index (ff_txn_follow). */
+FF_MUST_USE static inline ff_err
+ff_edge_at(struct ff_txn *txn, const struct ff_place *place, struct ff_edge *out)
+{
+    return ff_txn_follow(txn, FF_R_EDGE, place, out);
+}
 FF_MUST_USE ff_err ff_group_find(struct ff_txn *txn, const struct ff_uuid *flow_id,
                                  const struct ff_eid *downstream, struct ff_group *out,
                                  bool *found);

@@ -65,6 +65,7 @@ follow_edges(struct ff_txn *txn, const struct ff_uuid *flow_id, const struct ff_
 
     while (met->left > 0 && !*out) {
         struct ff_entry entry = { 0 };
+        const struct ff_place place = { FF_IX_EDGES_OUT, &scope, &entry };
         struct ff_edge edge = { 0 };
 
         FF_TRY(ff_txn_next(txn, FF_IX_EDGES_OUT, &scope, walk->inside ? &walk->at : NULL, 64,
@@ -74,7 +75,7 @@ follow_edges(struct ff_txn *txn, const struct ff_uuid *flow_id, const struct ff_
             walk->inside = false;
             return FF_E_OK;
         }
-        FF_TRY(ff_edge_at(txn, &entry, &edge));
+        FF_TRY(ff_edge_at(txn, &place, &edge));
         met->left--;
         walk->inside = true;
         walk->at = entry;
@@ -281,6 +282,7 @@ ff_op_list_edges(struct ff_txn *txn, const struct ff_list_edges_args *args,
     struct ff_entry entry = { 0 }, next = { 0 };
     struct ff_edge_snapshot_list *list = &result->edges;
     struct ff_scope scope = ff_scope_none();
+    const struct ff_place place = { index, &scope, &entry };
     struct ff_eid node = { 0 };
     struct ff_flow flow = { 0 };
     bool found = true, pending = false;
@@ -297,7 +299,7 @@ ff_op_list_edges(struct ff_txn *txn, const struct ff_list_edges_args *args,
         if (!found) {
             break;
         }
-        FF_TRY(ff_gather(ff_edge_at(txn, &entry, &edge), &pending));
+        FF_TRY(ff_gather(ff_edge_at(txn, &place, &edge), &pending));
         if (list->n == room) {
             struct ff_edge_snapshot *grown = NULL;
 

@@ -24,6 +24,7 @@ each_edge(struct ff_txn *txn, struct ff_group *group,
 {
     struct ff_scope scope = ff_scope_ends(&group->flow_id, &group->downstream);
     struct ff_entry entry = { 0 }, next = { 0 };
+    const struct ff_place place = { FF_IX_EDGES_IN, &scope, &entry };
     bool found = true, pending = false;
 
     for (uint32_t n = 0; found; n++) {
@@ -33,7 +34,7 @@ each_edge(struct ff_txn *txn, struct ff_group *group,
         FF_TRY(ff_txn_next(txn, FF_IX_EDGES_IN, &scope, n == 0 ? NULL : &entry, group->total, &next,
                            &found));
         entry = next;
-        err = found ? ff_edge_at(txn, &entry, &edge) : FF_E_OK;
+        err = found ? ff_edge_at(txn, &place, &edge) : FF_E_OK;
         if (found && err == FF_E_OK) {
             err = visit(txn, group, &edge);
         }

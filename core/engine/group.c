@@ -76,11 +76,13 @@ ff_err
 ff_sibling_at(struct ff_txn *txn, const struct ff_group *group, const struct ff_entry *entry,
               struct ff_sibling *out)
 {
+    const struct ff_scope scope = ff_scope_ends(&group->flow_id, &group->downstream);
+    const struct ff_place place = { FF_IX_EDGES_IN, &scope, entry };
     struct ff_edge edge = { 0 };
     bool found = false;
 
     out->running = false;
-    FF_TRY(ff_edge_at(txn, entry, &edge));
+    FF_TRY(ff_edge_at(txn, &place, &edge));
     out->id = edge.upstream;
     if (edge.edge_state == FF_EDGE_SATISFIED || edge.edge_state == FF_EDGE_IMPOSSIBLE ||
         (group->decided_by.is && ff_eid_eq(group->decided_by.v, edge.upstream))) {

@@ -3,6 +3,7 @@
 
 #include "core/engine/events.h"
 #include "core/engine/lease.h"
+#include "core/engine/rely.h"
 #include "core/id.h"
 
 ff_err

@@ -2,6 +2,7 @@
 
 #include "core/engine/lease.h"
 #include "core/engine/reads.h"
+#include "core/engine/rely.h"
 #include "core/engine/signal.h"
 
 /* A page of signals ends before it outgrows this (01 §1.7). */

@@ -6,6 +6,7 @@
 #include "core/engine/lanes.h"
 #include "core/engine/lease.h"
 #include "core/engine/reclaim.h"
+#include "core/engine/rely.h"
 #include "core/engine/walk.h"
 #include "core/id.h"
 

@@ -1,5 +1,6 @@
 #include "core/engine/quota.h"
 
+#include "core/engine/rely.h"
 #include "core/engine/topics.h"
 #include "core/engine/walk.h"
 #include "core/partition.h"
@@ -180,18 +181,12 @@ ff_admission_drop(struct ff_txn *txn, const struct ff_admission *admission, bool
     return ff_txn_remove(txn, FF_R_ADMISSION, &key);
 }
 
-/* The page may be of another instant than the record, which decides. */
-static bool
-has_lapsed(const struct ff_txn *txn, const struct ff_admission *admission)
-{
-    return admission->grant_until.is && admission->grant_until.v <= txn->now_ms;
-}
-
 ff_err
 ff_admissions_lapse(struct ff_txn *txn, const struct ff_uuid *policy_id, bool *wrote)
 {
     const struct ff_scope scope = ff_scope_uuid(policy_id);
     struct ff_entry at = { .sort = INT64_MIN }, next = { 0 };
+    const struct ff_place place = { FF_IX_UNCONSUMED, &scope, &at };
     const struct ff_key quota_key = ff_key_uuid(policy_id);
     bool found = true, pending = false;
 
@@ -205,8 +200,8 @@ ff_admissions_lapse(struct ff_txn *txn, const struct ff_uuid *policy_id, bool *w
             return pending ? FF_E_PENDING : FF_E_OK;
         }
         at = next;
-        err = ff_txn_find(txn, FF_R_ADMISSION, &at.id, &admission, &found);
-        if (err == FF_E_OK && has_lapsed(txn, &admission)) {
+        err = ff_txn_follow(txn, FF_R_ADMISSION, &place, &admission);
+        if (err == FF_E_OK) {
             err = ff_admission_drop(txn, &admission, false);
             *wrote = true;
         }

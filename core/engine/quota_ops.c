@@ -4,6 +4,7 @@
 #include "core/engine/exec.h"
 #include "core/engine/quota.h"
 #include "core/engine/reads.h"
+#include "core/engine/rely.h"
 #include "core/engine/topics.h"
 #include "core/engine/walk.h"
 
@@ -172,6 +173,7 @@ release_guards(struct ff_txn *txn, const struct ff_release_admission_args *args,
 {
     const struct ff_scope scope = ff_scope_admissions(&args->quota_policy_id, &args->execution_id);
     struct ff_entry at = { .sort = INT64_MIN }, next = { 0 };
+    const struct ff_place place = { FF_IX_ADMISSIONS, &scope, &at };
     const struct ff_key key = ff_key_uuid(&args->quota_policy_id);
     bool found = true, pending = false;
 
@@ -185,8 +187,8 @@ release_guards(struct ff_txn *txn, const struct ff_release_admission_args *args,
             return pending ? FF_E_PENDING : FF_E_OK;
         }
         at = next;
-        err = ff_txn_find(txn, FF_R_ADMISSION, &at.id, &admission, &found);
-        if (err == FF_E_OK && found) { /* else gone meanwhile, by another broker */
+        err = ff_txn_follow(txn, FF_R_ADMISSION, &place, &admission);
+        if (err == FF_E_OK) {
             bool has_run = exec->current_lease_epoch > admission.lease_epoch;
 
             err = ff_admission_drop(txn, &admission, has_run);
@@ -227,6 +229,7 @@ sweep_window(struct ff_txn *txn, const struct ff_quota *quota, const struct ff_s
 {
     int64_t policy_ms = quota->created_at.is ? (int64_t) ff_window_ms(quota->window_seconds) : 0;
     struct ff_entry at = { .sort = INT64_MIN }, next = { 0 };
+    const struct ff_place place = { FF_IX_WINDOW, scope, &at };
     bool found = true, pending = false;
 
     for (uint32_t i = 0; i < SWEPT_MAX; i++) {
@@ -238,9 +241,8 @@ sweep_window(struct ff_txn *txn, const struct ff_quota *quota, const struct ff_s
             break;
         }
         at = next;
-        err = ff_txn_find(txn, FF_R_WINDOW_ENTRY, &at.id, &entry, &found);
-        if (err == FF_E_OK && found &&
-            ff_time_add(entry.admitted_at, entry.window_ms) <= txn->now_ms) {
+        err = ff_txn_follow(txn, FF_R_WINDOW_ENTRY, &place, &entry);
+        if (err == FF_E_OK && ff_time_add(entry.admitted_at, entry.window_ms) <= txn->now_ms) {
             err = ff_window_drop(txn, &at.id, &entry);
             *changed = true;
         }

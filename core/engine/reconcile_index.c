@@ -2,6 +2,7 @@
  * (07 §3.12). A walk over all indexes that executions stand in: of each execution it asks whether
  * it stands where its record says, of each entry whether its record says so.
  */
+#include "core/engine/rely.h"
 #include "core/engine/scan.h"
 #include "core/engine/walk.h"
 #include "core/state.h"

@@ -149,14 +149,14 @@ is_resolvable(struct ff_txn *txn, const struct ff_edge *edge, enum ff_terminal_o
 
 /* False in *go_on: the page is full. */
 static ff_err
-offer_edge(struct ff_scan *scan, const struct ff_scan_place *place, const struct ff_entry *entry,
+offer_edge(struct ff_scan *scan, const struct ff_scan_place *place, const struct ff_place *at,
            bool *go_on)
 {
     enum ff_terminal_outcome outcome = FF_OUTCOME_NONE;
     struct ff_due_item *item = NULL;
     struct ff_edge edge = { 0 };
     bool there = false, ended = false;
-    ff_err err = ff_edge_at(scan->txn, entry, &edge);
+    ff_err err = ff_edge_at(scan->txn, at, &edge);
 
     *go_on = true;
     if (err == FF_E_OK && edge.edge_state == FF_EDGE_APPLIED) {
@@ -186,6 +186,7 @@ rotate_edges(struct ff_scan *scan, const struct ff_entry *head, const struct ff_
     struct ff_scope scope = ff_scope_ends(&exec->flow_id.v, &exec->execution_id);
     struct ff_scan_place place = { .source = FF_SCAN_ROTATION, .entry = { .sort = head->sort } };
     struct ff_entry at = { .sort = INT64_MIN }, next = { 0 };
+    const struct ff_place edge_place = { FF_IX_EDGES_IN, &scope, &at };
     bool found = true, go_on = true, there = false;
 
     if (after != NULL) {
@@ -202,7 +203,7 @@ rotate_edges(struct ff_scan *scan, const struct ff_entry *head, const struct ff_
         at = next;
         memcpy(edge_id.b, at.id.b + 16, sizeof(edge_id.b));
         place.entry.id = key_with(&head->id, &edge_id);
-        FF_TRY(offer_edge(scan, &place, &at, &go_on));
+        FF_TRY(offer_edge(scan, &place, &edge_place, &go_on));
     }
     return FF_E_OK;
 }

@@ -2,6 +2,7 @@
  * record how many there are. */
 
 #include "core/engine/quota.h"
+#include "core/engine/rely.h"
 #include "core/engine/topics.h"
 #include "core/engine/walk.h"
 
@@ -28,13 +29,13 @@ ff_slot_drop(struct ff_txn *txn, const struct ff_slot *slot)
     return ff_txn_put_quota(txn, &quota);
 }
 
-/* On a store that brokers share a page and a record may be of different instants: the record
- * decides. The policy's own is written with each of its slots, and is older than the page. */
+/* The policy's record is written with each of its slots, and vouches for all of them. */
 ff_err
 ff_slots_lapse(struct ff_txn *txn, struct ff_quota *quota, bool *wrote)
 {
     const struct ff_scope scope = ff_scope_uuid(&quota->quota_policy_id);
     struct ff_entry at = { .sort = INT64_MIN }, next = { 0 };
+    const struct ff_place place = { FF_IX_SLOTS, &scope, &at };
     const struct ff_key key = ff_record_key(FF_R_QUOTA, quota);
     bool found = true, pending = false, any = false;
 
@@ -48,8 +49,8 @@ ff_slots_lapse(struct ff_txn *txn, struct ff_quota *quota, bool *wrote)
             break;
         }
         at = next;
-        err = ff_txn_find(txn, FF_R_SLOT, &at.id, &slot, &found);
-        if (err == FF_E_OK && found && slot.lapses_at <= txn->now_ms) {
+        err = ff_txn_follow(txn, FF_R_SLOT, &place, &slot);
+        if (err == FF_E_OK) {
             err = ff_txn_remove(txn, FF_R_SLOT, &at.id);
             quota->slots -= quota->slots > 0;
             any = true;
@@ -74,16 +75,12 @@ struct turn {
 
 static ff_err
 turn_one(struct ff_txn *txn, const struct ff_exec *exec, struct turn *turn,
-         const struct ff_key *key)
+         const struct ff_place *place)
 {
     struct ff_slot slot = { 0 };
-    bool found = false;
     int64_t to_ms = 0;
 
-    FF_TRY(ff_txn_find(txn, FF_R_SLOT, key, &slot, &found));
-    if (!found) { /* gone meanwhile, by another broker */
-        return FF_E_OK;
-    }
+    FF_TRY(ff_txn_follow(txn, FF_R_SLOT, place, &slot));
     to_ms = turn->to(&slot, exec, turn->arg);
     if (to_ms == 0) {
         return ff_slot_drop(txn, &slot);
@@ -101,6 +98,7 @@ turn_all(struct ff_txn *txn, const struct ff_exec *exec, struct turn *turn)
 {
     const struct ff_scope scope = ff_scope_eid(&exec->execution_id);
     struct ff_entry at = { .sort = INT64_MIN }, next = { 0 };
+    const struct ff_place place = { FF_IX_SLOTS_OF, &scope, &at };
     const struct ff_key key = ff_key_eid(&exec->execution_id);
     bool found = true, pending = false;
 
@@ -111,7 +109,7 @@ turn_all(struct ff_txn *txn, const struct ff_exec *exec, struct turn *turn)
             return pending ? FF_E_PENDING : FF_E_OK;
         }
         at = next;
-        FF_TRY(ff_gather(turn_one(txn, exec, turn, &at.id), &pending));
+        FF_TRY(ff_gather(turn_one(txn, exec, turn, &place), &pending));
     }
 }
 

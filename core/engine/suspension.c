@@ -1,5 +1,6 @@
 #include "core/engine/suspension.h"
 #include "core/engine/gate.h"
+#include "core/engine/rely.h"
 
 static const char never_committed[] = "never_committed";
 

@@ -368,6 +368,7 @@ ff_task_run(struct ff_engine *engine, struct ff_task *task)
         task->arrived_mono_ms = -1;
         task->conflicts = 0;
         task->rereads = 0;
+        task->disagreed = 0;
     }
     ff_task_move(engine, task, TASK_WAITING_COMMIT);
 }

@@ -58,8 +58,9 @@ take_for_absent(struct ff_engine *engine, struct cell *cell)
     cell->loaded_in = engine->stats.loads + 1;
 }
 
-static ff_err
-resident(struct ff_txn *txn, enum ff_record kind, const struct ff_key *key, struct cell **cell_out)
+ff_err
+ff_txn_resident(struct ff_txn *txn, enum ff_record kind, const struct ff_key *key,
+                struct cell **cell_out)
 {
     struct cell *cell = ff_cell_get(txn->engine, kind, key);
 
@@ -110,7 +111,7 @@ ff_txn_find(struct ff_txn *txn, enum ff_record kind, const struct ff_key *key, v
     struct cell *cell = NULL;
     const struct row *row = NULL;
 
-    FF_TRY(resident(txn, kind, key, &cell));
+    FF_TRY(ff_txn_resident(txn, kind, key, &cell));
     row = ff_cell_top(cell);
     return give(row, kind, !row->absent && !is_purging(kind, row), out, found);
 }
@@ -122,7 +123,7 @@ ff_txn_find_purging(struct ff_txn *txn, enum ff_record kind, const struct ff_key
     struct cell *cell = NULL;
     const struct row *row = NULL;
 
-    FF_TRY(resident(txn, kind, key, &cell));
+    FF_TRY(ff_txn_resident(txn, kind, key, &cell));
     row = ff_cell_top(cell);
     return give(row, kind, is_purging(kind, row), out, found);
 }
@@ -164,7 +165,7 @@ ff_txn_put(struct ff_txn *txn, enum ff_record kind, const void *record)
     struct ff_key key = ff_record_key(kind, record);
     struct cell *cell = NULL;
 
-    FF_TRY(resident(txn, kind, &key, &cell));
+    FF_TRY(ff_txn_resident(txn, kind, &key, &cell));
     if (kind == FF_R_EXEC) {
         return put_exec(txn, cell, record);
     }
@@ -196,7 +197,7 @@ ff_txn_remove(struct ff_txn *txn, enum ff_record kind, const struct ff_key *key)
 {
     struct cell *cell = NULL;
 
-    FF_TRY(resident(txn, kind, key, &cell));
+    FF_TRY(ff_txn_resident(txn, kind, key, &cell));
     if (!ff_cell_top(cell)->absent) {
         ff_cell_write(txn->engine, cell, ff_row_new(txn->engine, kind, NULL));
     }
@@ -242,106 +243,6 @@ ff_txn_scopes(struct ff_txn *txn, enum ff_index index, const struct ff_scope *pr
     return FF_E_OK;
 }
 
-static bool
-stands_at(enum ff_record kind, const void *record, const struct ff_place *place)
-{
-    struct ff_index_key keys[FF_INDEX_KEYS_MAX];
-    uint32_t n = ff_index_keys(kind, record, keys);
-
-    for (uint32_t i = 0; i < n; i++) {
-        if (keys[i].index == place->index && keys[i].sort == place->entry->sort &&
-            ff_scope_cmp(&keys[i].scope, place->scope) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Our own marks of what is in the store by now would go on hiding what others did since. */
-static void
-release_marks(struct ff_engine *engine)
-{
-    ff_marks_release(engine, &engine->lingering, engine->loading ? engine->load_epoch : UINT64_MAX);
-}
-
-/* Asks for a page again, and for all records that the call has used. */
-static ff_err
-reread_page(struct ff_txn *txn, enum ff_index index, const struct ff_scope *scope)
-{
-    struct ff_engine *engine = txn->engine;
-    struct span *span = NULL;
-    ff_err err = FF_E_OK;
-
-    release_marks(engine);
-    span = ff_span_get(engine, index, scope);
-    span->page_valid = false;
-    err = ff_want_page(engine, span, NULL, span->expect > 0 ? span->expect : 1, &txn->fault);
-    ff_peeks_stale(engine);
-    engine->doubt = true; /* the records are asked for when the call has been taken back */
-    return err == FF_E_OK ? FF_E_PENDING : err;
-}
-
-ff_err
-ff_txn_follow(struct ff_txn *txn, enum ff_record kind, const struct ff_place *place, void *out)
-{
-    struct ff_engine *engine = txn->engine;
-    bool found = false;
-
-    FF_TRY(ff_txn_find(txn, kind, &place->entry->id, out, &found));
-    if (found && (engine->store->ops->exclusive || stands_at(kind, out, place))) {
-        return FF_E_OK;
-    }
-    if (engine->store->ops->exclusive) {
-        return ff_fail(&txn->fault, FF_E_CORRUPTION, ff_d_text("reason", "missing_record"),
-                       ff_d_text("context", ff_records[kind]->name));
-    }
-    return reread_page(txn, place->index, place->scope);
-}
-
-ff_err
-ff_txn_doubt(struct ff_txn *txn, enum ff_index index, const struct ff_scope *scope)
-{
-    if (txn->engine->store->ops->exclusive || txn->task->rereads >= REREADS_MAX) {
-        return FF_E_OK;
-    }
-    txn->task->rereads++;
-    return reread_page(txn, index, scope);
-}
-
-ff_err
-ff_txn_guard(struct ff_txn *txn, enum ff_index index, const struct ff_scope *scope,
-             enum ff_record kind, const struct ff_key *record)
-{
-    struct ff_engine *engine = txn->engine;
-    struct span *span = NULL;
-    struct cell *cell = NULL;
-
-    FF_TRY(resident(txn, kind, record, &cell));
-    if (engine->store->ops->exclusive) {
-        return FF_E_OK;
-    }
-    span = ff_span_get(engine, index, scope);
-    if (!span->page_valid || span->loaded_in < cell->loaded_in) {
-        release_marks(engine);
-        ff_span_get(engine, index, scope)->page_valid = false;
-    }
-    return FF_E_OK;
-}
-
-ff_err
-ff_txn_hold(struct ff_txn *txn, enum ff_record kind, const struct ff_key *key)
-{
-    struct cell *cell = NULL;
-    struct row *row = NULL;
-
-    FF_TRY(resident(txn, kind, key, &cell));
-    row = ff_cell_top(cell);
-    if (!txn->engine->store->ops->exclusive && !row->absent) {
-        ff_cell_write(txn->engine, cell, ff_row_new(txn->engine, kind, row->data));
-    }
-    return FF_E_OK;
-}
-
 ff_err
 ff_txn_restand(struct ff_txn *txn, enum ff_record kind, const struct ff_index_key *place,
                bool stands)
@@ -349,7 +250,7 @@ ff_txn_restand(struct ff_txn *txn, enum ff_record kind, const struct ff_index_ke
     struct cell *cell = NULL;
     const struct row *top = NULL;
 
-    FF_TRY(resident(txn, kind, &place->id, &cell));
+    FF_TRY(ff_txn_resident(txn, kind, &place->id, &cell));
     top = ff_cell_top(cell);
     ff_cell_write(txn->engine, cell, ff_row_new(txn->engine, kind, top->absent ? NULL : top->data));
     ff_span_change(txn->engine, place, stands);

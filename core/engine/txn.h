@@ -84,37 +84,6 @@ FF_MUST_USE ff_err ff_txn_scopes(struct ff_txn *txn, enum ff_index index,
 FF_MUST_USE ff_err ff_txn_stands(struct ff_txn *txn, const struct ff_index_key *place,
                                  bool *stands);
 
-/* The record behind an entry that ff_txn_next has given. It stands there: on a store that brokers
- * share, where page and record may be from different instants, both are asked for again as long as
- * they disagree. FF_E_PENDING; FF_E_CORRUPTION, also where an exclusive store has no such record.
- */
-struct ff_place {
-    enum ff_index index;
-    const struct ff_scope *scope;
-    const struct ff_entry *entry;
-};
-FF_MUST_USE ff_err ff_txn_follow(struct ff_txn *txn, enum ff_record kind,
-                                 const struct ff_place *place, void *out);
-
-/* What an index says and what a record says disagree. On a store that brokers share both are loaded
- * again, from one instant, and the call is run again (FF_E_PENDING), a few times at the most.
- * FF_E_OK: it is so. */
-FF_MUST_USE ff_err ff_txn_doubt(struct ff_txn *txn, enum ff_index index,
-                                const struct ff_scope *scope);
-
-/* Of this scope ff_txn_next gives from here on what stood there when the call's record was read, or
- * what stands there later. Where all that adds to the scope or takes from it writes that record,
- * too, a commit that writes it was made from all of the scope: what others do to it meanwhile is a
- * conflict. FF_E_PENDING, FF_E_CORRUPTION. */
-FF_MUST_USE ff_err ff_txn_guard(struct ff_txn *txn, enum ff_index index,
-                                const struct ff_scope *scope, enum ff_record kind,
-                                const struct ff_key *record);
-
-/* What the call decides holds only as long as this record, which it does not write, stays as it is:
- * on a store that brokers share the commit then conflicts with others that write it. (What a claim
- * merely consults is not held: spec/records.md §1.6.) FF_E_PENDING, FF_E_CORRUPTION. */
-FF_MUST_USE ff_err ff_txn_hold(struct ff_txn *txn, enum ff_record kind, const struct ff_key *key);
-
 /* Repairs an index: the record with the key place->id stands there from now on, or does not. It is
  * written as it is, so that on a shared store no change of it goes by. Cannot be taken back by a
  * call that fails: the last thing that a step does. FF_E_PENDING, FF_E_CORRUPTION: not looked at
