@@ -76,6 +76,8 @@ struct ff_load {
     struct ff_fault fault; /* FF_E_OK, or FF_E_TRANSPORT / FF_E_CORRUPTION for all of it */
 };
 
+/* What ff_record_ruled_out says of an execution as it is written need not be looked for: a store
+ * may take it that it is not there. */
 struct ff_write {
     enum ff_record kind;
     struct ff_key key;

@@ -83,38 +83,68 @@ unreadable(void)
     return ff_cstr("\xc1"); /* what msgpack never uses */
 }
 
-struct ff_str
-ff_valkey_body(enum ff_record kind, const redisReply *hash, struct ff_arena *arena,
-               uint64_t *version_out)
+/* The name without the prefix; absent: a field of the hash's other record. */
+static struct ff_str
+own_name(struct ff_str name, struct ff_str prefix)
+{
+    const uint32_t n = sizeof(FF_VALKEY_FIRST) - 1;
+    bool first = name.n > n && memcmp(name.p, FF_VALKEY_FIRST, n) == 0;
+
+    if (first != (prefix.n > 0)) {
+        return ff_str(NULL, 0);
+    }
+    return ff_str(name.p + prefix.n, name.n - prefix.n);
+}
+
+/* What has been read of a record. */
+struct reading {
+    enum ff_record kind;
+    void *record;
+    struct ff_str raw;
+    uint64_t version;
+    uint32_t at; /* in the table of fields */
+    bool found, ok;
+};
+
+static void
+take_field(struct reading *in, struct ff_str name, const redisReply *value, struct ff_arena *arena)
+{
+    const struct ff_field *field = NULL;
+
+    in->found = true;
+    if (ff_str_is(name, FF_VALKEY_VERSION)) {
+        in->version = ff_reply_u64(value);
+    } else if (ff_str_is(name, FF_VALKEY_RAW)) {
+        in->raw = ff_reply_str(value);
+    } else {
+        field = field_of(ff_records[in->kind], name, &in->at);
+        in->ok = in->ok && (field == NULL || parse(field, ff_reply_str(value), arena, in->record));
+    }
+}
+
+bool
+ff_valkey_body(enum ff_record kind, const char *prefix, const redisReply *hash,
+               struct ff_valkey_body *out, struct ff_arena *arena)
 {
     FF_SCOPED(ff_packer) packer = { 0 };
-    void *record = empty_record(kind, arena);
-    struct ff_str raw = ff_str(NULL, 0);
-    uint32_t at = 0;
-    bool ok = true;
+    struct reading in = { .kind = kind, .record = empty_record(kind, arena), .ok = true };
 
-    *version_out = 0;
     for (size_t i = 0; i + 1 < hash->elements; i += 2) {
-        struct ff_str name = ff_reply_str(hash->element[i]);
-        struct ff_str value = ff_reply_str(hash->element[i + 1]);
-        const struct ff_field *field = NULL;
+        struct ff_str name = own_name(ff_reply_str(hash->element[i]), ff_cstr(prefix));
 
-        if (name.n > 0 && name.p[0] == '_') {
-            if (ff_str_is(name, FF_VALKEY_RAW)) {
-                raw = value;
-            }
-            if (ff_str_is(name, FF_VALKEY_VERSION)) {
-                *version_out = ff_reply_u64(hash->element[i + 1]);
-            }
-            continue;
+        if (name.p != NULL) {
+            take_field(&in, name, hash->element[i + 1], arena);
         }
-        field = field_of(ff_records[kind], name, &at);
-        ok = ok && (field == NULL || parse(field, value, arena, record));
     }
-    if (raw.p != NULL || !ok) {
-        return raw.p != NULL ? ff_arena_copy(arena, raw) : unreadable();
+    out->version = in.version;
+    if (!in.found) {
+        out->body = ff_str(NULL, 0);
+    } else if (in.raw.p != NULL || !in.ok) {
+        out->body = in.raw.p != NULL ? ff_arena_copy(arena, in.raw) : unreadable();
+    } else {
+        ff_packer_init(&packer);
+        ff_row_encode(kind, in.record, &packer.pk);
+        out->body = ff_arena_copy(arena, ff_packer_str(&packer));
     }
-    ff_packer_init(&packer);
-    ff_row_encode(kind, record, &packer.pk);
-    return ff_arena_copy(arena, ff_packer_str(&packer));
+    return in.found;
 }

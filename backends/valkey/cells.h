@@ -5,9 +5,15 @@
 #include "backends/valkey/resp.h"
 #include "core/codec.h"
 
-/* The stored form of what HGETALL has answered, in the arena; and the version. What cannot be read
- * becomes a body that no record has. */
-struct ff_str ff_valkey_body(enum ff_record kind, const redisReply *hash, struct ff_arena *arena,
-                             uint64_t *version_out);
+struct ff_valkey_body {
+    struct ff_str body; /* the stored form, in the arena; of what cannot be read one that no record
+                         * has */
+    uint64_t version;
+};
+
+/* A record in what HGETALL has answered. prefix: of its fields (place.h). False: it is not there.
+ */
+bool ff_valkey_body(enum ff_record kind, const char *prefix, const redisReply *hash,
+                    struct ff_valkey_body *out, struct ff_arena *arena);
 
 #endif

@@ -85,27 +85,37 @@ put_length(char *p, uint32_t n)
     return bytes;
 }
 
+/* A text in two pieces. */
+static void
+put_pair(struct ff_resp *out, struct ff_str a, struct ff_str b)
+{
+    uint32_t n = a.n + b.n, at = 0;
+    char *p = ff_resp_room(out, (size_t) n + AROUND_MAX);
+
+    if (n < 1u << 6) {
+        p[at++] = (char) (0x80 | n);
+    } else if (n < 1u << 12) {
+        p[at++] = (char) (0xe0 | n >> 8);
+        p[at++] = (char) n;
+    } else {
+        p[at++] = (char) 0xf0;
+        put_le(p + at, n, 4);
+        at += 4;
+    }
+    if (a.n > 0) {
+        memcpy(p + at, a.p, a.n);
+    }
+    if (b.n > 0) {
+        memcpy(p + at + a.n, b.p, b.n);
+    }
+    at += n;
+    out->n += at + put_length(p + at, at);
+}
+
 static void
 put_text(struct ff_resp *out, struct ff_str text)
 {
-    char *p = ff_resp_room(out, text.n + AROUND_MAX);
-    uint32_t at = 0;
-
-    if (text.n < 1u << 6) {
-        p[at++] = (char) (0x80 | text.n);
-    } else if (text.n < 1u << 12) {
-        p[at++] = (char) (0xe0 | text.n >> 8);
-        p[at++] = (char) text.n;
-    } else {
-        p[at++] = (char) 0xf0;
-        put_le(p + at, text.n, 4);
-        at += 4;
-    }
-    if (text.n > 0) {
-        memcpy(p + at, text.p, text.n);
-    }
-    at += text.n;
-    out->n += at + put_length(p + at, at);
+    put_pair(out, ff_str(NULL, 0), text);
 }
 
 static void
@@ -147,14 +157,26 @@ put_unsigned(struct ff_resp *out, uint64_t value)
 
 /* ---- fields ---- */
 
+bool
+ff_valkey_field_there(const struct ff_desc *desc, const struct ff_field *field, const void *record)
+{
+    return ff_field_stored(desc, field, record) ||
+           (field->type == FF_TYPE_ENUM && (field->flags & FF_FIELD_OPT) == 0);
+}
+
+struct ff_str
+ff_valkey_field_text(const struct ff_field *field, const void *record, struct ff_arena *scratch)
+{
+    return field->type == FF_TYPE_BYTES
+               ? *(const struct ff_str *) ((const uint8_t *) record + field->offset)
+               : ff_field_text(field, record, scratch);
+}
+
 static void
 put_value(struct ff_resp *out, const struct ff_field *field, const void *record,
           struct ff_arena *scratch)
 {
     switch ((enum ff_type) field->type) {
-    case FF_TYPE_BYTES: /* hashes are binary-safe, and a payload is mostly text */
-        put_text(out, *(const struct ff_str *) ((const uint8_t *) record + field->offset));
-        break;
     case FF_TYPE_U32:
     case FF_TYPE_U64:
     case FF_TYPE_DUR_MS:
@@ -164,35 +186,43 @@ put_value(struct ff_resp *out, const struct ff_field *field, const void *record,
         put_number(out, (int64_t) ff_field_int(field, record));
         break;
     default:
-        put_text(out, ff_field_text(field, record, scratch));
+        put_text(out, ff_valkey_field_text(field, record, scratch));
         break;
     }
 }
 
-/* States are always there to be read, even the first of its kind, which is zero. */
-static bool
-is_there(const struct ff_desc *desc, const struct ff_field *field, const void *record)
-{
-    return ff_field_stored(desc, field, record) ||
-           (field->type == FF_TYPE_ENUM && (field->flags & FF_FIELD_OPT) == 0);
-}
-
 static uint32_t
-put_fields(struct ff_resp *out, const struct ff_desc *desc, const void *record,
+put_fields(struct ff_resp *out, const struct ff_valkey_part *part, struct ff_str prefix,
            struct ff_arena *scratch)
 {
+    const struct ff_desc *desc = ff_records[part->write->kind];
     uint32_t n = 0;
 
     for (uint32_t i = 0; i < desc->n; i++) {
         const struct ff_field *field = &desc->fields[i];
 
-        if (is_there(desc, field, record)) {
-            put_text(out, ff_str(field->name, field->name_n));
-            put_value(out, field, record, scratch);
+        if (ff_valkey_field_there(desc, field, part->record)) {
+            put_pair(out, prefix, ff_str(field->name, field->name_n));
+            put_value(out, field, part->record, scratch);
             n++;
         }
     }
     return n;
+}
+
+static uint32_t
+put_part(struct ff_resp *out, const struct ff_valkey_part *part, struct ff_arena *scratch)
+{
+    struct ff_str prefix = ff_cstr(part->prefix);
+
+    put_pair(out, prefix, ff_cstr(FF_VALKEY_VERSION));
+    put_unsigned(out, part->write->version);
+    if (part->record != NULL) {
+        return 1 + put_fields(out, part, prefix, scratch);
+    }
+    put_pair(out, prefix, ff_cstr(FF_VALKEY_RAW));
+    put_text(out, part->write->body);
+    return 2;
 }
 
 /* ---- the whole ---- */
@@ -222,22 +252,16 @@ close_list(struct ff_resp *out, size_t from, uint32_t n_entries)
 }
 
 void
-ff_valkey_dump(const struct ff_write *write, const void *record, struct ff_arena *scratch,
+ff_valkey_dump(const struct ff_valkey_part *parts, uint32_t n, struct ff_arena *scratch,
                struct ff_resp *out)
 {
     size_t from = out->n;
-    uint32_t n_fields = 1;
+    uint32_t n_fields = 0;
 
     (void) ff_resp_room(out, LIST_AT + LIST_HEAD);
     out->n += LIST_AT + LIST_HEAD;
-    put_text(out, ff_cstr(FF_VALKEY_VERSION));
-    put_unsigned(out, write->version);
-    if (record != NULL) {
-        n_fields += put_fields(out, ff_records[write->kind], record, scratch);
-    } else {
-        put_text(out, ff_cstr(FF_VALKEY_RAW));
-        put_text(out, write->body);
-        n_fields++;
+    for (uint32_t i = 0; i < n; i++) {
+        n_fields += put_part(out, &parts[i], scratch);
     }
     close_list(out, from, 2 * n_fields);
 }

@@ -12,11 +12,16 @@
  *   NONE, key*                   records that must not be there
  *   AT, (key, version)*          what must not have moved. Else nothing is done, and the positions
  *                                of those that have among all that were checked are answered
+ *   BOTH, (key, version, version)*   the same of an execution and its first attempt; "" = not there
+ *   FIRST, (key, version)*       the same of the first attempt alone
  *   RECORDS, (key, dump)*        more hashes
  *   EVENTS, feeds, (family, stream, n, (row, body)*n)*    which get the next numbers
  *   TRIM, feeds, (family, stream, up_to)*     events that go, never the newest
  *   EMPTY, scopes, (index, scope)*            scopes leave the list if nothing stands in them
  *   anything else is a command
+ * walk: cursor, pattern, count: the next cursor, then names of records, also of first attempts
+ * upgrade: cursor, pattern, count: first attempts of the first layout go into their executions'
+ *                                hashes; the next cursor
  * beat: mark, brokers, id, keep_ms: the server's clock, then all brokers that live.
  * load: commands as they travel, one text: all replies. For a full server. */
 static const char code[] =
@@ -64,7 +69,7 @@ static const char code[] =
     "function checks.NONE(words, moved, at)\n"
     "  if call('EXISTS', unpack(words, 2)) > 0 then\n"
     "    for i = 2, #words do\n"
-    "      if call('EXISTS', words[i]) == 1 then\n"
+    "      if call('HEXISTS', words[i], '_version') == 1 then\n"
     "        moved[#moved + 1] = at + i - 2\n"
     "      end\n"
     "    end\n"
@@ -74,6 +79,28 @@ static const char code[] =
     "function checks.AT(words, moved, at)\n"
     "  for i = 2, #words, 2 do\n"
     "    if call('HGET', words[i], '_version') ~= words[i + 1] then\n"
+    "      moved[#moved + 1] = at\n"
+    "    end\n"
+    "    at = at + 1\n"
+    "  end\n"
+    "  return at\n"
+    "end\n"
+    "function checks.BOTH(words, moved, at)\n"
+    "  for i = 2, #words, 3 do\n"
+    "    local now = call('HMGET', words[i], '_version', 'attempt._version')\n"
+    "    if now[1] ~= words[i + 1] then\n"
+    "      moved[#moved + 1] = at\n"
+    "    end\n"
+    "    if (now[2] or '') ~= words[i + 2] then\n"
+    "      moved[#moved + 1] = at + 1\n"
+    "    end\n"
+    "    at = at + 2\n"
+    "  end\n"
+    "  return at\n"
+    "end\n"
+    "function checks.FIRST(words, moved, at)\n"
+    "  for i = 2, #words, 2 do\n"
+    "    if (call('HGET', words[i], 'attempt._version') or '') ~= words[i + 1] then\n"
     "      moved[#moved + 1] = at\n"
     "    end\n"
     "    at = at + 1\n"
@@ -115,6 +142,36 @@ static const char code[] =
     "  call('HSET', args[1], 'number', args[3])\n"
     "  return redis.status_reply('OK')\n"
     "end\n"
+    "local function walk(_, args)\n"
+    "  local page = redis.call('SCAN', args[1], 'MATCH', args[2], 'COUNT', args[3])\n"
+    "  local found = { page[1] }\n"
+    "  for _, key in ipairs(page[2]) do\n"
+    "    local home, id = string.match(key, '^([^}]*}):exec:(.*)$')\n"
+    "    local there = home and redis.call('HMGET', key, '_version', 'attempt._version')\n"
+    "    if not there or there[1] then\n"
+    "      found[#found + 1] = key\n"
+    "    end\n"
+    "    if there and there[2] then\n"
+    "      found[#found + 1] = home .. ':attempt:' .. id .. ':0000000000'\n"
+    "    end\n"
+    "  end\n"
+    "  return found\n"
+    "end\n"
+    "local function upgrade(_, args)\n"
+    "  local page = redis.call('SCAN', args[1], 'MATCH', args[2], 'COUNT', args[3])\n"
+    "  for _, key in ipairs(page[2]) do\n"
+    "    local home, id = string.match(key, '^([^}]*}):attempt:(.*):0000000000$')\n"
+    "    local fields = home and redis.call('HGETALL', key) or {}\n"
+    "    for i = 1, #fields, 2 do\n"
+    "      fields[i] = 'attempt.' .. fields[i]\n"
+    "    end\n"
+    "    if #fields > 0 then\n"
+    "      redis.call('HSET', home .. ':exec:' .. id, unpack(fields))\n"
+    "      redis.call('DEL', key)\n"
+    "    end\n"
+    "  end\n"
+    "  return page[1]\n"
+    "end\n"
     "local function load(_, args)\n"
     "  local text, at, replies = args[1], 1, {}\n"
     "  local function number()\n"
@@ -130,7 +187,11 @@ static const char code[] =
     "      words[i] = string.sub(text, at, at + n - 1)\n"
     "      at = at + n + 2\n"
     "    end\n"
-    "    replies[#replies + 1] = redis.call(unpack(words))\n"
+    "    if words[1] == 'FCALL' then\n"
+    "      replies[#replies + 1] = walk(nil, { unpack(words, 4) })\n"
+    "    else\n"
+    "      replies[#replies + 1] = redis.call(unpack(words))\n"
+    "    end\n"
     "  end\n"
     "  return replies\n"
     "end\n"
@@ -182,15 +243,23 @@ on_loaded(struct valkey *valkey, const redisReply *reply, uint64_t tag)
 void
 ff_vk_function_load(struct valkey *valkey)
 {
-    char text[sizeof(code) + 512];
+    static const struct {
+        const char *name, *flags;
+    } functions[] = { { "commit", "" },
+                      { "beat", "" },
+                      { "upgrade", "" },
+                      { "load", "'no-writes'" },
+                      { "walk", "'no-writes'" } };
+    char text[sizeof(code) + 1024];
+    int n = snprintf(text, sizeof(text), "#!lua name=ff_%s\n%s", digest(), code);
 
-    snprintf(text, sizeof(text),
-             "#!lua name=ff_%s\n%s"
-             "redis.register_function('ff_commit_%s', commit)\n"
-             "redis.register_function('ff_beat_%s', beat)\n"
-             "redis.register_function{function_name = 'ff_load_%s', callback = load,\n"
-             "                        flags = {'no-writes'}}\n",
-             digest(), code, digest(), digest(), digest());
+    for (size_t i = 0; i < FF_COUNT(functions); i++) {
+        n += snprintf(text + n, sizeof(text) - (size_t) n,
+                      "redis.register_function{function_name = 'ff_%s_%s', callback = %s,"
+                      " flags = {%s}}\n",
+                      functions[i].name, digest(), functions[i].name, functions[i].flags);
+    }
+    FF_ASSERT(n < (int) sizeof(text));
     ff_resp_words(&valkey->main.out, "FUNCTION", "LOAD", text, NULL);
     ff_vk_expect(&valkey->main, on_loaded, 0);
 }

@@ -9,7 +9,7 @@ ask_record(struct valkey *valkey, const struct ff_want *want, struct ff_resp *ou
 {
     struct ff_valkey_name name;
 
-    ff_valkey_record_name(want->kind, &want->key, &valkey->counts, &name);
+    (void) ff_valkey_place(want->kind, &want->key, &valkey->counts, &name);
     ff_resp_head(out, 2);
     ff_resp_text(out, "HGETALL");
     ff_vk_key(valkey, out, ff_str(name.b, name.n));
@@ -120,13 +120,16 @@ ask(struct valkey *valkey, const struct ff_want *want, bool whole, struct ff_res
 static bool
 take_record(struct ff_want *want, redisReply *const *replies, struct ff_arena *arena)
 {
-    want->found = replies[0]->type == REDIS_REPLY_ARRAY && replies[0]->elements > 0;
-    want->version = 0;
-    want->body = ff_str(NULL, 0);
-    if (want->found) {
-        want->body = ff_valkey_body(want->kind, replies[0], arena, &want->version);
+    const char *prefix = ff_valkey_is_guest(want->kind, &want->key) ? FF_VALKEY_FIRST : "";
+    struct ff_valkey_body body;
+
+    if (replies[0]->type != REDIS_REPLY_ARRAY) {
+        return false;
     }
-    return replies[0]->type == REDIS_REPLY_ARRAY;
+    want->found = ff_valkey_body(want->kind, prefix, replies[0], &body, arena);
+    want->body = body.body;
+    want->version = body.version;
+    return true;
 }
 
 static bool

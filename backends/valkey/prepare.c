@@ -5,8 +5,8 @@
 #include "backends/valkey/valkey_int.h"
 #include "core/store_offline.h"
 
-/* Of the keys and of what is in them. Another one is refused; see README.md before raising it. */
-#define SCHEMA 1
+/* Of the keys and of what is in them. An earlier one is upgraded, a later one refused. */
+#define SCHEMA 2
 
 struct preparing {
     bool done, applied;
@@ -136,13 +136,19 @@ ff_vk_prepare(struct ff_store *store, struct ff_partition_counts *counts, bool *
     if (store->unfinished && valkey->host.use != FF_STORE_FILL) {
         return ff_store_fail_unfinished(fault);
     }
-    if (preparing.schema != SCHEMA) {
+    if (preparing.schema < SCHEMA && valkey->host.use == FF_STORE_LOOK) {
+        return ff_store_fail_version(fault);
+    }
+    if (preparing.schema > SCHEMA) {
         return ff_fail(fault, FF_E_CORRUPTION, ff_d_text("reason", "schema_version"),
                        ff_d_u64("stored", preparing.schema), ff_d_u64("known", SCHEMA));
     }
     FF_TRY(ff_store_check_counts(&preparing.stored, counts, fault));
+    if (preparing.schema < SCHEMA) {
+        FF_TRY(ff_vk_upgrade(valkey, SCHEMA, fault));
+    }
     valkey->counts = *counts;
-    *applied = preparing.applied;
+    *applied = preparing.applied || preparing.schema < SCHEMA;
     await_clock(valkey);
     if (valkey->ears.state == LINK_DOWN) {
         ff_vk_connect(&valkey->ears);

@@ -13,7 +13,7 @@
 #include "backends/clock.h"
 #include "backends/news.h"
 #include "backends/valkey/cells.h"
-#include "backends/valkey/names.h"
+#include "backends/valkey/place.h"
 #include "backends/valkey/valkey.h"
 
 struct valkey;
@@ -136,6 +136,7 @@ struct valkey {
     struct ff_server_clock clock;
     bool beaten; /* one beat was answered, well or not */
     struct preparing *preparing;
+    struct ff_vk_upgrading *upgrading;
     struct asking *asking;
 };
 
@@ -222,10 +223,14 @@ uint32_t ff_vk_ask_walk(struct valkey *valkey, const struct ff_want *want, struc
 bool ff_vk_take_walk(struct valkey *valkey, struct ff_want *want, redisReply *const *replies,
                      struct ff_arena *arena);
 extern const struct ff_store_offline ff_vk_offline;
+/* Of the keys of all records, as an argument. */
+void ff_vk_pattern(struct valkey *valkey, struct ff_resp *out);
 /* A field of {g}:store: 1 while a copy into it is not finished. */
 #define FF_VALKEY_UNFINISHED "unfinished_copy"
 
-/* ---- prepare (prepare.c) ---- */
+/* ---- prepare (prepare.c, upgrade.c) ---- */
+/* From the first layout to the second; schema: to be noted then. */
+FF_MUST_USE ff_err ff_vk_upgrade(struct valkey *valkey, uint64_t schema, struct ff_fault *fault);
 ff_err ff_vk_prepare(struct ff_store *store, struct ff_partition_counts *counts, bool *applied,
                      struct ff_fault *fault);
 

@@ -8,7 +8,7 @@
 #include "backends/valkey/valkey_int.h"
 #include "core/store_offline.h"
 
-/* ---- a page: SCAN cursor MATCH prefix{* COUNT limit ---- */
+/* ---- a page: cursor, pattern prefix{*, count (function.c) ---- */
 
 static struct ff_str
 cursor_of(const struct ff_walk_at *at)
@@ -16,8 +16,8 @@ cursor_of(const struct ff_walk_at *at)
     return at->n == 0 ? ff_cstr("0") : ff_str(at->b, at->n);
 }
 
-uint32_t
-ff_vk_ask_walk(struct valkey *valkey, const struct ff_want *want, struct ff_resp *out)
+void
+ff_vk_pattern(struct valkey *valkey, struct ff_resp *out)
 {
     struct ff_str prefix = valkey->options.prefix; /* at most 33 bytes */
     char pattern[80];
@@ -29,12 +29,15 @@ ff_vk_ask_walk(struct valkey *valkey, const struct ff_want *want, struct ff_resp
         }
         pattern[n++] = prefix.p[i];
     }
-    ff_resp_head(out, 6);
-    ff_resp_text(out, "SCAN");
-    ff_resp_arg(out, cursor_of(&want->walk->at));
-    ff_resp_text(out, "MATCH");
     ff_resp_pair(out, ff_str(pattern, n), ff_cstr("{*"));
-    ff_resp_text(out, "COUNT");
+}
+
+uint32_t
+ff_vk_ask_walk(struct valkey *valkey, const struct ff_want *want, struct ff_resp *out)
+{
+    ff_vk_fcall(out, "walk", 3);
+    ff_resp_arg(out, cursor_of(&want->walk->at));
+    ff_vk_pattern(valkey, out);
     ff_resp_u64(out, want->limit);
     return 1;
 }
@@ -44,22 +47,21 @@ ff_vk_take_walk(struct valkey *valkey, struct ff_want *want, redisReply *const *
                 struct ff_arena *arena)
 {
     struct ff_walk_page *page = want->walk;
-    const redisReply *next = NULL, *keys = NULL;
+    const redisReply *names = replies[0], *next = NULL;
 
-    if (replies[0]->type != REDIS_REPLY_ARRAY || replies[0]->elements != 2 ||
-        replies[0]->element[0]->len > FF_WALK_AT_MAX) {
+    if (names->type != REDIS_REPLY_ARRAY || names->elements < 1 ||
+        names->element[0]->len > FF_WALK_AT_MAX) {
         return false;
     }
-    next = replies[0]->element[0];
-    keys = replies[0]->element[1];
+    next = names->element[0];
     page->complete = next->len == 1 && next->str[0] == '0';
     page->at.n = (uint8_t) next->len;
     memcpy(page->at.b, next->str, next->len);
-    page->names = ff_arena_alloc(arena, (keys->elements + 1) * sizeof(*page->names));
+    page->names = ff_arena_alloc(arena, names->elements * sizeof(*page->names));
     page->n = 0;
-    for (size_t i = 0; i < keys->elements; i++) {
+    for (size_t i = 1; i < names->elements; i++) {
         struct ff_record_name *name = &page->names[page->n];
-        struct ff_str key = ff_reply_str(keys->element[i]);
+        struct ff_str key = ff_reply_str(names->element[i]);
 
         if (ff_valkey_record_parse(
                 ff_str(key.p + valkey->options.prefix.n, key.n - valkey->options.prefix.n),

@@ -20,10 +20,20 @@ static const struct kind {
 
 /* ---- records ---- */
 
+/* An execution with two attempts of all that it has had. */
+static struct ff_exec
+family_head(uint32_t n)
+{
+    struct ff_exec exec = ff_bed_exec(n);
+
+    exec.total_attempt_count = 70001;
+    return exec;
+}
+
 static void
 put_family(struct ff_bed *bed, uint32_t n, const char *payload)
 {
-    struct ff_exec exec = ff_bed_exec(n);
+    struct ff_exec exec = family_head(n);
     struct ff_exec_input input = ff_bed_input(&exec, payload);
     struct ff_exec_tags tags = ff_bed_tags(&exec);
     struct ff_attempt attempts[2] = { ff_bed_attempt(&exec, 0), ff_bed_attempt(&exec, 70000) };
@@ -78,7 +88,7 @@ static void
 test_removed_records_are_gone(void **state)
 {
     struct ff_bed *bed = *state;
-    struct ff_exec exec = ff_bed_exec(2);
+    struct ff_exec exec = family_head(2);
     struct ff_lane lane = ff_bed_lane("a", FF_LANE_ACTIVE);
     char digest[32];
     struct ff_create_key key = ff_bed_create_key(1, digest);
@@ -136,7 +146,7 @@ static void
 test_an_execution_lives_ends_and_lives_again(void **state)
 {
     struct ff_bed *bed = *state;
-    struct ff_exec exec = ff_bed_exec(1);
+    struct ff_exec exec = family_head(1);
     struct ff_exec_result result = ff_bed_result(&exec, "r");
     struct ff_attempt attempt = ff_bed_attempt(&exec, 1);
 
@@ -165,6 +175,45 @@ test_an_execution_lives_ends_and_lives_again(void **state)
     ff_bed_reopen(bed);
     ff_bed_finish(&exec);
     ff_bed_put(bed, FF_R_EXEC, &exec);
+    ff_bed_commit(bed);
+    ff_bed_reopen(bed);
+}
+
+/* Stores may keep both in one place, as they are mostly written together. */
+static void
+test_an_execution_and_its_first_attempt_go_their_own_ways(void **state)
+{
+    struct ff_bed *bed = *state;
+    struct ff_exec exec = ff_bed_exec(1);
+    struct ff_attempt attempt = ff_bed_attempt(&exec, 0);
+
+    ff_bed_put(bed, FF_R_EXEC, &exec);
+    ff_bed_commit(bed);
+    exec.total_attempt_count = 1;
+    ff_bed_activate(&exec);
+    ff_bed_put(bed, FF_R_ATTEMPT, &attempt);
+    ff_bed_put(bed, FF_R_EXEC, &exec);
+    ff_bed_commit(bed);
+    for (uint32_t i = 0; i < 4; i++) { /* of two commits one has records as structs */
+        exec.progress_pct = FF_SOME(ff_opt_u32, i);
+        exec.current_worker_id = ff_cstr(i % 2 == 0 ? NULL : "other");
+        ff_bed_put(bed, FF_R_EXEC, &exec);
+        ff_bed_commit(bed);
+        ff_bed_check(bed);
+        attempt.worker_id = ff_cstr(i < 2 ? "w" : NULL);
+        attempt.lease_epoch += i;
+        ff_bed_put(bed, FF_R_ATTEMPT, &attempt);
+        ff_bed_commit(bed);
+        ff_bed_check(bed);
+    }
+    ff_bed_remove(bed, FF_R_ATTEMPT, ff_key_attempt(&exec.execution_id, 0));
+    ff_bed_commit(bed);
+    ff_bed_reopen(bed);
+    ff_bed_put(bed, FF_R_ATTEMPT, &attempt);
+    ff_bed_commit(bed);
+    ff_bed_check(bed);
+    ff_bed_remove(bed, FF_R_EXEC, ff_key_eid(&exec.execution_id));
+    ff_bed_remove(bed, FF_R_ATTEMPT, ff_key_attempt(&exec.execution_id, 0));
     ff_bed_commit(bed);
     ff_bed_reopen(bed);
 }
@@ -647,6 +696,7 @@ static const struct test {
     TEST(removing_what_is_not_there_is_nothing),
     TEST(a_large_body_comes_back),
     TEST(an_execution_lives_ends_and_lives_again),
+    TEST(an_execution_and_its_first_attempt_go_their_own_ways),
     TEST(created_and_ended_in_one_batch),
     TEST(a_version_that_has_moved_is_a_conflict),
     TEST(what_should_be_new_is_there_already),

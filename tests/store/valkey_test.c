@@ -447,6 +447,157 @@ test_size_row(void **state)
     end(&place);
 }
 
+/* ---- an execution and its first attempt in one hash ---- */
+
+static const struct moved_row {
+    const char *name;
+    bool exec, attempt; /* which are written */
+    uint64_t exec_from, attempt_from;
+    uint32_t n, first; /* conflicts */
+} moved_rows[] = {
+    { "of both the execution has moved", true, true, 7, 1, 1, 0 },
+    { "of both the attempt has moved", true, true, 1, 7, 1, 1 },
+    { "both have moved", true, true, 7, 7, 2, 0 },
+    { "the attempt should be new and is there", true, true, 1, 0, 1, 1 },
+    { "the execution should be new and is there", true, true, 0, 1, 1, 0 },
+    { "the attempt alone has moved", false, true, 0, 7, 1, 0 },
+    { "the attempt alone should be new and is there", false, true, 0, 0, 1, 0 },
+    { "the execution alone has moved", true, false, 7, 0, 1, 0 },
+    { "the execution alone should be new and is there", true, false, 0, 0, 1, 0 },
+};
+
+static struct ff_exec
+put_pair(struct place *place)
+{
+    struct ff_exec exec = ff_bed_exec(1);
+    struct ff_attempt attempt = ff_bed_attempt(&exec, 0);
+
+    exec.total_attempt_count = 1;
+    ff_bed_put(&place->bed, FF_R_ATTEMPT, &attempt);
+    ff_bed_put(&place->bed, FF_R_EXEC, &exec);
+    ff_bed_commit(&place->bed);
+    return exec;
+}
+
+static void
+test_moved_row(void **state)
+{
+    const struct moved_row *row = *state;
+    struct ff_attempt attempt;
+    struct ff_exec exec;
+    struct place place;
+    struct ff_bed *bed = &place.bed;
+
+    begin(&place, false, "");
+    exec = put_pair(&place);
+    attempt = ff_bed_attempt(&exec, 0);
+    if (row->exec) {
+        ff_bed_put(bed, FF_R_EXEC, &exec);
+        bed->batch.writes[0].version_from = row->exec_from;
+    }
+    if (row->attempt) {
+        ff_bed_put(bed, FF_R_ATTEMPT, &attempt);
+        bed->batch.writes[bed->batch.n_writes - 1].version_from = row->attempt_from;
+    }
+    assert_int_equal(ff_bed_try_commit(bed, false), FF_COMMIT_CONFLICT);
+    assert_int_equal(bed->batch.n_conflicts, row->n);
+    assert_int_equal(bed->batch.conflicts[0], row->first);
+    ff_bed_check(bed);
+    end(&place);
+}
+
+/* Of a hash of two records one can go, and come back, with or without what it was before. */
+static void
+test_one_of_a_hash_goes_and_comes_back(void **state)
+{
+    struct ff_attempt attempt;
+    struct ff_exec exec;
+    struct place place;
+    struct ff_bed *bed = &place.bed;
+
+    (void) state;
+    begin(&place, false, "");
+    exec = put_pair(&place);
+    attempt = ff_bed_attempt(&exec, 0);
+    for (int i = 0; i < 2; i++) {
+        ff_bed_remove(bed, FF_R_EXEC, ff_key_eid(&exec.execution_id));
+        ff_bed_commit(bed);
+        ff_bed_check(bed);
+        ff_bed_put(bed, FF_R_EXEC, &exec);
+        ff_bed_commit(bed);
+        ff_bed_check(bed);
+        ff_bed_remove(bed, FF_R_ATTEMPT, ff_key_attempt(&exec.execution_id, 0));
+        ff_bed_commit(bed);
+        ff_bed_put(bed, FF_R_ATTEMPT, &attempt);
+        ff_bed_commit(bed);
+        ff_bed_event(bed, FF_FAMILY_COMPLETION, "one"); /* the others give their structs now */
+        ff_bed_commit(bed);
+        ff_bed_reopen(bed);
+    }
+    end(&place);
+}
+
+/* ---- a store of the first layout ---- */
+
+/* Puts the first attempt into a hash of its own, as the first version did. */
+static void
+lay_out_as_before(struct place *place)
+{
+    static const char back[] =
+        "local all, own = redis.call('HGETALL', KEYS[1]), {} "
+        "for i = 1, #all, 2 do "
+        "  local name = string.match(all[i], '^attempt%.(.*)') "
+        "  if name then "
+        "    own[#own + 1] = name own[#own + 1] = all[i + 1] redis.call('HDEL', KEYS[1], all[i]) "
+        "  end "
+        "end "
+        "redis.call('HSET', KEYS[2], unpack(own)) "
+        "return redis.call('HSET', KEYS[3], 'schema', 1)";
+
+    assert_string_equal(ff_test_server_say(&place->server, "EVAL", back, "3",
+                                           "ff:{p:1}:exec:00000001-0000-7000-0000-000000000000",
+                                           "ff:{p:1}:attempt:00000001-0000-7000-0000-000000000000"
+                                           ":0000000000",
+                                           "ff:{g}:store", NULL),
+                        "0");
+}
+
+static void
+test_a_store_of_the_first_layout_is_upgraded(void **state)
+{
+    struct place place;
+
+    (void) state;
+    begin(&place, false, "");
+    (void) put_pair(&place);
+    lay_out_as_before(&place);
+    ff_bed_reopen(&place.bed);
+    assert_string_equal(ff_test_server_say(&place.server, "HGET", "ff:{g}:store", "schema", NULL),
+                        "2");
+    end(&place);
+}
+
+static void
+test_an_upgrade_waits_for_the_end_of_other_daemons(void **state)
+{
+    struct ff_fault fault = { 0 };
+    struct place place;
+
+    (void) state;
+    begin(&place, false, "");
+    (void) put_pair(&place);
+    lay_out_as_before(&place);
+    ff_store_close(place.bed.store);
+    place.bed.store = NULL;
+    ff_test_server_say(&place.server, "ZADD", "ff:{g}:brokers", "9999999999999", "other", NULL);
+    assert_int_equal(ff_bed_open(&place.bed, &fault), FF_E_CORRUPTION);
+    assert_non_null(strstr(fault.message, "end them"));
+    ff_test_server_say(&place.server, "ZREM", "ff:{g}:brokers", "other", NULL);
+    assert_int_equal(ff_bed_open(&place.bed, &fault), FF_E_OK);
+    ff_bed_check(&place.bed);
+    end(&place);
+}
+
 /* ---- what an operator sees ---- */
 
 static void
@@ -473,8 +624,12 @@ main(void)
 {
     static const struct ff_rows tables[] = { FF_ROWS(cut_rows, test_cut_row),
                                              FF_ROWS(unfit_rows, test_unfit_row),
-                                             FF_ROWS(size_rows, test_size_row) };
+                                             FF_ROWS(size_rows, test_size_row),
+                                             FF_ROWS(moved_rows, test_moved_row) };
     static const struct CMUnitTest singles[] = {
+        cmocka_unit_test(test_a_store_of_the_first_layout_is_upgraded),
+        cmocka_unit_test(test_an_upgrade_waits_for_the_end_of_other_daemons),
+        cmocka_unit_test(test_one_of_a_hash_goes_and_comes_back),
         cmocka_unit_test(test_a_server_that_was_killed_goes_on_where_it_was),
         cmocka_unit_test(test_a_commit_that_meets_a_closed_connection_is_known_not_to_be_made),
         cmocka_unit_test(test_without_a_server_calls_fail_and_later_ones_succeed),
