@@ -5,45 +5,10 @@
 
 #include "bench/bench.h"
 
-/* Creates under way at a time: enough to fill frames, few enough to bound the client. */
-#define UNDER_WAY_MAX 4096
-
-struct filler {
-    pthread_mutex_t mutex;
-    pthread_cond_t cond;
-    uint32_t under_way;
-};
-
-static void
-on_created(void *ctx, struct ff_answer *answer)
-{
-    struct filler *filler = ctx;
-
-    if (answer->fault.code != FF_E_OK) {
-        ff_bench_die("create_execution: %s", ff_answer_text(answer));
-    }
-    ff_answer_done(answer);
-    pthread_mutex_lock(&filler->mutex);
-    filler->under_way--;
-    pthread_cond_signal(&filler->cond);
-    pthread_mutex_unlock(&filler->mutex);
-}
-
-static void
-wait_below(struct filler *filler, uint32_t below)
-{
-    pthread_mutex_lock(&filler->mutex);
-    while (filler->under_way >= below) {
-        pthread_cond_wait(&filler->cond, &filler->mutex);
-    }
-    filler->under_way++;
-    pthread_mutex_unlock(&filler->mutex);
-}
-
 static void
 fill(const struct ff_bench_options *options, struct ff_client *client)
 {
-    struct filler filler = { .mutex = PTHREAD_MUTEX_INITIALIZER, .cond = PTHREAD_COND_INITIALIZER };
+    struct ff_bench_calls calls = FF_BENCH_CALLS_INIT;
     char *payload = malloc(options->payload + 1);
 
     if (payload == NULL) {
@@ -60,24 +25,11 @@ fill(const struct ff_bench_options *options, struct ff_client *client)
             .creator_identity = ff_cstr(""),
         };
 
-        wait_below(&filler, UNDER_WAY_MAX);
-        ff_client_create_execution_async(client, &args, on_created, &filler);
+        ff_bench_calls_begin(&calls, FF_BENCH_CALLS_MAX);
+        ff_client_create_execution_async(client, &args, ff_bench_calls_answered, &calls);
     }
-    wait_below(&filler, 1);
+    ff_bench_calls_await(&calls);
     free(payload);
-}
-
-static struct ff_client *
-connect_to(const struct ff_bench_daemon *daemon)
-{
-    struct ff_client_options options = { .address = daemon->address };
-    struct ff_client *client = NULL;
-    struct ff_fault fault = { 0 };
-
-    if (ff_client_open(&options, &client, &fault) != FF_E_OK) {
-        ff_bench_die("cannot open a client");
-    }
-    return client;
 }
 
 int
@@ -90,7 +42,7 @@ ff_bench_backlog(const struct ff_bench_options *options)
 
     ff_bench_daemon_start(&daemon, options);
     empty_kib = ff_bench_daemon_rss_kib(&daemon);
-    client = connect_to(&daemon);
+    client = ff_bench_client(&daemon, 0);
     begun_us = ff_bench_now_us();
     fill(options, client);
     ff_bench_report_figure(options, "backlog", "create", n * 1e6 / (ff_bench_now_us() - begun_us),

@@ -46,6 +46,30 @@ double ff_bench_daemon_cpu_us(const struct ff_bench_daemon *daemon);
 /* Kibibytes of memory it holds (VmRSS, added up over its processes). */
 uint64_t ff_bench_daemon_rss_kib(const struct ff_bench_daemon *daemon);
 
+/* ---- calls.c: what every scenario's callers do ---- */
+/* Exits where it cannot be opened. window: 0 is the library's default. */
+struct ff_client *ff_bench_client(const struct ff_bench_daemon *daemon, uint32_t window);
+/* Exits and tells the error, where there is one. */
+void ff_bench_must(ff_err err, struct ff_answer *answer, const char *what);
+/* Asynchronous calls of one thread, counted. */
+struct ff_bench_calls {
+    pthread_mutex_t mutex;
+    pthread_cond_t cond;
+    uint32_t under_way;
+};
+#define FF_BENCH_CALLS_INIT                                                                        \
+    {                                                                                              \
+        .mutex = PTHREAD_MUTEX_INITIALIZER, .cond = PTHREAD_COND_INITIALIZER                       \
+    }
+/* Enough to fill frames, few enough to bound the client. */
+#define FF_BENCH_CALLS_MAX 4096
+/* Counts one in, as soon as fewer than `most` are under way. */
+void ff_bench_calls_begin(struct ff_bench_calls *calls, uint32_t most);
+/* A handler of answers, all of which must be good; ctx: the calls. */
+void ff_bench_calls_answered(void *ctx, struct ff_answer *answer);
+/* Until none is under way. */
+void ff_bench_calls_await(struct ff_bench_calls *calls);
+
 /* ---- samples.c: durations in microseconds ---- */
 struct ff_bench_samples {
     double *v;

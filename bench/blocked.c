@@ -6,54 +6,8 @@
 #include "bench/bench.h"
 
 #define CROWD 100000
-#define UNDER_WAY_MAX 4096
 #define ROUNDS 2000
 #define LANE "blocked"
-
-struct filler {
-    pthread_mutex_t mutex;
-    pthread_cond_t cond;
-    uint32_t under_way;
-};
-
-static void
-check(ff_err err, struct ff_answer *answer, const char *what)
-{
-    if (err != FF_E_OK) {
-        ff_bench_die("%s: %s", what, ff_answer_text(answer));
-    }
-}
-
-static void
-on_answer(void *ctx, struct ff_answer *answer)
-{
-    struct filler *filler = ctx;
-
-    check(answer->fault.code, answer, "fill");
-    ff_answer_done(answer);
-    pthread_mutex_lock(&filler->mutex);
-    filler->under_way--;
-    pthread_cond_signal(&filler->cond);
-    pthread_mutex_unlock(&filler->mutex);
-}
-
-static void
-wait_below(struct filler *filler, uint32_t below)
-{
-    pthread_mutex_lock(&filler->mutex);
-    while (filler->under_way >= below) {
-        pthread_cond_wait(&filler->cond, &filler->mutex);
-    }
-    pthread_mutex_unlock(&filler->mutex);
-}
-
-static void
-count_in(struct filler *filler)
-{
-    pthread_mutex_lock(&filler->mutex);
-    filler->under_way++;
-    pthread_mutex_unlock(&filler->mutex);
-}
 
 static struct ff_create_execution_args
 create_args(const char *policy, size_t policy_n)
@@ -74,7 +28,7 @@ fill(struct ff_client *client)
 {
     static const char policy[] =
         "\x81\xb4routing_requirements\x81\xb5required_capabilities\x91\xa6nobody";
-    struct filler filler = { .mutex = PTHREAD_MUTEX_INITIALIZER, .cond = PTHREAD_COND_INITIALIZER };
+    struct ff_bench_calls calls = FF_BENCH_CALLS_INIT;
     struct ff_eid *ids = calloc(CROWD, sizeof(*ids));
 
     FF_ASSERT(ids != NULL);
@@ -82,11 +36,10 @@ fill(struct ff_client *client)
         struct ff_create_execution_args args = create_args(policy, sizeof(policy) - 1);
 
         ids[i] = args.execution_id;
-        wait_below(&filler, UNDER_WAY_MAX);
-        count_in(&filler);
-        ff_client_create_execution_async(client, &args, on_answer, &filler);
+        ff_bench_calls_begin(&calls, FF_BENCH_CALLS_MAX);
+        ff_client_create_execution_async(client, &args, ff_bench_calls_answered, &calls);
     }
-    wait_below(&filler, 1);
+    ff_bench_calls_await(&calls);
     for (uint32_t i = 0; i < CROWD; i++) {
         const struct ff_block_route_args args = {
             .execution_id = ids[i],
@@ -95,11 +48,10 @@ fill(struct ff_client *client)
             .reason_detail = ff_cstr("nobody"),
         };
 
-        wait_below(&filler, UNDER_WAY_MAX);
-        count_in(&filler);
-        ff_client_block_route_async(client, &args, on_answer, &filler);
+        ff_bench_calls_begin(&calls, FF_BENCH_CALLS_MAX);
+        ff_client_block_route_async(client, &args, ff_bench_calls_answered, &calls);
     }
-    wait_below(&filler, 1);
+    ff_bench_calls_await(&calls);
     free(ids);
 }
 
@@ -123,16 +75,16 @@ one_round(struct ff_client *client, struct ff_bench_samples *samples)
     FF_SCOPED(ff_answer) ended = { 0 };
     double begun_us = 0;
 
-    check(ff_client_create_execution(client, &create, &created, &answer), &answer,
-          "create_execution");
+    ff_bench_must(ff_client_create_execution(client, &create, &created, &answer), &answer,
+                  "create_execution");
     begun_us = ff_bench_now_us();
-    check(ff_client_claim(client, &claim, &claimed, &answer), &answer, "claim");
+    ff_bench_must(ff_client_claim(client, &claim, &claimed, &answer), &answer, "claim");
     ff_bench_samples_add(samples, ff_bench_now_us() - begun_us);
     if (strcmp(claimed.outcome, "claimed") != 0) {
         ff_bench_die("claim: %s", claimed.outcome);
     }
     complete.handle = *claimed.handle;
-    check(ff_client_complete(client, &complete, &completed, &ended), &ended, "complete");
+    ff_bench_must(ff_client_complete(client, &complete, &completed, &ended), &ended, "complete");
 }
 
 static int
@@ -181,16 +133,11 @@ int
 ff_bench_blocked(const struct ff_bench_options *options)
 {
     struct ff_bench_daemon daemon = { 0 };
-    struct ff_client_options client_options = { .window = options->window };
     struct ff_client *client = NULL;
-    struct ff_fault fault = { 0 };
     double empty_us = 0, crowded_us = 0;
 
     ff_bench_daemon_start(&daemon, options);
-    client_options.address = daemon.address;
-    if (ff_client_open(&client_options, &client, &fault) != FF_E_OK) {
-        ff_bench_die("cannot open a client");
-    }
+    client = ff_bench_client(&daemon, options->window);
     empty_us = measure(options, client, "empty_lane");
     fill(client);
     crowded_us = measure(options, client, "crowded_lane");

@@ -24,14 +24,6 @@ struct flows {
     bool over;
 };
 
-static void
-check(ff_err err, struct ff_answer *answer, const char *what)
-{
-    if (err != FF_E_OK) {
-        ff_bench_die("%s: %s", what, ff_answer_text(answer));
-    }
-}
-
 /* ---- linear flows ---- */
 
 static bool
@@ -51,7 +43,7 @@ on_submitted(void *ctx, struct ff_answer *answer)
     struct flows *flows = ctx;
 
     if (!is_over(flows)) { /* what is under way at the end is not answered any more */
-        check(answer->fault.code, answer, "submit_flow");
+        ff_bench_must(answer->fault.code, answer, "submit_flow");
     }
     ff_answer_done(answer);
 }
@@ -105,7 +97,7 @@ on_completed(void *ctx, struct ff_answer *answer)
     struct flows *flows = ctx;
 
     if (!is_over(flows)) {
-        check(answer->fault.code, answer, "complete");
+        ff_bench_must(answer->fault.code, answer, "complete");
     }
     ff_answer_done(answer);
     pthread_mutex_lock(&flows->mutex);
@@ -136,7 +128,8 @@ work(void *ctx)
         for (uint32_t room = take_room(flows); room > 0; room--) {
             submit_linear(flows);
         }
-        check(ff_client_claim_many(flows->client, &args, &result, &answer), &answer, "claim_many");
+        ff_bench_must(ff_client_claim_many(flows->client, &args, &result, &answer), &answer,
+                      "claim_many");
         for (uint32_t i = 0; i < result.claims.n; i++) {
             const struct ff_complete_args done = { .handle = result.claims.v[i].handle,
                                                    .payload = ff_cstr("done") };
@@ -168,18 +161,6 @@ pause_for(double seconds)
     nanosleep(&time, NULL);
 }
 
-static void
-open_client(const struct ff_bench_daemon *daemon, const struct ff_bench_options *options,
-            struct ff_client **out)
-{
-    const struct ff_client_options with = { .address = daemon->address, .window = options->window };
-    struct ff_fault fault = { 0 };
-
-    if (ff_client_open(&with, out, &fault) != FF_E_OK) {
-        ff_bench_die("client: %s", ff_error_info(fault.code)->message);
-    }
-}
-
 int
 ff_bench_flow(const struct ff_bench_options *options)
 {
@@ -191,7 +172,7 @@ ff_bench_flow(const struct ff_bench_options *options)
 
     FF_ASSERT(threads != NULL);
     ff_bench_daemon_start(&daemon, options);
-    open_client(&daemon, options, &flows.client);
+    flows.client = ff_bench_client(&daemon, options->window);
     for (uint32_t i = 0; i < options->workers; i++) {
         FF_ASSERT(pthread_create(&threads[i], NULL, work, &flows) == 0);
     }
@@ -256,7 +237,7 @@ submit_quorum(struct ff_client *client, uint32_t n, const struct ff_uuid *flow_i
                                                 .dependency_kind = ff_cstr("success_only") };
         }
     }
-    check(ff_client_submit_flow(client, &args, &result, &answer), &answer, "submit_flow");
+    ff_bench_must(ff_client_submit_flow(client, &args, &result, &answer), &answer, "submit_flow");
     free(members);
     free(edges);
     free(keys);
@@ -277,12 +258,13 @@ succeed_once(struct ff_client *client)
     FF_SCOPED(ff_answer) second = { 0 };
     struct ff_complete_args done = { .payload = ff_cstr("done") };
 
-    check(ff_client_claim(client, &args, &claim, &answer), &answer, "claim");
+    ff_bench_must(ff_client_claim(client, &args, &claim, &answer), &answer, "claim");
     if (claim.handle == NULL) {
         ff_bench_die("quorum: nothing to claim");
     }
     done.handle = *claim.handle;
-    check(ff_client_complete(client, &done, &completed_result, &second), &second, "complete");
+    ff_bench_must(ff_client_complete(client, &done, &completed_result, &second), &second,
+                  "complete");
 }
 
 /* All siblings but the one that succeeded are cancelled, and have told so. */
@@ -296,7 +278,8 @@ await_cancels(struct ff_client *client, const struct ff_uuid *flow_id, uint32_t 
         struct ff_describe_flow_result result = { 0 };
         FF_SCOPED(ff_answer) answer = { 0 };
 
-        check(ff_client_describe_flow(client, &args, &result, &answer), &answer, "describe_flow");
+        ff_bench_must(ff_client_describe_flow(client, &args, &result, &answer), &answer,
+                      "describe_flow");
         over =
             result.flow->edge_groups.n == 1 && result.flow->edge_groups.v[0].failed_count == n - 1;
     }
@@ -310,7 +293,7 @@ ff_bench_quorum(const struct ff_bench_options *options)
     struct ff_client *client = NULL;
 
     ff_bench_daemon_start(&daemon, options);
-    open_client(&daemon, options, &client);
+    client = ff_bench_client(&daemon, options->window);
     for (size_t i = 0; i < FF_COUNT(sizes); i++) {
         struct ff_bench_samples samples = { .v = NULL };
         char variant[32];

@@ -23,20 +23,8 @@ struct worker {
     struct ff_client *client;
     char name[32];
     struct ff_bench_samples samples;
-    /* answers of a batch */
-    pthread_mutex_t mutex;
-    pthread_cond_t cond;
-    uint32_t missing;
-    ff_err failed;
+    struct ff_bench_calls calls; /* of a batch */
 };
-
-static void
-check(ff_err err, struct ff_answer *answer, const char *what)
-{
-    if (err != FF_E_OK) {
-        ff_bench_die("%s: %s", what, ff_answer_text(answer));
-    }
-}
 
 static struct ff_create_execution_args
 create_args(const struct crew *crew)
@@ -71,21 +59,22 @@ one_lifecycle(struct worker *worker)
     FF_SCOPED(ff_answer) answer = { 0 };
     FF_SCOPED(ff_answer) ended = { 0 };
 
-    check(ff_client_create_execution(worker->client, &create, &created, &answer), &answer,
-          "create_execution");
+    ff_bench_must(ff_client_create_execution(worker->client, &create, &created, &answer), &answer,
+                  "create_execution");
     claim.lane_id = ff_cstr("default");
     claim.worker_id = ff_cstr("bench");
     claim.worker_instance_id = ff_cstr(worker->name);
     claim.lease_ttl_ms = 60000;
     claim.include_reclaimable = true;
     /* There is one for everybody: each has made one. A call that would wait travels alone. */
-    check(ff_client_claim(worker->client, &claim, &claimed, &answer), &answer, "claim");
+    ff_bench_must(ff_client_claim(worker->client, &claim, &claimed, &answer), &answer, "claim");
     if (strcmp(claimed.outcome, "claimed") != 0) {
         ff_bench_die("claim: %s", claimed.outcome);
     }
     complete.handle = *claimed.handle;
     complete.payload = ff_cstr("done");
-    check(ff_client_complete(worker->client, &complete, &completed, &ended), &ended, "complete");
+    ff_bench_must(ff_client_complete(worker->client, &complete, &completed, &ended), &ended,
+                  "complete");
 }
 
 static void *
@@ -106,40 +95,6 @@ run_single(void *arg)
 
 /* ---- claim_many and batched frames ---- */
 
-static void
-on_answer(void *ctx, struct ff_answer *answer)
-{
-    struct worker *worker = ctx;
-
-    if (answer->fault.code != FF_E_OK) {
-        ff_bench_die("batch: %s", ff_answer_text(answer));
-    }
-    ff_answer_done(answer);
-    pthread_mutex_lock(&worker->mutex);
-    if (--worker->missing == 0) {
-        pthread_cond_signal(&worker->cond);
-    }
-    pthread_mutex_unlock(&worker->mutex);
-}
-
-static void
-expect_answers(struct worker *worker, uint32_t n)
-{
-    pthread_mutex_lock(&worker->mutex);
-    worker->missing = n;
-    pthread_mutex_unlock(&worker->mutex);
-}
-
-static void
-await_answers(struct worker *worker)
-{
-    pthread_mutex_lock(&worker->mutex);
-    while (worker->missing > 0) {
-        pthread_cond_wait(&worker->cond, &worker->mutex);
-    }
-    pthread_mutex_unlock(&worker->mutex);
-}
-
 static uint32_t
 claim_and_complete(struct worker *worker, uint32_t n)
 {
@@ -154,18 +109,18 @@ claim_and_complete(struct worker *worker, uint32_t n)
     claim.include_reclaimable = true;
     claim.include_context = true;
     claim.max = n;
-    check(ff_client_claim_many(worker->client, &claim, &claimed, &answer), &answer, "claim_many");
-    expect_answers(worker, claimed.claims.n);
+    ff_bench_must(ff_client_claim_many(worker->client, &claim, &claimed, &answer), &answer,
+                  "claim_many");
     for (uint32_t i = 0; i < claimed.claims.n; i++) {
         struct ff_complete_args complete = { 0 };
 
         complete.handle = claimed.claims.v[i].handle;
         complete.payload = ff_cstr("done");
-        ff_client_complete_async(worker->client, &complete, on_answer, worker);
+        ff_bench_calls_begin(&worker->calls, FF_BENCH_CALLS_MAX);
+        ff_client_complete_async(worker->client, &complete, ff_bench_calls_answered,
+                                 &worker->calls);
     }
-    if (claimed.claims.n > 0) {
-        await_answers(worker);
-    }
+    ff_bench_calls_await(&worker->calls);
     return claimed.claims.n;
 }
 
@@ -178,13 +133,14 @@ run_batched(void *arg)
     double begun = ff_bench_now_us();
 
     while (begun < worker->crew->until_us) {
-        expect_answers(worker, batch);
         for (uint32_t i = 0; i < batch; i++) {
             struct ff_create_execution_args create = create_args(worker->crew);
 
-            ff_client_create_execution_async(worker->client, &create, on_answer, worker);
+            ff_bench_calls_begin(&worker->calls, FF_BENCH_CALLS_MAX);
+            ff_client_create_execution_async(worker->client, &create, ff_bench_calls_answered,
+                                             &worker->calls);
         }
-        await_answers(worker);
+        ff_bench_calls_await(&worker->calls);
         for (uint32_t left = batch; left > 0;) {
             left -= claim_and_complete(worker, left);
         }
@@ -248,15 +204,8 @@ daemons_cpu_us(const struct ff_bench_daemon *daemons, uint32_t n)
 static void
 connect_all(struct crew *crew, const struct ff_bench_daemon *daemons, uint32_t n_daemons)
 {
-    struct ff_fault fault = { 0 };
-
     for (uint32_t i = 0; i < crew->options->connections; i++) {
-        struct ff_client_options client = { .address = daemons[i % n_daemons].address,
-                                            .window = crew->options->window };
-
-        if (ff_client_open(&client, &crew->clients[i], &fault) != FF_E_OK) {
-            ff_bench_die("cannot open a client");
-        }
+        crew->clients[i] = ff_bench_client(&daemons[i % n_daemons], crew->options->window);
     }
 }
 
@@ -286,8 +235,7 @@ run_crew(const struct ff_bench_options *options, const char *variant, void *(*ru
         workers[i].crew = &crew;
         workers[i].client = crew.clients[i % options->connections];
         snprintf(workers[i].name, sizeof(workers[i].name), "bench-%u", i);
-        pthread_mutex_init(&workers[i].mutex, NULL);
-        pthread_cond_init(&workers[i].cond, NULL);
+        workers[i].calls = (struct ff_bench_calls) FF_BENCH_CALLS_INIT;
         pthread_create(&workers[i].thread, NULL, run, &workers[i]);
     }
     await_time(crew.measure_from_us);

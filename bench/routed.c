@@ -25,42 +25,8 @@ struct routed_worker {
     uint32_t set;
     char name[32];
     struct ff_bench_samples samples; /* from the creation to the claim */
-    pthread_mutex_t mutex;
-    pthread_cond_t cond;
-    uint32_t missing;
+    struct ff_bench_calls calls;
 };
-
-static void
-check(ff_err err, struct ff_answer *answer, const char *what)
-{
-    if (err != FF_E_OK) {
-        ff_bench_die("%s: %s", what, ff_answer_text(answer));
-    }
-}
-
-static void
-on_answer(void *ctx, struct ff_answer *answer)
-{
-    struct routed_worker *worker = ctx;
-
-    check(answer->fault.code, answer, "batch");
-    ff_answer_done(answer);
-    pthread_mutex_lock(&worker->mutex);
-    if (--worker->missing == 0) {
-        pthread_cond_signal(&worker->cond);
-    }
-    pthread_mutex_unlock(&worker->mutex);
-}
-
-static void
-await_answers(struct routed_worker *worker)
-{
-    pthread_mutex_lock(&worker->mutex);
-    while (worker->missing > 0) {
-        pthread_cond_wait(&worker->cond, &worker->mutex);
-    }
-    pthread_mutex_unlock(&worker->mutex);
-}
 
 /* One value of capabilities, or of a policy, in msgpack. */
 static struct ff_str
@@ -104,8 +70,8 @@ enlist(struct routed_worker *worker)
     struct ff_register_worker_result result = { 0 };
     FF_SCOPED(ff_answer) answer = { 0 };
 
-    check(ff_client_register_worker(worker->all->client, &args, &result, &answer), &answer,
-          "register_worker");
+    ff_bench_must(ff_client_register_worker(worker->all->client, &args, &result, &answer), &answer,
+                  "register_worker");
 }
 
 /* For the next set's workers, so that nobody is served by itself. The input tells when and for
@@ -118,7 +84,6 @@ create_batch(struct routed_worker *worker, uint32_t n)
     char *payload = calloc(1, payload_n), policy[128];
 
     FF_ASSERT(payload != NULL);
-    worker->missing = n;
     for (uint32_t i = 0; i < n; i++) {
         struct ff_create_execution_args args = {
             .execution_id = ff_bench_eid(),
@@ -133,9 +98,11 @@ create_batch(struct routed_worker *worker, uint32_t n)
 
         memcpy(payload, &now_us, sizeof(now_us));
         memcpy(payload + sizeof(now_us), &set, sizeof(set));
-        ff_client_create_execution_async(worker->all->client, &args, on_answer, worker);
+        ff_bench_calls_begin(&worker->calls, FF_BENCH_CALLS_MAX);
+        ff_client_create_execution_async(worker->all->client, &args, ff_bench_calls_answered,
+                                         &worker->calls);
     }
-    await_answers(worker);
+    ff_bench_calls_await(&worker->calls);
     free(payload);
 }
 
@@ -170,17 +137,18 @@ claim_and_complete(struct routed_worker *worker, uint32_t n)
     FF_SCOPED(ff_answer) answer = { 0 };
     uint32_t wrong = 0;
 
-    check(ff_client_claim_many(worker->all->client, &claim, &claimed, &answer), &answer,
-          "claim_many");
-    worker->missing = claimed.claims.n;
+    ff_bench_must(ff_client_claim_many(worker->all->client, &claim, &claimed, &answer), &answer,
+                  "claim_many");
     for (uint32_t i = 0; i < claimed.claims.n; i++) {
         struct ff_complete_args complete = { .handle = claimed.claims.v[i].handle };
 
         wrong += !look_at(worker, &claimed.claims.v[i]);
         complete.payload = ff_cstr("done");
-        ff_client_complete_async(worker->all->client, &complete, on_answer, worker);
+        ff_bench_calls_begin(&worker->calls, FF_BENCH_CALLS_MAX);
+        ff_client_complete_async(worker->all->client, &complete, ff_bench_calls_answered,
+                                 &worker->calls);
     }
-    await_answers(worker);
+    ff_bench_calls_await(&worker->calls);
     pthread_mutex_lock(&worker->all->mutex);
     worker->all->done[worker->set] += claimed.claims.n;
     worker->all->wrong += wrong;
@@ -225,24 +193,18 @@ ff_bench_routed(const struct ff_bench_options *options)
     struct ff_bench_options plain = *options;
     struct ff_bench_daemon daemon = { 0 };
     struct ff_bench_samples samples = { 0 };
-    struct ff_client_options client = { .window = options->window };
-    struct ff_fault fault = { 0 };
     double seconds = 0, plain_rate = 0, cpu_us = 0;
 
     FF_ASSERT(workers != NULL);
     plain.workers = WORKERS;
     plain_rate = ff_bench_lifecycle_batched(&plain, "batched");
     ff_bench_daemon_start(&daemon, options);
-    client.address = daemon.address;
-    if (ff_client_open(&client, &all.client, &fault) != FF_E_OK) {
-        ff_bench_die("cannot open a client");
-    }
+    all.client = ff_bench_client(&daemon, options->window);
     for (uint32_t i = 0; i < WORKERS; i++) {
         workers[i].all = &all;
         workers[i].set = i % SETS;
         snprintf(workers[i].name, sizeof(workers[i].name), "bench-%u", i);
-        pthread_mutex_init(&workers[i].mutex, NULL);
-        pthread_cond_init(&workers[i].cond, NULL);
+        workers[i].calls = (struct ff_bench_calls) FF_BENCH_CALLS_INIT;
         enlist(&workers[i]);
     }
     cpu_us = ff_bench_daemon_cpu_us(&daemon);

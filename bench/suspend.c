@@ -21,27 +21,6 @@ struct round {
     struct ff_eid id;
 };
 
-static struct ff_client *
-client_of(const struct ff_bench_daemon *daemon)
-{
-    struct ff_client_options options = { .address = daemon->address };
-    struct ff_client *client = NULL;
-    struct ff_fault fault = { 0 };
-
-    if (ff_client_open(&options, &client, &fault) != FF_E_OK) {
-        ff_bench_die("cannot open a client");
-    }
-    return client;
-}
-
-static void
-must(ff_err err, struct ff_answer *answer, const char *what)
-{
-    if (err != FF_E_OK) {
-        ff_bench_die("%s: %s", what, ff_answer_text(answer));
-    }
-}
-
 static bool
 is_stopping(struct round *round)
 {
@@ -115,7 +94,8 @@ create(struct ff_client *client, const char *payload, uint32_t bytes)
     struct ff_create_execution_result result = { 0 };
     FF_SCOPED(ff_answer) answer = { 0 };
 
-    must(ff_client_create_execution(client, &args, &result, &answer), &answer, "create_execution");
+    ff_bench_must(ff_client_create_execution(client, &args, &result, &answer), &answer,
+                  "create_execution");
 }
 
 /* One round; the execution is held before and after it. Durations: from the suspending, and from
@@ -140,12 +120,12 @@ go_round(struct round *round, struct ff_client *client, double *whole_us, double
                                              .max_signals_per_execution = { .is = true } };
     double begun_us = ff_bench_now_us(), sent_us = 0, claimed_us = 0;
 
-    must(ff_suspend_on(client, &with, &awaiting, &suspended, &answer), &answer, "suspend");
+    ff_bench_must(ff_suspend_on(client, &with, &awaiting, &suspended, &answer), &answer, "suspend");
     signal.waitpoint_id = suspended.details.waitpoint_id;
     signal.waitpoint_token = suspended.details.waitpoint_token;
     sent_us = ff_bench_now_us();
-    must(ff_client_deliver_signal(client, &signal, &delivered, &of_signal), &of_signal,
-         "deliver_signal");
+    ff_bench_must(ff_client_deliver_signal(client, &signal, &delivered, &of_signal), &of_signal,
+                  "deliver_signal");
     claimed_us = await_claim(round);
     ff_answer_done(&held);
     *whole_us = claimed_us - begun_us;
@@ -187,8 +167,8 @@ ff_bench_suspend(const struct ff_bench_options *options)
 
     FF_ASSERT(payload != NULL);
     ff_bench_daemon_start(&daemon, options);
-    client = client_of(&daemon);
-    round.client = client_of(&daemon);
+    client = ff_bench_client(&daemon, 0);
+    round.client = ff_bench_client(&daemon, 0);
     if (pthread_create(&thread, NULL, claim_again_and_again, &round) != 0) {
         ff_bench_die("no thread to be had");
     }

@@ -23,14 +23,6 @@ wall_us(void)
     return (int64_t) now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-static void
-must(ff_err err, struct ff_answer *answer, const char *what)
-{
-    if (err != FF_E_OK) {
-        ff_bench_die("%s: %s", what, ff_answer_text(answer));
-    }
-}
-
 /* Its input is the instant itself. */
 static void
 create_due(struct ff_client *client, int64_t due_ms)
@@ -49,8 +41,8 @@ create_due(struct ff_client *client, int64_t due_ms)
     struct ff_create_execution_result created = { 0 };
     FF_SCOPED(ff_answer) answer = { 0 };
 
-    must(ff_client_create_execution(client, &create, &created, &answer), &answer,
-         "create_execution");
+    ff_bench_must(ff_client_create_execution(client, &create, &created, &answer), &answer,
+                  "create_execution");
 }
 
 static void
@@ -60,7 +52,7 @@ complete(struct ff_client *client, const struct ff_claim *claim)
     struct ff_complete_result completed = { 0 };
     FF_SCOPED(ff_answer) answer = { 0 };
 
-    must(ff_client_complete(client, &args, &completed, &answer), &answer, "complete");
+    ff_bench_must(ff_client_complete(client, &args, &completed, &answer), &answer, "complete");
 }
 
 /* Takes what there is, waiting for it; how many it was. */
@@ -79,7 +71,7 @@ take(struct ff_client *client, struct ff_bench_samples *samples)
     FF_SCOPED(ff_answer) answer = { 0 };
     int64_t now_us = 0;
 
-    must(ff_client_claim_many(client, &args, &result, &answer), &answer, "claim_many");
+    ff_bench_must(ff_client_claim_many(client, &args, &result, &answer), &answer, "claim_many");
     now_us = wall_us();
     for (uint32_t i = 0; i < result.claims.n; i++) {
         const struct ff_claim *claim = &result.claims.v[i];
@@ -99,20 +91,15 @@ static void
 run(const struct ff_bench_options *options, const char *variant, uint32_t at_once, uint32_t per_s)
 {
     uint32_t n = (uint32_t) (options->seconds * per_s), taken = 0;
-    struct ff_client_options client_options = { 0 };
     struct ff_bench_daemon daemon = { .tree = true };
     struct ff_bench_samples samples = { 0 };
     struct ff_client *client = NULL;
-    struct ff_fault fault = { 0 };
     int64_t first_ms = 0;
     double begun_us = 0;
 
     n = n == 0 ? 1 : n;
     ff_bench_daemon_start(&daemon, options);
-    client_options.address = daemon.address;
-    if (ff_client_open(&client_options, &client, &fault) != FF_E_OK) {
-        ff_bench_die("cannot open a client");
-    }
+    client = ff_bench_client(&daemon, 0);
     begun_us = ff_bench_now_us();
     first_ms = wall_us() / 1000 + LEAD_MS;
     for (uint32_t i = 0; i < n * at_once; i++) {

@@ -27,27 +27,6 @@ struct sleeper {
     char name[32];
 };
 
-static struct ff_client *
-client_of(const struct ff_bench_daemon *daemon)
-{
-    struct ff_client_options options = { .address = daemon->address };
-    struct ff_client *client = NULL;
-    struct ff_fault fault = { 0 };
-
-    if (ff_client_open(&options, &client, &fault) != FF_E_OK) {
-        ff_bench_die("cannot open a client");
-    }
-    return client;
-}
-
-static void
-must(ff_err err, struct ff_answer *answer, const char *what)
-{
-    if (err != FF_E_OK) {
-        ff_bench_die("%s: %s", what, ff_answer_text(answer));
-    }
-}
-
 /* Parks, takes one, completes it; false: it is over. */
 static bool
 take_one(struct sleeper *sleeper)
@@ -70,7 +49,7 @@ take_one(struct sleeper *sleeper)
     if (wake->stopping) {
         return false;
     }
-    must(err, &answer, "claim");
+    ff_bench_must(err, &answer, "claim");
     if (strcmp(claimed.outcome, "claimed") != 0) {
         return true; /* nothing came in 30 s */
     }
@@ -78,7 +57,8 @@ take_one(struct sleeper *sleeper)
     wake->taken_us = now_us;
     pthread_mutex_unlock(&wake->mutex);
     complete.handle = *claimed.handle;
-    must(ff_client_complete(sleeper->client, &complete, &completed, &ended), &ended, "complete");
+    ff_bench_must(ff_client_complete(sleeper->client, &complete, &completed, &ended), &ended,
+                  "complete");
     pthread_mutex_lock(&wake->mutex);
     wake->finished = true;
     pthread_cond_signal(&wake->cond);
@@ -114,8 +94,8 @@ enqueue(struct wake *wake, struct ff_client *client, const char *payload)
     wake->finished = false;
     usleep(SETTLE_US);
     begun_us = ff_bench_now_us();
-    must(ff_client_create_execution(client, &create, &created, &answer), &answer,
-         "create_execution");
+    ff_bench_must(ff_client_create_execution(client, &create, &created, &answer), &answer,
+                  "create_execution");
     pthread_mutex_lock(&wake->mutex);
     while (!wake->finished) {
         pthread_cond_wait(&wake->cond, &wake->mutex);
@@ -140,10 +120,10 @@ ff_bench_wake_once(const struct ff_bench_options *options, const char *variant, 
 
     FF_ASSERT(sleepers != NULL && payload != NULL && n_workers <= WORKERS_MAX);
     n_daemons = ff_bench_daemons_start(daemons, options);
-    client = client_of(&daemons[0]);
+    client = ff_bench_client(&daemons[0], 0);
     for (uint32_t i = 0; i < n_workers; i++) {
         sleepers[i].wake = &wake;
-        sleepers[i].client = client_of(&daemons[n_daemons - 1]);
+        sleepers[i].client = ff_bench_client(&daemons[n_daemons - 1], 0);
         snprintf(sleepers[i].name, sizeof(sleepers[i].name), "sleeper-%u", i);
         pthread_create(&sleepers[i].thread, NULL, sleep_and_take, &sleepers[i]);
     }
