@@ -1,3 +1,4 @@
+#include "ipc/broken_pipe.h"
 #include "ipc/close.h"
 #include "ipc/probe.h"
 #include "ipc/server_int.h"
@@ -130,6 +131,7 @@ ff_listener_open(struct ff_listener *listener, struct ff_fault *fault)
         return refuse(fault, path, "too_long",
                       "the path of the socket is longer than the system's 107 bytes");
     }
+    FF_ASSERT(ff_broken_pipe_is_mended());
     FF_TRY(make_directory(path, fault));
     FF_TRY(clear_path(path, fault));
     FF_TRY(open_socket(listener, path, fault));

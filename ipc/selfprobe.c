@@ -1,5 +1,6 @@
 #include "ipc/selfprobe.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
@@ -7,7 +8,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "core/base.h"
+#include "core/codec.h"
+#include "ipc/frame.h"
 #include "ipc/probe.h"
 
 /* A full backlog is asked again so soon. */
@@ -60,8 +62,8 @@ begin_cb(struct ev_loop *loop, struct ev_timer *timer, int events)
         ev_timer_start(loop, &probe->over);
     }
     probe->fd = dial(probe->path);
-    if (probe->fd < 0 || send(probe->fd, ff_socket_greeting, sizeof(ff_socket_greeting),
-                              MSG_NOSIGNAL) != (ssize_t) sizeof(ff_socket_greeting)) {
+    if (probe->fd < 0 || send(probe->fd, probe->request, probe->request_n, MSG_NOSIGNAL) !=
+                             (ssize_t) probe->request_n) {
         if (probe->fd >= 0) {
             close(probe->fd);
             probe->fd = -1;
@@ -78,15 +80,15 @@ begin_cb(struct ev_loop *loop, struct ev_timer *timer, int events)
 static bool
 take_answer(struct ff_selfprobe *probe)
 {
-    char answer[sizeof(ff_socket_greeting)];
-    ssize_t n = recv(probe->fd, answer, sizeof(answer) - probe->got, 0);
+    char answer[256];
+    ssize_t n = recv(probe->fd, answer, sizeof(answer), 0);
 
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
         return false;
     }
     probe->got += n > 0 ? (unsigned) n : 0;
     /* Turned away is an answer too: too many connections, say. */
-    if (n <= 0 || probe->got == sizeof(answer)) {
+    if (n <= 0 || probe->got > sizeof(ff_socket_greeting)) {
         end_round(probe);
         again_in(probe, probe->interval_s);
     }
@@ -116,11 +118,35 @@ over_cb(struct ev_loop *loop, struct ev_timer *timer, int events)
     probe->deaf(probe->ctx);
 }
 
+/* As nng's request sockets say it: type, length, number of the request, body. */
+static void
+make_request(struct ff_selfprobe *probe)
+{
+    static const uint8_t no_args = 0x80; /* an empty map */
+    const uint32_t id = htobe32(0x80000001);
+    FF_SCOPED(ff_packer) body;
+    uint64_t length = 0;
+    char *at = probe->request;
+
+    ff_packer_init(&body);
+    ff_request_head(NULL, 1, 1, &body.pk);
+    ff_request_call(ff_cstr("hello"), ff_str((const char *) &no_args, 1), &body.pk);
+    length = htobe64(sizeof(id) + ff_packer_str(&body).n);
+    at = mempcpy(at, ff_socket_greeting, sizeof(ff_socket_greeting));
+    *at++ = 1;
+    at = mempcpy(at, &length, sizeof(length));
+    at = mempcpy(at, &id, sizeof(id));
+    FF_ASSERT(at + ff_packer_str(&body).n <= probe->request + sizeof(probe->request));
+    at = mempcpy(at, ff_packer_str(&body).p, ff_packer_str(&body).n);
+    probe->request_n = (unsigned) (at - probe->request);
+}
+
 void
 ff_selfprobe_start(struct ff_selfprobe *probe, struct ev_loop *loop)
 {
     probe->loop = loop;
     probe->fd = -1;
+    make_request(probe);
     ev_init(&probe->io, readable_cb);
     ev_init(&probe->next, begin_cb);
     ev_init(&probe->over, over_cb);

@@ -1,9 +1,9 @@
-/* selfprobe.h: whether one's own socket still takes new connections.
+/* selfprobe.h: whether one's own socket still answers new connections.
  *
- * nng 1.5 may stand still after many young connections have come and gone: those that are there are
- * served or not, new ones get no greeting, and nothing in the process reports it. The kernel goes
- * on filling the backlog, so clients cannot tell it from a slow daemon. Only a process's end mends
- * it.
+ * nng 1.5 may stand still: connections that are there are served or not, new ones are greeted by
+ * the transport, or are not, and their requests are never answered; nothing in the process reports
+ * it. Clients cannot tell it from a slow daemon. Only a process's end mends it. So a probe goes the
+ * whole way: it connects, greets, and wants an answer to a `hello'.
  */
 #ifndef FF_IPC_SELFPROBE_H
 #define FF_IPC_SELFPROBE_H
@@ -12,16 +12,18 @@
 
 struct ff_selfprobe {
     const char *path;        /* of the socket file */
-    double interval_s;       /* between a greeting and the next probe */
-    double limit_s;          /* for a greeting to be answered in */
+    double interval_s;       /* between an answer and the next probe */
+    double limit_s;          /* for the answer */
     void (*deaf)(void *ctx); /* it was not; the probe has ended */
     void *ctx;
 
     struct ev_loop *loop; /* from here on its own */
     struct ev_io io;
     struct ev_timer next, over;
-    int fd;       /* -1: none */
-    unsigned got; /* bytes of the answer */
+    int fd;            /* -1: none */
+    unsigned got;      /* bytes of the answer */
+    char request[128]; /* what it says: the greeting, and one frame */
+    unsigned request_n;
 };
 
 /* The fields up to ctx are set; path must live as long. The first probe comes after interval_s. */

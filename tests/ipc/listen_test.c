@@ -206,6 +206,26 @@ test_half(void **state)
     ff_rig_free(rig);
 }
 
+/* Each of them ended nng's accepting for good. */
+static void
+test_connections_that_end_before_their_greeting(void **state)
+{
+    struct ff_rig *rig = ff_rig_new(NULL);
+    struct ff_peer c;
+
+    (void) state;
+    for (int round = 0; round < 20; round++) {
+        for (int i = 0; i < 16; i++) {
+            close(connect_to(rig->paths[WORKER_SOCK]));
+        }
+        ff_peer_open(&c, rig, WORKER_SOCK);
+        ff_peer_send(&c, ff_frame_of(0, 1, "[[\"ping\",{}]]"));
+        assert_string_equal(ff_peer_code(&c, 1), "");
+        ff_peer_close(&c);
+    }
+    ff_rig_free(rig);
+}
+
 int
 main(void)
 {
@@ -219,6 +239,7 @@ main(void)
         ON_A_RIG(test_another_file_in_the_way_is_left_alone),
         ON_A_RIG(test_a_path_too_long_is_refused),
         ON_A_RIG(test_a_directory_that_cannot_be_made_is_refused),
+        cmocka_unit_test(test_connections_that_end_before_their_greeting),
     };
 
     return ff_run_rows("listen", tables, FF_COUNT(tables), singles, FF_COUNT(singles));

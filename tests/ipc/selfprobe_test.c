@@ -1,4 +1,4 @@
-/* selfprobe_test.c: a listener that greets is left alone; one that stands still is noticed. */
+/* selfprobe_test.c: a listener that answers is left alone; one that stands still is noticed. */
 #include "tests/rows.h"
 
 #include <stdbool.h>
@@ -21,6 +21,7 @@ struct listener {
     struct ev_io accept;
     int greeted;
     bool deaf;
+    bool answers; /* not only greets */
     struct ff_selfprobe probe;
 };
 
@@ -73,6 +74,10 @@ greet_cb(struct ev_loop *loop, struct ev_io *watcher, int events)
     assert_int_equal(recv(fd, said, sizeof(said), MSG_WAITALL), sizeof(said));
     assert_memory_equal(said, ff_socket_greeting, sizeof(said));
     assert_int_equal(send(fd, said, sizeof(said), 0), sizeof(said));
+    if (!listener->answers) {
+        return; /* it stays open: the other end cannot tell */
+    }
+    assert_int_equal(send(fd, "x", 1, 0), 1);
     close(fd);
     if (++listener->greeted == ROUNDS) {
         ev_break(loop, EVBREAK_ALL);
@@ -80,12 +85,13 @@ greet_cb(struct ev_loop *loop, struct ev_io *watcher, int events)
 }
 
 static void
-test_a_listener_that_greets_is_probed_again_and_again(void **state)
+test_a_listener_that_answers_is_probed_again_and_again(void **state)
 {
     struct listener listener;
 
     (void) state;
     open_listener(&listener);
+    listener.answers = true;
     ev_io_init(&listener.accept, greet_cb, listener.fd, EV_READ);
     listener.accept.data = &listener;
     ev_io_start(listener.loop, &listener.accept);
@@ -93,6 +99,25 @@ test_a_listener_that_greets_is_probed_again_and_again(void **state)
     ev_run(listener.loop, 0);
     assert_int_equal(listener.greeted, ROUNDS);
     assert_false(listener.deaf);
+    ev_io_stop(listener.loop, &listener.accept);
+    close_listener(&listener);
+}
+
+/* What nng does whose listener has ended: the transport greets, and nobody receives. */
+static void
+test_a_greeting_alone_is_deaf(void **state)
+{
+    struct listener listener;
+
+    (void) state;
+    open_listener(&listener);
+    listener.probe.limit_s = 0.05;
+    ev_io_init(&listener.accept, greet_cb, listener.fd, EV_READ);
+    listener.accept.data = &listener;
+    ev_io_start(listener.loop, &listener.accept);
+    ff_selfprobe_start(&listener.probe, listener.loop);
+    ev_run(listener.loop, 0);
+    assert_true(listener.deaf);
     ev_io_stop(listener.loop, &listener.accept);
     close_listener(&listener);
 }
@@ -139,7 +164,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_listener_that_greets_is_probed_again_and_again),
+        cmocka_unit_test(test_a_listener_that_answers_is_probed_again_and_again),
+        cmocka_unit_test(test_a_greeting_alone_is_deaf),
         cmocka_unit_test(test_no_greeting_within_the_limit_is_deaf),
         cmocka_unit_test(test_a_full_backlog_is_deaf),
     };
