@@ -224,8 +224,7 @@ ff_vk_batch(struct valkey *valkey, const struct ff_commit *commit)
     struct ff_vk_writes writes;
     uint32_t end = 0;
 
-    waiting->args.n = 0;
-    waiting->n_args = 0;
+    waiting->args.n = waiting->lists.n = 0;
     waiting->n_checks = 0;
     ff_vk_writes_place(valkey, commit, &writes);
     end = ff_vk_writes_large(valkey, &writes);
@@ -235,5 +234,6 @@ ff_vk_batch(struct valkey *valkey, const struct ff_commit *commit)
     put_trims(valkey, commit);
     put_changes(valkey, commit);
     put_news(valkey, commit);
+    ff_resp_arg(&waiting->args, ff_str(waiting->lists.p, (uint32_t) waiting->lists.n));
     ff_arena_reset(&valkey->scratch);
 }

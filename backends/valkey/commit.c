@@ -5,32 +5,73 @@
 
 /* How often a commit is sent because the server had forgotten the functions, or the broker. */
 #define TRIES_MAX 5
+/* Bytes that are sent while the next ones are made: the server reads meanwhile. */
+#define STREAM_BYTES 32768
 
 static void on_commit(struct valkey *valkey, const redisReply *reply, uint64_t tag);
 
-static void
-send_commit(struct valkey *valkey)
+/* The head of the call; its arguments follow as they are made. */
+void
+ff_vk_commit_begin(struct valkey *valkey)
 {
     struct waiting_commit *waiting = &valkey->commit;
     struct link *link = &valkey->main;
     char mark[64];
 
-    if (link->state != LINK_READY || waiting->commit == NULL || waiting->written) {
-        return;
-    }
-    if (!ff_vk_is_open(link)) {
-        return; /* and it was dropped: what is sent to nobody would have to be asked for */
+    if (link->state != LINK_READY || waiting->written || !ff_vk_is_open(link)) {
+        return; /* what is sent to nobody would have to be asked for */
     }
     snprintf(mark, sizeof(mark), "{g}:broker:%s", valkey->id);
     ff_vk_fcall(&link->out, "commit", 3 + waiting->n_args);
     ff_vk_key_text(valkey, &link->out, mark);
     ff_resp_u64(&link->out, valkey->generation);
     ff_resp_u64(&link->out, waiting->number);
-    ff_resp_raw(&link->out, waiting->args.p, waiting->args.n);
+    waiting->begun = true;
+    waiting->streamed = 0;
+}
+
+static void
+stream_rest(struct waiting_commit *waiting, struct link *link)
+{
+    ff_resp_raw(&link->out, waiting->args.p + waiting->streamed,
+                waiting->args.n - waiting->streamed);
+    waiting->streamed = waiting->args.n;
+}
+
+void
+ff_vk_commit_stream(struct valkey *valkey)
+{
+    struct waiting_commit *waiting = &valkey->commit;
+
+    if (waiting->begun && waiting->args.n - waiting->streamed >= STREAM_BYTES) {
+        stream_rest(waiting, &valkey->main);
+        ff_vk_flush(&valkey->main);
+    }
+}
+
+/* All arguments are there. */
+static void
+end_commit(struct valkey *valkey)
+{
+    struct waiting_commit *waiting = &valkey->commit;
+    struct link *link = &valkey->main;
+
+    if (!waiting->begun) {
+        return;
+    }
+    stream_rest(waiting, link);
     ff_vk_expect(link, on_commit, waiting->number);
+    waiting->begun = false;
     waiting->written = true;
     waiting->ends_at = link->out.n;
     ff_vk_flush(link);
+}
+
+static void
+send_commit(struct valkey *valkey)
+{
+    ff_vk_commit_begin(valkey);
+    end_commit(valkey);
 }
 
 void
@@ -48,6 +89,7 @@ ff_vk_commit_lost(struct valkey *valkey)
 {
     struct waiting_commit *waiting = &valkey->commit;
 
+    waiting->begun = false;
     if (waiting->commit != NULL && !waiting->sent) {
         waiting->written = false;
         waiting->since_ms = ff_mono_ms();
@@ -169,9 +211,9 @@ ff_vk_commit(struct ff_store *store, struct ff_commit *commit)
     waiting->tries = 0;
     waiting->number++;
     waiting->since_ms = ff_mono_ms();
-    ff_vk_batch(valkey, commit);
     waiting->commit = commit;
-    send_commit(valkey);
+    ff_vk_batch(valkey, commit);
+    end_commit(valkey);
     ff_vk_arm(valkey);
 }
 
@@ -182,6 +224,7 @@ ff_vk_commit_done(struct valkey *valkey)
 
     ff_resp_done(&waiting->args);
     ff_resp_done(&waiting->list);
+    ff_resp_done(&waiting->lists);
     ff_resp_done(&waiting->dump);
     free(waiting->checks);
     free(waiting->conflicts);

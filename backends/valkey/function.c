@@ -8,7 +8,7 @@
 /* commit: a batch, all or nothing.
  *   mark, generation, number     the broker's mark; a connection that was given up is refused
  *   n, (key, dump)*              hashes in serialised form
- *   then lists of words packed by msgpack, in this order:
+ *   then lists of words packed by msgpack, one behind the other, in this order:
  *   NONE, key*                   records that must not be there
  *   AT, (key, version)*          what must not have moved. Else nothing is done, and the positions
  *                                of those that have among all that were checked are answered
@@ -113,14 +113,17 @@ static const char code[] =
     "    return redis.error_reply('FFGIVENUP this connection is not the broker\\'s last one')\n"
     "  end\n"
     "  local at, moved, records = 0, {}, tonumber(args[4]) * 2\n"
-    "  local i = 5 + records\n"
+    "  local text, next, words = args[5 + records], 0, nil\n"
     "  local function list()\n"
-    "    return args[i] and cmsgpack.unpack(args[i]) or {}\n"
+    "    if next < 0 or text == '' then\n"
+    "      return {}\n"
+    "    end\n"
+    "    next, words = cmsgpack.unpack_one(text, next)\n"
+    "    return words\n"
     "  end\n"
-    "  local words = list()\n"
+    "  words = list()\n"
     "  while checks[words[1]] do\n"
     "    at = checks[words[1]](words, moved, at)\n"
-    "    i = i + 1\n"
     "    words = list()\n"
     "  end\n"
     "  if #moved > 0 then\n"
@@ -133,7 +136,6 @@ static const char code[] =
     "    else\n"
     "      call(unpack(words))\n"
     "    end\n"
-    "    i = i + 1\n"
     "    words = list()\n"
     "  end\n"
     "  for family, seq in pairs(newest) do\n"

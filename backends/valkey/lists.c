@@ -68,8 +68,7 @@ ff_vk_list_finish(struct waiting_commit *waiting)
     for (int i = 1; i < 5; i++) {
         head[i] = (char) (waiting->n_words >> 8 * (4 - i));
     }
-    ff_resp_arg(&waiting->args, ff_str(waiting->list.p, waiting->list.n));
-    waiting->n_args++;
+    ff_resp_raw(&waiting->lists, waiting->list.p, waiting->list.n);
 }
 
 bool

@@ -1,4 +1,4 @@
-/* lists.h: lists of words for the server-side commit, each packed by msgpack into one argument.
+/* lists.h: lists of words for the server-side commit, packed by msgpack into its last argument.
  *
  * The first word says what is to be done with the others (function.c). The server's language hashes
  * every byte of every argument and word, so what is large had better be no part of a list; but the

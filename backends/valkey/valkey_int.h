@@ -92,6 +92,7 @@ struct waiting_commit {
     struct ff_commit *commit; /* NULL: none */
     struct ff_resp args;      /* what follows the number */
     struct ff_resp list;      /* of words, being written */
+    struct ff_resp lists;     /* the finished ones, one argument */
     struct ff_resp dump;      /* of a record */
     uint32_t n_args, n_words;
     uint64_t number;
@@ -101,7 +102,9 @@ struct waiting_commit {
     uint32_t conflicts_room;
     int64_t since_ms;
     uint32_t tries;
-    bool written;   /* into the link's buffer */
+    bool begun; /* its head and args up to `streamed` are in the link's buffer, or have left */
+    size_t streamed;
+    bool written;   /* all of it is */
     size_t ends_at; /* in it */
     bool sent;      /* all of it has left: perhaps made, until it is answered */
 };
@@ -190,8 +193,12 @@ bool ff_vk_events_take(struct ff_want *want, redisReply *const *replies, struct 
 bool ff_vk_events_short(const struct ff_want *want, redisReply *const *replies);
 
 /* ---- commits (batch.c, commit.c) ---- */
-/* Writes waiting.args. */
+/* Writes waiting.args, and sends what it has meanwhile. */
 void ff_vk_batch(struct valkey *valkey, const struct ff_commit *commit);
+/* The number of arguments is known: sending begins, if there is somebody to send to. */
+void ff_vk_commit_begin(struct valkey *valkey);
+/* Sends what has been written, if it is worth it. */
+void ff_vk_commit_stream(struct valkey *valkey);
 void ff_vk_commit(struct ff_store *store, struct ff_commit *commit);
 /* The link is ready, and the server says that `made` was the last batch of this broker. */
 void ff_vk_commit_resume(struct valkey *valkey, uint64_t made);

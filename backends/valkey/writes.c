@@ -262,7 +262,9 @@ ff_vk_writes_large(struct valkey *valkey, const struct ff_vk_writes *writes)
     for (; end < writes->commit->n_writes && n < HASHES_MAX; end++) {
         n += is_whole(writes, end, false);
     }
+    waiting->n_args = 1 + 2 * n + 1; /* and the lists */
     ff_resp_u64(&waiting->args, n);
+    ff_vk_commit_begin(valkey);
     for (uint32_t i = 0; i < end; i++) {
         const struct ff_write *write = &writes->commit->writes[i];
 
@@ -270,9 +272,9 @@ ff_vk_writes_large(struct valkey *valkey, const struct ff_vk_writes *writes)
             (void) ff_valkey_place(write->kind, &write->key, &valkey->counts, &name);
             ff_vk_key(valkey, &waiting->args, ff_str(name.b, name.n));
             ff_resp_arg(&waiting->args, dump_of(valkey, write, &writes->of[i]));
+            ff_vk_commit_stream(valkey);
         }
     }
-    waiting->n_args += 1 + 2 * n;
     return end;
 }
 

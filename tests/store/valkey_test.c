@@ -156,10 +156,32 @@ test_without_a_server_calls_fail_and_later_ones_succeed(void **state)
 static const struct cut_row {
     const char *name;
     enum ff_relay_cut cut;
+    uint32_t executions; /* of a commit */
+    uint32_t bytes;      /* of a payload */
 } cut_rows[] = {
-    { "a commit of which only a part has arrived is made once", FF_RELAY_CUT_REQUEST },
-    { "a commit whose answer is lost is known to be made", FF_RELAY_CUT_REPLY },
+    { "a commit of which only a part has arrived is made once", FF_RELAY_CUT_REQUEST, 1, 1 },
+    { "a commit that is cut while it is being written is made once", FF_RELAY_CUT_REQUEST, 40,
+      20000 },
+    { "a commit whose answer is lost is known to be made", FF_RELAY_CUT_REPLY, 1, 1 },
+    { "a large commit whose answer is lost is known to be made", FF_RELAY_CUT_REPLY, 40, 20000 },
 };
+
+static void
+put_row(struct place *place, const struct cut_row *row, uint32_t n)
+{
+    static char payload[20001];
+
+    memset(payload, 'x', row->bytes);
+    payload[row->bytes] = '\0';
+    for (uint32_t i = 0; i < row->executions; i++) {
+        struct ff_exec exec = ff_bed_exec(n * row->executions + i);
+        struct ff_exec_input input = ff_bed_input(&exec, payload);
+
+        ff_bed_put(&place->bed, FF_R_EXEC, &exec);
+        ff_bed_put(&place->bed, FF_R_EXEC_INPUT, &input);
+    }
+    ff_bed_event(&place->bed, FF_FAMILY_COMPLETION, "once");
+}
 
 static void
 test_cut_row(void **state)
@@ -169,7 +191,7 @@ test_cut_row(void **state)
 
     begin(&place, true, "patience_ms=20000");
     for (uint32_t n = 0; n < 20; n++) {
-        put(&place, n);
+        put_row(&place, row, n);
         if (n % 2 == 1) {
             ff_relay_cut(place.relay, row->cut);
         }
