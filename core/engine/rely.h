@@ -9,6 +9,9 @@
  *   That nothing else stands in a scope is as good as the record that every change of the scope
  *   writes, too (ff_txn_guard).
  *
+ * A call that writes nothing answers from what was loaded after it had arrived (tasks.c): what
+ * another broker has acknowledged before is in it.
+ *
  * What a claim merely consults is not proved (spec/records.md §1.6), nor is what a scanner lists.
  * On a store that one broker owns all of this costs nothing.
  */

@@ -271,6 +271,12 @@ read_anew(const struct ff_engine *engine, struct ff_task *task)
     }
 }
 
+static bool
+has_written(const struct ff_engine *engine, const struct ff_savepoint *start)
+{
+    return engine->n_undo > 0 || engine->open->n_events > start->events || engine->trimming;
+}
+
 static ff_err
 run_call(struct ff_engine *engine, struct ff_task *task)
 {
@@ -299,14 +305,14 @@ run_call(struct ff_engine *engine, struct ff_task *task)
     err = run_op(engine, task, &txn, &result);
     if (in_doubt(engine, task, err)) {
         err = doubt(engine, task, err);
+    } else if (err == FF_E_OK && !has_written(engine, &start)) {
+        err = ff_txn_up_to_date(&txn); /* no commit finds out whether it was */
     }
     if (err == FF_E_PENDING || err == FF_E_INVARIANT_VIOLATION || engine->doubt) {
         engine->keep = false; /* the next run writes it again; or nothing of it can be trusted */
     }
     if (err == FF_E_STEP) {
-        ff_walk_pause(engine, &txn,
-                      engine->n_undo > 0 || engine->open->n_events > start.events ||
-                          engine->trimming);
+        ff_walk_pause(engine, &txn, has_written(engine, &start));
     } else if (err == FF_E_OK) {
         answer_result(engine, task, result);
     } else {

@@ -199,12 +199,35 @@ note_grant(struct world *world, const struct asked *asked, const struct ff_claim
         (struct recent){ .id = id, .epoch = claim->lease_epoch };
 }
 
+/* What the same request has got stood there when the claim came, whoever gave it: it gets nothing
+ * else (02 §5.8). */
+static void
+check_repeat(struct world *world, const struct asked *asked, const struct ff_claim *claim)
+{
+    for (uint8_t id = 1; id <= N_IDS && asked->with_request; id++) {
+        const struct life *life = &world->lives[id];
+        const struct ff_exec *exec = &life->exec;
+        bool held = life->exists && life->now.commit <= asked->commit &&
+                    exec->ownership_state == FF_OWNER_LEASED &&
+                    exec->lease_expires_at.v > world->rig->now_ms && exec->claim_request_id.is &&
+                    ff_uuid_eq(exec->claim_request_id.v, asked->request_id) &&
+                    exec->current_worker_instance_id.p[2] == '1' + asked->instance &&
+                    exec->lane_id.p[0] == asked->lane;
+        bool same = claim != NULL && ff_sim_lease(world, ff_sim_life(world, &claim->execution_id),
+                                                  claim->lease_epoch)
+                                             ->begun_in <= asked->commit;
+
+        CHECK(world, !held || same, "%u is held by the request already\n", id);
+    }
+}
+
 static void
 judge_claim(struct world *world, const struct asked *asked, const void *result)
 {
     const struct ff_claim_result *got = result;
 
     if (strcmp(got->outcome, "claimed") != 0) {
+        check_repeat(world, asked, NULL);
         check_not_starved(world, asked);
     } else {
         const struct ff_claim claim = { .handle = *got->handle,
@@ -213,6 +236,7 @@ judge_claim(struct world *world, const struct asked *asked, const void *result)
                                         .lease_epoch = got->lease_epoch.v };
 
         note_grant(world, asked, &claim);
+        check_repeat(world, asked, &claim);
     }
 }
 
@@ -221,6 +245,7 @@ judge_claim_many(struct world *world, const struct asked *asked, const void *res
 {
     const struct ff_claim_many_result *got = result;
 
+    check_repeat(world, asked, got->claims.n == 0 ? NULL : &got->claims.v[0]);
     if (got->claims.n == 0) {
         check_not_starved(world, asked);
     }

@@ -418,7 +418,7 @@ hand_in(struct world *world, struct client *client)
         client->asked[i].commit = world->commits;
         client->asked[i].frame = world->frames + 1;
         client->asked[i].replays = life->replays;
-        client->asked[i].known = life->exists && world->n_brokers == 1;
+        client->asked[i].known = life->exists;
         trace_call(world, client, i, "?");
     }
     client->busy = true;
@@ -466,6 +466,9 @@ submit_again(struct world *world, struct client *client)
             (struct ff_call){ .op = client->calls[i].op, .args = client->calls[i].args };
     }
     client->repeat = false;
+    if (world->n_brokers > 1 && one_in(world, 3)) { /* the broker it had has not answered */
+        client->broker = below(world, world->n_brokers);
+    }
     hand_in(world, client);
 }
 
