@@ -3,6 +3,8 @@
  * be read backwards. Numbers are entries of fewer bytes than their digits, and read the same. */
 #include "backends/valkey/dump.h"
 
+#include "backends/valkey/crc64.h"
+
 #define TYPE_HASH_LISTPACK 16
 #define FORM_VERSION 10 /* of Redis 7.0 */
 
@@ -11,55 +13,6 @@
 #define LIST_HEAD 6
 /* Around the bytes of an entry: its kind and length before, its length behind. */
 #define AROUND_MAX 10
-
-/* ---- checksum ---- */
-
-#define POLYNOMIAL 0x95ac9329ac4bc9b5u /* Jones, bits reversed */
-
-static uint64_t tables[8][256];
-
-static void
-make_tables(void)
-{
-    for (uint32_t i = 0; i < 256; i++) {
-        uint64_t crc = i;
-
-        for (int bit = 0; bit < 8; bit++) {
-            crc = (crc & 1) != 0 ? crc >> 1 ^ POLYNOMIAL : crc >> 1;
-        }
-        tables[0][i] = crc;
-    }
-    for (uint32_t i = 0; i < 256; i++) {
-        for (int k = 1; k < 8; k++) {
-            tables[k][i] = tables[0][tables[k - 1][i] & 0xff] ^ tables[k - 1][i] >> 8;
-        }
-    }
-}
-
-uint64_t
-ff_valkey_crc64(const char *bytes, size_t n)
-{
-    uint64_t crc = 0;
-
-    if (tables[0][1] == 0) {
-        make_tables();
-    }
-    for (; n >= 8; bytes += 8, n -= 8) {
-        uint64_t word = 0;
-
-        for (int k = 7; k >= 0; k--) {
-            word = word << 8 | (uint8_t) bytes[k];
-        }
-        crc ^= word;
-        crc = tables[7][crc & 0xff] ^ tables[6][crc >> 8 & 0xff] ^ tables[5][crc >> 16 & 0xff] ^
-              tables[4][crc >> 24 & 0xff] ^ tables[3][crc >> 32 & 0xff] ^
-              tables[2][crc >> 40 & 0xff] ^ tables[1][crc >> 48 & 0xff] ^ tables[0][crc >> 56];
-    }
-    for (; n > 0; bytes++, n--) {
-        crc = tables[0][(crc ^ (uint8_t) *bytes) & 0xff] ^ crc >> 8;
-    }
-    return crc;
-}
 
 /* ---- entries ---- */
 
@@ -215,14 +168,12 @@ put_part(struct ff_resp *out, const struct ff_valkey_part *part, struct ff_arena
 {
     struct ff_str prefix = ff_cstr(part->prefix);
 
-    put_pair(out, prefix, ff_cstr(FF_VALKEY_VERSION));
-    put_unsigned(out, part->write->version);
     if (part->record != NULL) {
-        return 1 + put_fields(out, part, prefix, scratch);
+        return put_fields(out, part, prefix, scratch);
     }
     put_pair(out, prefix, ff_cstr(FF_VALKEY_RAW));
     put_text(out, part->write->body);
-    return 2;
+    return 1;
 }
 
 /* ---- the whole ---- */
@@ -256,10 +207,14 @@ ff_valkey_dump(const struct ff_valkey_part *parts, uint32_t n, struct ff_arena *
                struct ff_resp *out)
 {
     size_t from = out->n;
-    uint32_t n_fields = 0;
+    uint32_t n_fields = n;
 
     (void) ff_resp_room(out, LIST_AT + LIST_HEAD);
     out->n += LIST_AT + LIST_HEAD;
+    for (uint32_t i = 0; i < n; i++) {
+        put_pair(out, ff_cstr(parts[i].prefix), ff_cstr(FF_VALKEY_VERSION));
+        put_unsigned(out, parts[i].write->version);
+    }
     for (uint32_t i = 0; i < n; i++) {
         n_fields += put_part(out, &parts[i], scratch);
     }

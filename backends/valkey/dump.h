@@ -9,7 +9,7 @@
 #include "backends/valkey/resp.h"
 #include "core/codec.h"
 
-/* Fields of the store's own of each record. The version comes first: it is what commits look up.
+/* Fields of the store's own of each record. Versions come first: they are what commits look up.
  * What cannot be read as a record stands whole in the second one. */
 #define FF_VALKEY_VERSION "_version"
 #define FF_VALKEY_RAW "_raw"
@@ -32,8 +32,5 @@ bool ff_valkey_field_there(const struct ff_desc *desc, const struct ff_field *fi
 /* What it then holds. Bytes as they are: hashes are binary-safe, and a payload is mostly text. */
 struct ff_str ff_valkey_field_text(const struct ff_field *field, const void *record,
                                    struct ff_arena *scratch);
-
-/* The checksum behind it: CRC-64 as Redis has it. */
-uint64_t ff_valkey_crc64(const char *bytes, size_t n);
 
 #endif
