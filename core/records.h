@@ -97,6 +97,8 @@ enum ff_index {
     FF_IX_FLOW_ENDED,     /* partition | end: flows whose members are all gone */
     FF_IX_REPLIES,        /* execution | 0: what suspend answered under keys */
     FF_IX_PURGING,        /* record kind | 0: executions and flows of which a part is removed */
+    FF_IX_SUBMITTING,     /* - | last_mutation_at: flows of which a part is written */
+    FF_IX_RELEASING,      /* - | release_due_at: flows whose members are to be let go */
     FF_IX_N
 };
 

@@ -138,7 +138,7 @@ ff_stand_member(struct ff_standing *keys, const struct ff_exec *exec)
     if (exec->cancel_owed_at.is) {
         ff_stand(keys, FF_IX_CANCEL_OWED, ff_scope_flow(&exec->flow_id.v), 0);
     }
-    if (exec->cascade_owed) {
+    if (exec->cascade_owed && !exec->staged) {
         ff_stand(keys, FF_IX_CASCADE, ff_scope_partition(exec->execution_id.partition),
                  exec->completed_at.v);
     }
@@ -153,6 +153,10 @@ stand_flow(struct ff_standing *keys, const struct ff_flow *flow)
         ff_stand(keys, FF_IX_PURGING, ff_scope_kind(FF_R_FLOW), 0);
         return;
     }
+    if (flow->submitting) {
+        ff_stand(keys, FF_IX_SUBMITTING, ff_scope_none(), flow->last_mutation_at);
+        return;
+    }
     ff_stand(keys, FF_IX_FLOWS, ff_scope_partition(flow->partition), 0);
     if (flow->cancel_left > 0 || ff_flow_is_prepared(flow)) {
         ff_stand(keys, FF_IX_CANCELLING, ff_scope_none(), flow->cancel_due_at.v);
@@ -164,6 +168,9 @@ stand_flow(struct ff_standing *keys, const struct ff_flow *flow)
             ended = flow->cancelled_at.v;
         }
         ff_stand(keys, FF_IX_FLOW_ENDED, ff_scope_partition(flow->partition), ended);
+    }
+    if (flow->release_due_at.is) {
+        ff_stand(keys, FF_IX_RELEASING, ff_scope_none(), flow->release_due_at.v);
     }
 }
 

@@ -226,7 +226,8 @@ count_group(struct counting *counting, const struct ff_group *group)
     }
     ff_arena_reset(&counting->arena);
     FF_TRY(ff_check_load(counting->check, FF_R_FLOW, &flow_key, &counting->arena, &flow));
-    if (flow != NULL && !((const struct ff_flow *) flow)->purging) {
+    if (flow != NULL && !((const struct ff_flow *) flow)->purging &&
+        !((const struct ff_flow *) flow)->submitting) { /* its edges come after its members */
         report(counting, ff_group_unsound(group, &there), FF_ADVICE_SCANNER);
     }
     return FF_E_OK;

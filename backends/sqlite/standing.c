@@ -45,6 +45,10 @@ ff_sqlite_stand_code(enum ff_index index)
         return 19;
     case FF_IX_PURGING:
         return 20;
+    case FF_IX_SUBMITTING:
+        return 21;
+    case FF_IX_RELEASING:
+        return 22;
     default:
         return 0;
     }

@@ -106,6 +106,8 @@ static const struct index_shape {
     [FF_IX_FLOW_ENDED] = { "flow_ended", "P", FF_R_FLOW },
     [FF_IX_REPLIES] = { "replies", "PU", FF_R_SUSPEND_REPLY },
     [FF_IX_PURGING] = { "purging", "B", FF_R_N },
+    [FF_IX_SUBMITTING] = { "submitting", "", FF_R_FLOW },
+    [FF_IX_RELEASING] = { "releasing", "", FF_R_FLOW },
 };
 
 /* ---- writing ---- */

@@ -426,7 +426,8 @@ judge(struct ff_txn *txn, struct ff_exec *exec)
     if (verdict == FF_VERDICT_BLOCKED && runnable && !gated) {
         return ff_gate_block(txn, exec, &group, NULL);
     }
-    if (verdict == FF_VERDICT_SATISFIED && gated) {
+    if (gated &&
+        (verdict == FF_VERDICT_SATISFIED || (verdict == FF_VERDICT_NONE && exec->staged))) {
         return ff_gate_release(txn, exec);
     }
     return ff_txn_put_exec(txn, exec);

@@ -42,6 +42,10 @@ ff_op_resolve_dependency(struct ff_txn *txn, const struct ff_resolve_dependency_
         return fail_no_edge(txn, "other_endpoints");
     }
     FF_TRY(ff_resolving_read(txn, &resolving));
+    FF_TRY(ff_flow_unstage(txn, &resolving.child));
+    if (resolving.child.staged) {
+        return fail_no_edge(txn, "unknown_edge"); /* its flow is being submitted */
+    }
     result->outcome = "already_resolved";
     if (edge->edge_state == FF_EDGE_APPLIED) {
         FF_TRY(ff_edge_resolve(txn, &resolving));
@@ -162,8 +166,8 @@ cascade_from(struct ff_txn *txn, const struct ff_eid *id, uint32_t *left, bool *
 
     *done = false;
     FF_TRY(ff_txn_find_exec(txn, id, &exec, &found));
-    if (!found || !exec.flow_id.is || exec.lifecycle_phase != FF_PHASE_TERMINAL) {
-        *done = true;
+    if (!found || !exec.flow_id.is || exec.lifecycle_phase != FF_PHASE_TERMINAL || exec.staged) {
+        *done = true; /* a staged one cascades when its flow is all there */
         return FF_E_OK;
     }
     FF_TRY(cascade_edges(txn, &exec, left, done));

@@ -185,11 +185,14 @@ hold_back(struct ff_txn *txn, const struct ff_creation *creation, struct ff_exec
     if (creation->flow_id != NULL) {
         exec->flow_id = FF_SOME(ff_opt_uuid, *creation->flow_id);
     }
-    if (creation->waits_for > 0) {
+    exec->staged = creation->staged;
+    if (creation->waits_for > 0 || creation->staged) {
         ff_exec_make_blocked(exec, FF_ELIGIBLE_DEPENDENCIES, FF_BLOCK_WAITING_FOR_CHILDREN,
-                             ff_arena_printf(txn->arena, "waits for %u upstream%s",
-                                             (unsigned) creation->waits_for,
-                                             creation->waits_for == 1 ? "" : "s"));
+                             creation->waits_for == 0
+                                 ? ff_cstr("waits for its flow")
+                                 : ff_arena_printf(txn->arena, "waits for %u upstream%s",
+                                                   (unsigned) creation->waits_for,
+                                                   creation->waits_for == 1 ? "" : "s"));
         exec->delay_until = delay_until;
     }
 }

@@ -9,6 +9,7 @@ struct ff_creation {
     const struct ff_policy *policy;              /* parsed; NULL: none */
     const struct ff_uuid *flow_id;               /* NULL: of no flow */
     uint32_t waits_for;                          /* inbound edges, all unresolved */
+    bool staged;                                 /* ... and for the rest of its flow */
 };
 /* Writes execution, input and tags, with their events. */
 FF_MUST_USE ff_err ff_create_write(struct ff_txn *txn, const struct ff_creation *creation,

@@ -41,6 +41,8 @@ ff_engine_config_init(struct ff_engine_config *config)
         .batch_calls_max = 2048,
         .batch_bytes_max = 32u << 20,
         .cache_bytes_max = 64u << 20,
+        .submit_once_max = 256,
+        .submit_step = 256,
         .stream_ops_max = 64,
         .parked_max = 16384,
         .retention_ms = 86400000,
@@ -77,6 +79,8 @@ ff_engine_new(const struct ff_engine_config *config, struct ff_store *store)
         .retention_ms = config->retention_ms,
         .flow_retention_ms = config->flow_retention_ms,
         .event_retention_ms = config->event_retention_ms,
+        .submit_once_max = config->submit_once_max,
+        .submit_step = config->submit_step,
     };
     TAILQ_INIT(&engine->lru);
     TAILQ_INIT(&engine->kept);

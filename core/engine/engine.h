@@ -26,6 +26,9 @@ struct ff_engine_config {
     uint64_t retention_ms;      /* when scan_due lists ended executions (07 §4) */
     uint64_t flow_retention_ms; /* the same for ended flows (04 §7.7) */
     uint64_t event_retention_ms;
+    /* Members and edges of a flow that submit_flow writes in one step; of a larger one, those of
+     * each of its steps; at least 1. */
+    uint32_t submit_once_max, submit_step;
     uint32_t stream_ops_max;       /* read_stream, tail_stream at a time (06 §1.7); at least 1 */
     uint32_t parked_max;           /* beyond: resource_exhausted {pool: "parked"} */
     int64_t (*wall_ms)(void *ctx); /* Unix milliseconds */

@@ -2,6 +2,7 @@
 #include "core/engine/exec.h"
 
 #include "core/engine/events.h"
+#include "core/engine/flow.h"
 #include "core/engine/quota.h"
 #include "core/engine/reads.h"
 #include "core/engine/stream.h"
@@ -152,6 +153,7 @@ ff_exec_end(struct ff_txn *txn, struct ff_exec *exec, enum ff_terminal_outcome o
     exec->grant = NULL;
     exec->terminal_count++;
     exec->cascade_owed = exec->flow_id.is; /* in this step, so that no crash loses it (04 §4.4) */
+    FF_TRY(ff_flow_unstage(txn, exec));
     FF_TRY(ff_exec_save(txn, exec, FF_EXEC_MOVED));
     return ff_event_completion(txn, exec);
 }

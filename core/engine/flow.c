@@ -38,6 +38,22 @@ ff_flow_open(struct ff_txn *txn, const struct ff_uuid *flow_id, struct ff_flow *
 }
 
 ff_err
+ff_flow_unstage(struct ff_txn *txn, struct ff_exec *exec)
+{
+    struct ff_flow flow = { 0 };
+    struct ff_key key;
+    bool found = false;
+
+    if (!exec->staged) {
+        return FF_E_OK;
+    }
+    FF_TRY(ff_flow_find(txn, &exec->flow_id.v, &flow, &found));
+    exec->staged = !found;
+    key = ff_key_flow(&exec->flow_id.v);
+    return found ? FF_E_OK : ff_txn_hold(txn, FF_R_FLOW, &key);
+}
+
+ff_err
 ff_flow_grown(struct ff_txn *txn, struct ff_flow *flow)
 {
     flow->graph_revision++;

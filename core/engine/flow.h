@@ -22,6 +22,9 @@ FF_MUST_USE ff_err ff_flow_get(struct ff_txn *txn, const struct ff_uuid *flow_id
 /* The same for structural changes: also FF_E_FLOW_ALREADY_TERMINAL (04 §1.1). */
 FF_MUST_USE ff_err ff_flow_open(struct ff_txn *txn, const struct ff_uuid *flow_id,
                                 struct ff_flow *out);
+/* An execution that is `staged` (records.def): where its flow can be seen it is so no longer; else
+ * nothing of it may go on, and the commit holds only as long as that is so. FF_E_PENDING. */
+FF_MUST_USE ff_err ff_flow_unstage(struct ff_txn *txn, struct ff_exec *exec);
 /* A member or edge was added. */
 FF_MUST_USE ff_err ff_flow_grown(struct ff_txn *txn, struct ff_flow *flow);
 /* Writes a new flow. */

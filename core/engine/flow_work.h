@@ -11,5 +11,7 @@ FF_MUST_USE ff_err ff_follow_cascade(struct ff_txn *txn, const void *args, void 
 FF_MUST_USE ff_err ff_follow_siblings(struct ff_txn *txn, const void *args, void *result);
 /* A flow: cancels what is left of its backlog, if it is due (04 §8.7). */
 FF_MUST_USE ff_err ff_follow_backlog(struct ff_txn *txn, const void *args, void *result);
+/* A flow that was submitted in steps: lets its members go, if it is due (submit.h). */
+FF_MUST_USE ff_err ff_follow_release(struct ff_txn *txn, const void *args, void *result);
 
 #endif

@@ -6,8 +6,8 @@
  * and their claims share a commit. What does not fit is a walk that goes on after the commit.
  *
  * A note is a hint, kept in memory only: the call looks at the records anew. After a start, and
- * after a call of these has failed, the marks themselves are looked for; so are backlogs whose
- * grace is over. The scanners do the same from outside.
+ * after a call of these has failed, the marks themselves are looked for; so are backlogs, and flows
+ * submitted in steps, whose grace is over. The scanners do the same from outside.
  */
 #include <stdlib.h>
 
@@ -31,7 +31,15 @@ static const struct follower {
     { FF_IX_CASCADE, FF_OP_cascade_completion, ff_follow_cascade },
     { FF_IX_GROUPS_OWED, FF_OP_ack_cancel_member, ff_follow_siblings },
     { FF_IX_CANCELLING, FF_OP_ack_cancel_member, ff_follow_backlog },
+    { FF_IX_RELEASING, FF_OP_ack_cancel_member, ff_follow_release },
 };
+
+/* Its sort says from when on it is the engine's. */
+static bool
+is_timed(enum ff_index index)
+{
+    return index == FF_IX_CANCELLING || index == FF_IX_RELEASING;
+}
 
 static const struct follower *
 follower_of(uint8_t index)
@@ -104,7 +112,7 @@ note_scope(struct ff_txn *txn, enum ff_index index, const struct ff_scope *scope
     for (uint32_t n = 0; found && n < NOTES_MAX; n++) {
         FF_TRY(ff_txn_next(txn, index, scope, n == 0 ? NULL : &entry, 1024, &next, &found));
         entry = next;
-        if (found && index == FF_IX_CANCELLING && entry.sort > txn->now_ms) {
+        if (found && is_timed(index) && entry.sort > txn->now_ms) {
             look_no_later(txn->engine, entry.sort);
             return FF_E_OK;
         }
@@ -227,7 +235,7 @@ ff_follow_start(struct ff_engine *engine)
     for (; i < engine->follow.n_notes && may_begin(engine); i++) {
         const struct note *note = &engine->follow.notes[i];
 
-        if (note->index == FF_IX_CANCELLING && note->sort > engine->last_now_ms) {
+        if (is_timed(note->index) && note->sort > engine->last_now_ms) {
             look_no_later(engine, note->sort); /* its grace is not over */
         } else if (!is_moot(engine, note)) {
             ff_engine_submit(engine, own_frame(engine, follower_of(note->index), &note->id));

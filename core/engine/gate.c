@@ -47,6 +47,7 @@ ff_gate_block(struct ff_txn *txn, struct ff_exec *exec, const struct ff_group *g
 ff_err
 ff_gate_release(struct ff_txn *txn, struct ff_exec *exec)
 {
+    exec->staged = false;
     if (exec->delay_until.is && exec->delay_until.v > txn->now_ms) {
         ff_exec_make_delayed(exec,
                              exec->attempt_state == FF_ATTEMPT_PENDING_RETRY
@@ -88,6 +89,10 @@ ff_gate_save(struct ff_txn *txn, struct ff_exec *exec)
     enum ff_verdict verdict = FF_VERDICT_NONE;
 
     FF_TRY(find_group(txn, exec, &group));
+    FF_TRY(ff_flow_unstage(txn, exec));
+    if (exec->staged) { /* a replay before its flow is all there */
+        return ff_gate_block(txn, exec, &group, NULL);
+    }
     verdict = ff_group_verdict(&group);
     if (verdict == FF_VERDICT_NONE || verdict == FF_VERDICT_SATISFIED) {
         return ff_exec_save(txn, exec, FF_EXEC_MOVED);

@@ -1,6 +1,7 @@
 #include "core/engine/purge.h"
 
 #include "core/engine/flow.h"
+#include "core/engine/quota.h"
 #include "core/engine/stream.h"
 #include "core/engine/walk.h"
 #include "core/records_wait.h"
@@ -176,6 +177,40 @@ ff_purge_exec(struct ff_txn *txn, const struct ff_exec *exec, uint32_t *n)
 
 /* ---- flows ---- */
 
+/* Members of a flow whose submission is taken back: with their executions, which have never run. */
+static ff_err
+remove_unborn(struct purging *purging, const struct ff_scope *scope)
+{
+    struct ff_entry at = { .sort = INT64_MIN }, next = { 0 };
+    struct ff_txn *txn = purging->txn;
+    bool found = true;
+
+    while (purging->left > 0) {
+        struct ff_exec exec = { 0 };
+        struct ff_eid id;
+        uint32_t n = 0;
+        ff_err err = ff_txn_next(txn, FF_IX_MEMBERS, scope, &at, 256, &next, &found);
+
+        if (err == FF_E_PENDING || !found) {
+            return ff_gather(err, &purging->pending);
+        }
+        FF_TRY(err);
+        at = next;
+        id = ff_key_member_eid(&at.id);
+        FF_TRY(ff_gather(ff_txn_remove(txn, FF_R_MEMBER, &at.id), &purging->pending));
+        err = ff_txn_find_exec(txn, &id, &exec, &found);
+        if (err == FF_E_OK && found) {
+            err = ff_slots_free(txn, &exec);
+        }
+        if (err == FF_E_OK && found) {
+            err = ff_purge_exec(txn, &exec, &n);
+        }
+        FF_TRY(ff_gather(err, &purging->pending));
+        purging->left -= n + 1 < purging->left ? n + 1 : purging->left;
+    }
+    return FF_E_OK;
+}
+
 ff_err
 ff_purge_flow(struct ff_txn *txn, const struct ff_flow *flow)
 {
@@ -184,7 +219,8 @@ ff_purge_flow(struct ff_txn *txn, const struct ff_flow *flow)
     struct ff_key key = ff_key_flow(&flow->flow_id);
     struct ff_flow rest = *flow;
 
-    FF_TRY(remove_scope(&purging, FF_IX_MEMBERS, &scope, FF_R_MEMBER));
+    FF_TRY(flow->submitting ? remove_unborn(&purging, &scope)
+                            : remove_scope(&purging, FF_IX_MEMBERS, &scope, FF_R_MEMBER));
     FF_TRY(remove_scope(&purging, FF_IX_GROUPS, &scope, FF_R_GROUP));
     FF_TRY(remove_scope(&purging, FF_IX_EDGES, &scope, FF_R_EDGE));
     FF_TRY(ff_gather(ff_txn_remove(txn, FF_R_SUMMARY, &key), &purging.pending));
@@ -219,12 +255,12 @@ ff_purge_rest(struct ff_txn *txn, bool *any)
 
     FF_TRY(first_of(txn, FF_R_EXEC, &entry, any));
     if (*any) {
-        FF_TRY(ff_txn_find_purging(txn, FF_R_EXEC, &entry.id, &exec, any));
+        FF_TRY(ff_txn_find_hidden(txn, FF_R_EXEC, &entry.id, &exec, any));
         return *any ? ff_purge_exec(txn, &exec, &n) : FF_E_OK;
     }
     FF_TRY(first_of(txn, FF_R_FLOW, &entry, any));
     if (*any) {
-        FF_TRY(ff_txn_find_purging(txn, FF_R_FLOW, &entry.id, &flow, any));
+        FF_TRY(ff_txn_find_hidden(txn, FF_R_FLOW, &entry.id, &flow, any));
         return *any ? ff_purge_flow(txn, &flow) : FF_E_OK;
     }
     return FF_E_OK;
@@ -237,9 +273,11 @@ ff_purge_over(struct ff_txn *txn, enum ff_record kind, const struct ff_key *key)
         struct ff_exec exec;
         struct ff_flow flow;
     } record;
-    bool found = false;
+    bool found = false, begun = false;
 
-    FF_TRY(ff_txn_find_purging(txn, kind, key, &record, &found));
-    return found ? ff_fail(&txn->fault, FF_E_RETRY_EXHAUSTED, ff_d_text("reason", "purging"))
+    FF_TRY(ff_txn_find_hidden(txn, kind, key, &record, &found));
+    begun = found && kind == FF_R_FLOW && !record.flow.purging;
+    return found ? ff_fail(&txn->fault, FF_E_RETRY_EXHAUSTED,
+                           ff_d_text("reason", begun ? "submitting" : "purging"))
                  : FF_E_OK;
 }

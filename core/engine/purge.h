@@ -17,13 +17,15 @@
  * records. Kept: its flow's member entry and edges, budget usage, events, its idempotency key.
  * FF_E_PENDING. */
 FF_MUST_USE ff_err ff_purge_exec(struct ff_txn *txn, const struct ff_exec *exec, uint32_t *n);
-/* Removes the flow with members, edges, groups and summary, or the next part. FF_E_PENDING. */
+/* Removes the flow with members, edges, groups and summary, or the next part; of one that is being
+ * submitted also its executions, which have never run. FF_E_PENDING. */
 FF_MUST_USE ff_err ff_purge_flow(struct ff_txn *txn, const struct ff_flow *flow);
 
 /* The next part of what an earlier step has begun; *any: there was something. FF_E_PENDING. */
 FF_MUST_USE ff_err ff_purge_rest(struct ff_txn *txn, bool *any);
 /* Before something is made under this key: FF_E_RETRY_EXHAUSTED {reason} where what had it before
- * is still being taken away (07 §4). kind: FF_R_EXEC, FF_R_FLOW. FF_E_PENDING. */
+ * is still being taken away (07 §4), or a flow is being submitted in steps. kind: FF_R_EXEC,
+ * FF_R_FLOW. FF_E_PENDING. */
 FF_MUST_USE ff_err ff_purge_over(struct ff_txn *txn, enum ff_record kind, const struct ff_key *key);
 
 #endif

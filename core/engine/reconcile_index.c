@@ -159,7 +159,7 @@ look_at(struct step *step, const struct derived *derived, const struct ff_index_
     struct ff_exec exec = { 0 };
     bool found = false, wanted = false, purging = false;
 
-    FF_TRY(ff_txn_find_purging(step->txn, FF_R_EXEC, &here->id, &exec, &purging));
+    FF_TRY(ff_txn_find_hidden(step->txn, FF_R_EXEC, &here->id, &exec, &purging));
     if (purging) {
         return FF_E_OK; /* it is none any more, and goes from where it stands */
     }

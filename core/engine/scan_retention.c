@@ -1,7 +1,9 @@
 /* What the retention trimmer has to do: partitions with ended executions or flows past their
- * retention, and, as an item without partition, lapsed keys, expired frames and old events (07 §4).
+ * retention, and, as an item without partition, lapsed keys, expired frames and old events (07 §4),
+ * and what calls of submit_flow have left behind.
  */
 #include "core/engine/scan_flows.h"
+#include "core/engine/submit.h"
 
 enum { PARTITIONS, FLOWS, EXPIRED };
 
@@ -12,6 +14,9 @@ ff_scan_due_at(const struct ff_engine_facts *facts, const struct ff_index_key *k
 
     if (key->index == FF_IX_CASCADE || key->index == FF_IX_GROUPS_OWED) {
         return ff_time_add(key->sort, facts->consumes ? FF_SCAN_OWN_WORK_MS : 0);
+    }
+    if (key->index == FF_IX_SUBMITTING) {
+        return ff_time_add(key->sort, FF_SUBMIT_KEPT_MS);
     }
     if (key->index == FF_IX_FLOW_ENDED) {
         return ff_time_add(key->sort, facts->flow_retention_ms);
@@ -114,13 +119,14 @@ purges_due(struct ff_scan *scan, bool *due)
     return FF_E_OK;
 }
 
+/* Of an index without scopes. */
 static ff_err
-streams_due(struct ff_scan *scan, bool *due)
+whole_due(struct ff_scan *scan, enum ff_index index, bool *due)
 {
     struct ff_scope all = ff_scope_none();
     int64_t due_at = INT64_MAX;
 
-    FF_TRY(first_due(scan, FF_IX_STREAM_DUE, &all, &due_at));
+    FF_TRY(first_due(scan, index, &all, &due_at));
     *due = *due || due_at <= scan->txn->now_ms;
     return FF_E_OK;
 }
@@ -163,7 +169,9 @@ ff_scan_retention_trimmer(struct ff_scan *scan)
     }
     FF_TRY(keys_due(scan, &due));
     FF_TRY(purges_due(scan, &due));
-    FF_TRY(streams_due(scan, &due));
+    FF_TRY(whole_due(scan, FF_IX_STREAM_DUE, &due));
+    FF_TRY(whole_due(scan, FF_IX_SUBMITTING, &due));
+    FF_TRY(whole_due(scan, FF_IX_RELEASING, &due));
     FF_TRY(events_due(scan, &due));
     if (due && ff_scan_room(scan, &place)) {
         ff_scan_give(scan); /* an item without arguments */

@@ -1,5 +1,5 @@
-/* submit_int.h: a graph as submit_flow was given it; between its files
- * (submit.c: reading and checking; submit_write.c: writing). */
+/* submit_int.h: a graph as submit_flow was given it; between its files (submit.c: reading and
+ * checking; submit_write.c: writing, in one step; submit_steps.c: a large one, in many). */
 #ifndef FF_CORE_ENGINE_SUBMIT_INT_H
 #define FF_CORE_ENGINE_SUBMIT_INT_H
 
@@ -11,6 +11,7 @@ struct ff_graph {
     struct ff_submit_edge_list edges;
     struct ff_submit_group_list groups;
     uint16_t partition;
+    int64_t at_ms;           /* for which it was named; 0: it has no ids yet */
     struct ff_digest digest; /* of the arguments */
     uint32_t *by_key;        /* members in the order of their keys */
     uint32_t *from, *to;     /* of each edge: positions of members */
@@ -34,7 +35,27 @@ FF_MUST_USE ff_err ff_graph_name(struct ff_txn *txn, struct ff_graph *graph, int
 /* Fails at a place: adds {path}, and names it as the field. */
 ff_err ff_graph_fail(struct ff_txn *txn, ff_err code, struct ff_str path, const char *reason);
 
-/* Checks against what is stored, and writes all of it. */
-FF_MUST_USE ff_err ff_graph_write(struct ff_txn *txn, const struct ff_graph *graph);
+/* The flow of the graph's id, also one that is being submitted.
+ * FF_E_INVALID_INPUT flow_exists_with_other_graph; FF_E_RETRY_EXHAUSTED as ff_purge_over. */
+FF_MUST_USE ff_err ff_graph_find_flow(struct ff_txn *txn, const struct ff_graph *graph,
+                                      struct ff_flow *out, bool *found);
+/* Its record, with nothing in it yet. */
+struct ff_flow ff_graph_flow(const struct ff_graph *graph);
+/* No execution has the member's id. FF_E_INVALID_INPUT {path} already_exists; FF_E_PENDING. */
+FF_MUST_USE ff_err ff_graph_check_free(struct ff_txn *txn, const struct ff_graph *graph,
+                                       uint32_t at);
+/* The member's lane is another than that of the one before. */
+bool ff_graph_changes_lane(const struct ff_graph *graph, uint32_t at);
+ff_err ff_graph_fail_lane(struct ff_txn *txn, uint32_t at);
+/* Writes one member with its group. staged: the rest of the flow is to come. */
+FF_MUST_USE ff_err ff_graph_put_member(struct ff_txn *txn, const struct ff_graph *graph,
+                                       uint32_t at, bool staged);
+FF_MUST_USE ff_err ff_graph_put_edge(struct ff_txn *txn, const struct ff_graph *graph, uint32_t at);
+void ff_graph_answer(struct ff_txn *txn, const struct ff_graph *graph,
+                     struct ff_submit_flow_result *result);
+
+/* The operation on a graph that is too large for one step; a walk. */
+FF_MUST_USE ff_err ff_submit_in_steps(struct ff_txn *txn, const struct ff_submit_flow_args *args,
+                                      struct ff_submit_flow_result *result);
 
 #endif

@@ -8,6 +8,41 @@
 
 /* ---- what is stored already ---- */
 
+ff_err
+ff_graph_find_flow(struct ff_txn *txn, const struct ff_graph *graph, struct ff_flow *out,
+                   bool *found)
+{
+    struct ff_key key = ff_key_flow(&graph->head.flow_id);
+
+    FF_TRY(ff_txn_find(txn, FF_R_FLOW, &key, out, found));
+    if (!*found) {
+        FF_TRY(ff_txn_find_hidden(txn, FF_R_FLOW, &key, out, found));
+    }
+    if (*found && out->purging) {
+        return ff_purge_over(txn, FF_R_FLOW, &key);
+    }
+    return *found &&
+                   !ff_str_eq(out->submit_digest, ff_str(graph->digest.b, sizeof(graph->digest.b)))
+               ? ff_graph_fail(txn, FF_E_INVALID_INPUT, ff_cstr("flow.flow_id"),
+                               "flow_exists_with_other_graph")
+               : FF_E_OK;
+}
+
+ff_err
+ff_graph_check_free(struct ff_txn *txn, const struct ff_graph *graph, uint32_t at)
+{
+    struct ff_key key = ff_key_eid(&graph->ids[at]);
+    struct ff_exec exec = { 0 };
+    bool found = false;
+
+    FF_TRY(ff_txn_find_exec(txn, &graph->ids[at], &exec, &found));
+    return found ? ff_graph_fail(
+                       txn, FF_E_INVALID_INPUT,
+                       ff_arena_printf(txn->arena, "members[%u].execution_id", (unsigned) at),
+                       "already_exists")
+                 : ff_purge_over(txn, FF_R_EXEC, &key);
+}
+
 /* No member's id may be taken. They are looked for together. */
 static ff_err
 check_free(struct ff_txn *txn, const struct ff_graph *graph)
@@ -15,20 +50,23 @@ check_free(struct ff_txn *txn, const struct ff_graph *graph)
     bool pending = false;
 
     for (uint32_t i = 0; i < graph->members.n; i++) {
-        struct ff_key key = ff_key_eid(&graph->ids[i]);
-        struct ff_exec exec = { 0 };
-        bool found = false;
-
-        FF_TRY(ff_gather(ff_txn_find_exec(txn, &graph->ids[i], &exec, &found), &pending));
-        if (found) {
-            return ff_graph_fail(
-                txn, FF_E_INVALID_INPUT,
-                ff_arena_printf(txn->arena, "members[%u].execution_id", (unsigned) i),
-                "already_exists");
-        }
-        FF_TRY(ff_gather(ff_purge_over(txn, FF_R_EXEC, &key), &pending));
+        FF_TRY(ff_gather(ff_graph_check_free(txn, graph, i), &pending));
     }
     return pending ? FF_E_PENDING : FF_E_OK;
+}
+
+bool
+ff_graph_changes_lane(const struct ff_graph *graph, uint32_t at)
+{
+    return at == 0 || !ff_str_eq(graph->members.v[at].lane_id, graph->members.v[at - 1].lane_id);
+}
+
+ff_err
+ff_graph_fail_lane(struct ff_txn *txn, uint32_t at)
+{
+    return ff_graph_fail(txn, FF_E_INVALID_INPUT,
+                         ff_arena_printf(txn->arena, "members[%u].lane_id", (unsigned) at),
+                         "lane_not_accepting");
 }
 
 static ff_err
@@ -37,17 +75,12 @@ open_lanes(struct ff_txn *txn, const struct ff_graph *graph)
     bool pending = false;
 
     for (uint32_t i = 0; i < graph->members.n; i++) {
-        struct ff_str lane_id = graph->members.v[i].lane_id;
-        ff_err err = FF_E_OK;
+        ff_err err = ff_graph_changes_lane(graph, i)
+                         ? ff_create_open_lane(txn, graph->members.v[i].lane_id)
+                         : FF_E_OK;
 
-        if (i > 0 && ff_str_eq(lane_id, graph->members.v[i - 1].lane_id)) {
-            continue;
-        }
-        err = ff_create_open_lane(txn, lane_id);
         if (err == FF_E_INVALID_INPUT) {
-            return ff_graph_fail(txn, err,
-                                 ff_arena_printf(txn->arena, "members[%u].lane_id", (unsigned) i),
-                                 "lane_not_accepting");
+            return ff_graph_fail_lane(txn, i);
         }
         FF_TRY(ff_gather(err, &pending));
     }
@@ -57,7 +90,7 @@ open_lanes(struct ff_txn *txn, const struct ff_graph *graph)
 /* ---- writing ---- */
 
 static ff_err
-write_member(struct ff_txn *txn, const struct ff_graph *graph, uint32_t at)
+write_member(struct ff_txn *txn, const struct ff_graph *graph, uint32_t at, bool staged)
 {
     const struct ff_submit_member *member = &graph->members.v[at];
     const struct ff_create_execution_args args = {
@@ -76,7 +109,8 @@ write_member(struct ff_txn *txn, const struct ff_graph *graph, uint32_t at)
     const struct ff_creation creation = { .args = &args,
                                           .policy = graph->policies[at],
                                           .flow_id = &graph->head.flow_id,
-                                          .waits_for = graph->inbound[at] };
+                                          .waits_for = graph->inbound[at],
+                                          .staged = staged };
     const struct ff_member stored = { .flow_id = graph->head.flow_id,
                                       .execution_id = graph->ids[at],
                                       .key = member->key };
@@ -100,8 +134,15 @@ write_group(struct ff_txn *txn, const struct ff_graph *graph, uint32_t at)
     return ff_txn_put_new(txn, FF_R_GROUP, &group);
 }
 
-static ff_err
-write_edge(struct ff_txn *txn, const struct ff_graph *graph, uint32_t at)
+ff_err
+ff_graph_put_member(struct ff_txn *txn, const struct ff_graph *graph, uint32_t at, bool staged)
+{
+    FF_TRY(write_member(txn, graph, at, staged));
+    return write_group(txn, graph, at);
+}
+
+ff_err
+ff_graph_put_edge(struct ff_txn *txn, const struct ff_graph *graph, uint32_t at)
 {
     const struct ff_submit_edge *given = &graph->edges.v[at];
     const struct ff_edge edge = {
@@ -120,48 +161,49 @@ write_edge(struct ff_txn *txn, const struct ff_graph *graph, uint32_t at)
     return ff_txn_put_new(txn, FF_R_EDGE, &edge);
 }
 
-static ff_err
-write_flow(struct ff_txn *txn, const struct ff_graph *graph)
+struct ff_flow
+ff_graph_flow(const struct ff_graph *graph)
 {
-    struct ff_flow flow = {
+    return (struct ff_flow){
         .flow_id = graph->head.flow_id,
         .partition = graph->partition,
         .flow_kind = graph->head.flow_kind,
         .namespace = graph->head.namespace,
-        .node_count = graph->members.n,
-        .edge_count = graph->edges.n,
-        .graph_revision = (uint64_t) graph->members.n + graph->edges.n,
         .submit_digest = ff_str(graph->digest.b, sizeof(graph->digest.b)),
         .submit_revision = graph->members.n + graph->edges.n,
     };
-
-    return ff_flow_put_new(txn, &flow);
 }
 
-ff_err
-ff_graph_write(struct ff_txn *txn, const struct ff_graph *graph)
+/* Checks against what is stored, and writes all of it. */
+static ff_err
+write_graph(struct ff_txn *txn, const struct ff_graph *graph)
 {
     struct ff_key key = ff_key_flow(&graph->head.flow_id);
+    struct ff_flow flow = ff_graph_flow(graph);
 
     FF_TRY(ff_purge_over(txn, FF_R_FLOW, &key)); /* before any record is taken for a new one */
     FF_TRY(check_free(txn, graph));
     FF_TRY(open_lanes(txn, graph));
     for (uint32_t i = 0; i < graph->members.n; i++) {
-        FF_TRY(write_member(txn, graph, i));
-        FF_TRY(write_group(txn, graph, i));
+        FF_TRY(ff_graph_put_member(txn, graph, i, false));
     }
     for (uint32_t i = 0; i < graph->edges.n; i++) {
-        FF_TRY(write_edge(txn, graph, i));
+        FF_TRY(ff_graph_put_edge(txn, graph, i));
     }
-    return write_flow(txn, graph);
+    flow.node_count = graph->members.n;
+    flow.edge_count = graph->edges.n;
+    flow.graph_revision = (uint64_t) graph->members.n + graph->edges.n;
+    return ff_flow_put_new(txn, &flow);
 }
 
 /* ---- the operation ---- */
 
-static void
-answer(struct ff_txn *txn, const struct ff_graph *graph, struct ff_submit_flow_result *result)
+void
+ff_graph_answer(struct ff_txn *txn, const struct ff_graph *graph,
+                struct ff_submit_flow_result *result)
 {
     result->flow_id = graph->head.flow_id;
+    result->graph_revision = (uint64_t) graph->members.n + graph->edges.n;
     result->edges = (struct ff_uuids){ .v = graph->edge_ids, .n = graph->edges.n };
     result->members.v = FF_ARENA_NEW(txn->arena, struct ff_tag, graph->members.n);
     result->members.n = graph->members.n;
@@ -177,22 +219,25 @@ ff_err
 ff_op_submit_flow(struct ff_txn *txn, const struct ff_submit_flow_args *args,
                   struct ff_submit_flow_result *result)
 {
-    struct ff_graph *graph = FF_ARENA_NEW(txn->arena, struct ff_graph, 1);
+    struct ff_graph *graph = NULL;
     struct ff_flow flow = { 0 };
     bool found = false;
 
+    if (args->members.n + args->edges.n > txn->facts->submit_once_max ||
+        ff_txn_walk(txn)->kept != NULL) {
+        return ff_submit_in_steps(txn, args, result);
+    }
+    graph = FF_ARENA_NEW(txn->arena, struct ff_graph, 1);
     FF_TRY(ff_graph_read(txn, args, graph));
-    FF_TRY(ff_flow_find(txn, &graph->head.flow_id, &flow, &found));
-    if (found && !ff_str_eq(flow.submit_digest, ff_str(graph->digest.b, sizeof(graph->digest.b)))) {
-        return ff_graph_fail(txn, FF_E_INVALID_INPUT, ff_cstr("flow.flow_id"),
-                             "flow_exists_with_other_graph");
+    FF_TRY(ff_graph_find_flow(txn, graph, &flow, &found));
+    if (flow.submitting || flow.release_due_at.is) { /* begun where less is done at once */
+        return ff_submit_in_steps(txn, args, result);
     }
     FF_TRY(ff_graph_name(txn, graph, found ? flow.created_at : txn->now_ms));
     if (!found) {
-        FF_TRY(ff_graph_write(txn, graph));
+        FF_TRY(write_graph(txn, graph));
     }
     result->outcome = found ? "already_submitted" : "submitted";
-    result->graph_revision = found ? flow.submit_revision : graph->members.n + graph->edges.n;
-    answer(txn, graph, result);
+    ff_graph_answer(txn, graph, result);
     return FF_E_OK;
 }

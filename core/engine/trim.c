@@ -3,6 +3,7 @@
 #include "core/engine/purge.h"
 #include "core/engine/scan.h"
 #include "core/engine/stream.h"
+#include "core/engine/submit.h"
 #include "core/engine/walk.h"
 #include "core/partition.h"
 
@@ -82,6 +83,7 @@ is_over(const struct ff_txn *txn, const struct ff_exec *exec, uint64_t retention
     uint64_t ttl_ms = exec->retention_ttl_ms.is ? exec->retention_ttl_ms.v : retention_ms;
 
     return exec->lifecycle_phase == FF_PHASE_TERMINAL &&
+           !exec->staged && /* its flow counts on it */
            ff_time_add(exec->completed_at.v, ttl_ms) <= txn->now_ms;
 }
 
@@ -447,6 +449,9 @@ ff_op_trim_expired(struct ff_txn *txn, const struct ff_trim_expired_args *args,
         trimming->only = &only;
     }
     FF_TRY(ff_purge_rest(txn, &rest));
+    if (!rest && walk->counts[1] == STAGE_NEW) {
+        FF_TRY(ff_submit_rest(txn, &rest));
+    }
     if (rest) {
         return ff_txn_step(txn);
     }

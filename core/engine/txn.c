@@ -81,14 +81,15 @@ ff_txn_resident(struct ff_txn *txn, enum ff_record kind, const struct ff_key *ke
     return FF_E_OK;
 }
 
-/* Being taken away: nobody sees it. */
+/* Being taken away, or not all there yet: nobody sees it. */
 static bool
-is_purging(enum ff_record kind, const struct row *row)
+is_hidden(enum ff_record kind, const struct row *row)
 {
     const void *data = row->data;
 
     return !row->absent && ((kind == FF_R_EXEC && ((const struct ff_exec *) data)->purging.is) ||
-                            (kind == FF_R_FLOW && ((const struct ff_flow *) data)->purging));
+                            (kind == FF_R_FLOW && (((const struct ff_flow *) data)->purging ||
+                                                   ((const struct ff_flow *) data)->submitting)));
 }
 
 /* What a lookup answers; zeros where it is not there for the caller. */
@@ -113,19 +114,19 @@ ff_txn_find(struct ff_txn *txn, enum ff_record kind, const struct ff_key *key, v
 
     FF_TRY(ff_txn_resident(txn, kind, key, &cell));
     row = ff_cell_top(cell);
-    return give(row, kind, !row->absent && !is_purging(kind, row), out, found);
+    return give(row, kind, !row->absent && !is_hidden(kind, row), out, found);
 }
 
 ff_err
-ff_txn_find_purging(struct ff_txn *txn, enum ff_record kind, const struct ff_key *key, void *out,
-                    bool *found)
+ff_txn_find_hidden(struct ff_txn *txn, enum ff_record kind, const struct ff_key *key, void *out,
+                   bool *found)
 {
     struct cell *cell = NULL;
     const struct row *row = NULL;
 
     FF_TRY(ff_txn_resident(txn, kind, key, &cell));
     row = ff_cell_top(cell);
-    return give(row, kind, is_purging(kind, row), out, found);
+    return give(row, kind, is_hidden(kind, row), out, found);
 }
 
 /* All writes of executions pass here: an illegal one is a mistake of an operation, and none of it

@@ -30,12 +30,11 @@ struct ff_engine_facts {
     struct ff_strs lanes;  /* configured ones: registered at boot */
     uint64_t retention_ms; /* how long ended executions stay */
     uint64_t flow_retention_ms, event_retention_ms;
+    uint32_t submit_once_max, submit_step;
     bool consumes;       /* the engine itself does what a change in a flow leaves to be done */
     bool claims_stopped; /* shutting down: claims answer as on a paused lane (08 §4) */
     bool gate_closed;    /* shutdown_prepare was called (01 §10.6) */
 };
-
-struct ff_walk;
 
 struct ff_txn {
     int64_t now_ms;         /* one reading for the whole call (01 §1.6) */
@@ -52,9 +51,9 @@ struct ff_txn {
  * FF_E_PENDING, FF_E_CORRUPTION {context}. */
 FF_MUST_USE ff_err ff_txn_find(struct ff_txn *txn, enum ff_record kind, const struct ff_key *key,
                                void *out, bool *found);
-/* The same of one that is being taken away, which ff_txn_find does not see (purge.h). */
-FF_MUST_USE ff_err ff_txn_find_purging(struct ff_txn *txn, enum ff_record kind,
-                                       const struct ff_key *key, void *out, bool *found);
+/* The same of one that it does not see: being taken away (purge.h), or submitted (submit.h). */
+FF_MUST_USE ff_err ff_txn_find_hidden(struct ff_txn *txn, enum ff_record kind,
+                                      const struct ff_key *key, void *out, bool *found);
 /* Writes the record under its own key; index changes are derived from it.
  * FF_E_PENDING, FF_E_CORRUPTION; of an execution FF_E_INVARIANT_VIOLATION: its state vector or the
  * move to it is not legal, and the call is taken back as a whole. */

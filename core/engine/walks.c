@@ -33,6 +33,12 @@ ff_walk_add(struct ff_txn *txn, const struct ff_eid *id)
     walk->todo[walk->n++] = *id;
 }
 
+struct ff_arena *
+ff_walk_arena(struct ff_txn *txn)
+{
+    return &txn->task->frame->arena;
+}
+
 ff_err
 ff_txn_step(struct ff_txn *txn)
 {

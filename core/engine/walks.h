@@ -6,6 +6,7 @@
 
 #include "core/store.h"
 
+struct ff_arena;
 struct ff_txn;
 
 /* What a walk (spec/records.md §6) keeps from step to step; zeroed at first. */
@@ -21,12 +22,15 @@ struct ff_walk {
     enum { FF_WALK_BEFORE, FF_WALK_IN, FF_WALK_BEHIND } place; /* of `scope` */
     bool inside; /* `at` says how far the one at `next` has been handled */
     bool failed; /* ... and that something of it could not be */
+    void *kept;  /* in ff_walk_arena */
 };
 /* Entities that a step of such a walk handles: what waits behind it waits for two such steps at the
  * most, with what they make follow (ffbench pause). */
 #define FF_WALK_STEP 128
 struct ff_walk *ff_txn_walk(struct ff_txn *txn);
 void ff_walk_add(struct ff_txn *txn, const struct ff_eid *id);
+/* Lives as long as the call: what a walk keeps is in it. */
+struct ff_arena *ff_walk_arena(struct ff_txn *txn);
 /* The walk has done a step: what it has written is committed, others have their turn, and it is run
  * again with what it keeps. A step that is not committed is done again. Returns FF_E_STEP, which is
  * returned as it is. */

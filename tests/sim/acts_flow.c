@@ -259,7 +259,9 @@ judge_submit(struct world *world, const struct asked *asked, const void *result)
     const struct ff_submit_flow_result *submitted = result;
 
     (void) asked;
-    CHECK(world, ff_sim_graph(world)->flows[submitted->flow_id.b[14]].exists,
+    CHECK(world,
+          ff_sim_graph(world)->flows[submitted->flow_id.b[14]].exists &&
+              !ff_sim_graph(world)->flows[submitted->flow_id.b[14]].now.submitting,
           "a flow is submitted, and not in the store\n");
 }
 

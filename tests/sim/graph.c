@@ -71,7 +71,13 @@ see_flow(struct world *world, const struct ff_flow *before, const struct ff_flow
 {
     struct graph_flow *flow = NULL;
 
-    CHECK(world, after != NULL, "a flow is gone\n");
+    CHECK(world, after != NULL, "a flow is gone\n"); /* nothing trims here */
+    CHECK(world, before == NULL || before->submitting || !after->submitting,
+          "a flow that was seen is so no more\n");
+    CHECK(world,
+          after->submitting || before == NULL || !before->submitting ||
+              (after->graph_revision == after->submit_revision && after->release_due_at.is),
+          "a part of a flow is seen\n");
     CHECK(world, before == NULL || !before->cancelled || after->cancelled,
           "a cancelled flow is open again\n");
     CHECK(world,
@@ -82,6 +88,10 @@ see_flow(struct world *world, const struct ff_flow *before, const struct ff_flow
     flow = &ff_sim_graph(world)->flows[after->flow_id.b[14]];
     flow->exists = true;
     flow->now = *after;
+    ff_sim_graph(world)->in_steps |= after->submitting;
+    for (uint8_t id = 1; before != NULL && before->submitting && id <= N_IDS; id++) {
+        touch_group(world, after->flow_id.b[14], id); /* now its edges are all there */
+    }
 }
 
 static void
@@ -220,6 +230,9 @@ check_group(struct world *world, uint8_t flow, uint8_t down)
     const struct ff_group *group = &known->now;
     struct ff_group_count count = count_edges(world, flow, down);
 
+    if (ff_sim_graph(world)->flows[flow].now.submitting) {
+        return; /* its edges come after its members */
+    }
     CHECK(world, known->exists || count.total == 0, "edges to %u, and no group\n", down);
     CHECK(world, ff_group_unsound(group, &count) == NULL,
           "the group of %u (%s, k %u, %s) %s: %u edges, %u applied, %u waiting, %u succeeded, %u "
@@ -237,13 +250,16 @@ lets_run(const struct ff_group *group)
     return group->applied == 0 || group->state == FF_GROUP_SATISFIED;
 }
 
-/* It was allowed to before the commit, or is after it; or within, before one more edge. */
+/* Not before all of its flow is there; and if it was allowed to before the commit, or is after it;
+ * or within, before one more edge. */
 static void
 check_started(struct world *world, uint8_t id)
 {
     const struct ff_exec *exec = &world->lives[id].exec;
     const struct graph_group *group = &ff_sim_graph(world)->groups[exec->flow_id.v.b[14]][id];
 
+    CHECK(world, !ff_sim_graph(world)->flows[exec->flow_id.v.b[14]].now.submitting,
+          "%u is run before its flow is there\n", id);
     CHECK(world,
           lets_run(&group->now) || (group->moved && (lets_run(&group->then) ||
                                                      group->now.applied > group->then.applied)),
@@ -372,6 +388,12 @@ ff_sim_may_stay_blocked(struct world *world, uint8_t id)
     uint8_t flow = exec->flow_id.is ? exec->flow_id.v.b[14] : 0;
     const struct ff_group *group = &graph->groups[flow][id].now;
 
+    if (exec->flow_id.is && graph->flows[flow].now.submitting) {
+        return true; /* whoever has submitted it has given up */
+    }
+    if (exec->staged && group->applied == 0) {
+        return false; /* it was to be let go */
+    }
     if (!exec->flow_id.is || group->applied == 0 || group->k > group->total) {
         return true; /* its worker has said so, or the quorum is not staged yet */
     }
@@ -445,7 +467,8 @@ check_summary(struct world *world, uint8_t n, const struct ff_flow_snapshot *got
 
     count_members(world, n, &want);
     want.public_flow_state = derive(&want);
-    CHECK(world, (got != NULL) == flow->exists, "flow %u is there, or not\n", n);
+    CHECK(world, (got != NULL) == (flow->exists && !flow->now.submitting),
+          "flow %u is there, or not\n", n);
     if (got == NULL) {
         return;
     }

@@ -40,6 +40,8 @@ struct ff_sim_graph {
     struct graph_group groups[N_FLOWS + 1][N_IDS + 1];
     struct graph_edge edges[EDGES_MAX];
     uint32_t n_edges;
+    bool
+        in_steps; /* a flow was submitted so: for a while its id was not free, and it was no flow */
     uint8_t started[STARTED_MAX]; /* by the commit that is being looked at */
     uint32_t n_started;
 };

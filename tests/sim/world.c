@@ -41,6 +41,10 @@ start_broker(struct world *world, uint32_t broker)
     if (one_in(world, 8)) {
         config.parked_max = 2;
     }
+    if (one_in(world, 2)) { /* submissions in steps */
+        config.submit_once_max = below(world, 6);
+        config.submit_step = 1 + below(world, 5);
+    }
     world->engines[broker] = ff_engine_new(&config, ff_spy_port(world->spy, broker));
     if (world->consuming) {
         ff_engine_consume(world->engines[broker]);
@@ -341,7 +345,8 @@ judge_error(struct world *world, struct client *client, uint32_t at)
     if (code == FF_E_TRANSPORT || code == FF_E_RETRY_EXHAUSTED) {
         CHECK(world,
               world->faults.fail + world->faults.lost + world->faults.conflict > 0 ||
-                  world->n_brokers > 1 || world->closing,
+                  world->n_brokers > 1 || world->closing ||
+                  (code == FF_E_RETRY_EXHAUSTED && ff_sim_graph(world)->in_steps),
               "%s answers %s\n", op, info->code);
     } else if (code == FF_E_UNAVAILABLE) {
         CHECK(world, world->closing || client->frame.cancelled, "%s answers unavailable\n", op);
