@@ -135,14 +135,20 @@ statement_of(struct pg *pg, uint32_t from, uint32_t to)
     return ff_pg_variant(pg, op, kind, &mask);
 }
 
+/* What the rows of a statement are made of. */
+struct form {
+    const struct pg_table *table;
+    const struct pg_mask *only;
+};
+
 /* False: it has to be kept as it is. */
 static bool
-put_row(struct pg *pg, const struct pg_write *of, const struct pg_mask *only)
+put_row(struct pg *pg, const struct pg_write *of, const struct form *form)
 {
     const struct ff_write *write = of->write;
     struct ff_index_key stands[FF_INDEX_KEYS_MAX];
     struct ff_fault fault = { 0 };
-    struct pg_row row = { .kind = write->kind, .key = write->key, .only = only };
+    struct pg_row row = { .kind = write->kind, .key = write->key, .only = form->only };
     const void *record = pg->fresh ? write->record : NULL;
     bool fits = true;
 
@@ -164,7 +170,7 @@ put_row(struct pg *pg, const struct pg_write *of, const struct pg_mask *only)
         ff_arena_reset(&pg->arena);
         return false;
     }
-    ff_pg_put_row(&pg->scratch[ROWS], &pg->tables[write->kind], &row, &pg->arena);
+    ff_pg_put_row(&pg->scratch[ROWS], form->table, &row, &pg->arena);
     ff_arena_reset(&pg->arena);
     return true;
 }
@@ -175,14 +181,15 @@ send_rows(struct pg *pg, uint32_t from, uint32_t to)
     enum ff_record kind = (enum ff_record) pg->writes[from].kind;
     bool insert = pg->writes[from].how == PG_BY_INSERT;
     int statement = statement_of(pg, from, to);
-    const struct pg_mask *only = ff_pg_variant_mask(pg, statement);
+    struct form form = { 0 };
     struct pg_params params = { 0 };
     struct spoilt spoilt = { 0 };
     uint64_t n = 0;
 
-    array_begin(&pg->scratch[ROWS], pg->tables[kind].array_oid);
+    form.table = ff_pg_variant_rows(pg, statement, kind, &form.only);
+    array_begin(&pg->scratch[ROWS], form.table->array_oid);
     for (uint32_t i = from; i < to; i++) {
-        if (put_row(pg, &pg->writes[i], only)) {
+        if (put_row(pg, &pg->writes[i], &form)) {
             n++;
         } else {
             spoil(pg, &spoilt, pg->writes[i].write);

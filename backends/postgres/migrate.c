@@ -50,15 +50,16 @@ ask(PGconn *pg, const char *sql, char out[128], char words[256], struct ff_fault
 
 /* ---- how the tables are ---- */
 
+/* PG_TABLES_N: none of them. */
 static int
-kind_named(const char *name)
+table_named(const char *name)
 {
-    for (int kind = 0; kind < FF_R_N; kind++) {
-        if (strcmp(ff_records[kind]->name, name) == 0) {
-            return kind;
+    for (int i = 0; i < PG_TABLES_N; i++) {
+        if (strcmp(i < FF_R_N ? ff_records[i]->name : ff_pg_shapes[i - FF_R_N].name, name) == 0) {
+            return i;
         }
     }
-    return FF_R_N;
+    return PG_TABLES_N;
 }
 
 static ff_err
@@ -71,10 +72,10 @@ newer(const char *what, char words[256], struct ff_fault *fault)
 }
 
 static bool
-add_column(struct pg_table *table, int kind, const char *name)
+add_column(struct pg_table *table, enum ff_record kind, const char *name)
 {
     static struct pg_column known[PG_COLUMNS_MAX];
-    uint32_t n = ff_pg_columns((enum ff_record) kind, known);
+    uint32_t n = ff_pg_columns(kind, known);
     char text[64];
 
     for (uint32_t i = 0; i < n; i++) {
@@ -88,29 +89,33 @@ add_column(struct pg_table *table, int kind, const char *name)
 }
 
 static ff_err
-read_tables(PGconn *pg, struct pg_table tables[FF_R_N], char words[256], struct ff_fault *fault)
+read_tables(PGconn *pg, struct pg_table tables[PG_TABLES_N], char words[256],
+            struct ff_fault *fault)
 {
     PGresult *result =
         PQexec(pg, "SELECT c.relname, a.attname, t.typarray FROM pg_catalog.pg_class c"
                    " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
                    " JOIN pg_catalog.pg_type t ON t.oid = c.reltype"
                    " JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid"
-                   " WHERE n.nspname = 'flowfabric' AND c.relkind IN ('r', 'p')"
+                   " WHERE n.nspname = 'flowfabric' AND c.relkind IN ('r', 'p', 'c')"
                    " AND a.attnum > 0 AND NOT a.attisdropped ORDER BY c.relname, a.attnum");
     ff_err err = FF_E_OK;
 
-    memset(tables, 0, sizeof(struct pg_table) * FF_R_N);
+    memset(tables, 0, sizeof(struct pg_table) * PG_TABLES_N);
     if (PQresultStatus(result) != PGRES_TUPLES_OK) {
         err = failed(pg, result, words, fault);
     }
     for (int i = 0; err == FF_E_OK && i < PQntuples(result); i++) {
-        int kind = kind_named(PQgetvalue(result, i, 0));
+        int at = table_named(PQgetvalue(result, i, 0));
 
-        if (kind == FF_R_N) {
+        if (at == PG_TABLES_N) {
             continue; /* one of ours beside the records */
         }
-        tables[kind].array_oid = (uint32_t) strtoul(PQgetvalue(result, i, 2), NULL, 10);
-        if (!add_column(&tables[kind], kind, PQgetvalue(result, i, 1))) {
+        tables[at].array_oid = (uint32_t) strtoul(PQgetvalue(result, i, 2), NULL, 10);
+        if (!add_column(&tables[at],
+                        at < FF_R_N ? (enum ff_record) at : ff_pg_shapes[at - FF_R_N].kind,
+                        PQgetvalue(result, i, 1)) &&
+            at < FF_R_N) { /* a shape of an older program is about to be made anew */
             err = newer(PQgetvalue(result, i, 1), words, fault);
         }
     }
@@ -159,7 +164,7 @@ check_version(PGconn *pg, const char *digest, bool *same, char words[256], struc
 
 /* Fields that a table of an older program lacks come behind its others. */
 static void
-missing_columns(const struct pg_table tables[FF_R_N], struct pg_buf *buf)
+missing_columns(const struct pg_table tables[PG_TABLES_N], struct pg_buf *buf)
 {
     static struct pg_column known[PG_COLUMNS_MAX];
     char name[64], there[64];
@@ -196,7 +201,7 @@ static ff_err
 make(PGconn *pg, const struct texts *texts, char words[256], struct ff_fault *fault)
 {
     struct pg_buf add = { 0 };
-    struct pg_table *tables = calloc(FF_R_N, sizeof(*tables));
+    struct pg_table *tables = calloc(PG_TABLES_N, sizeof(*tables));
     ff_err err = FF_E_OK;
 
     FF_ASSERT(tables != NULL);
@@ -242,7 +247,7 @@ make_locked(PGconn *pg, const struct texts *texts, bool *applied, char words[256
 }
 
 ff_err
-ff_pg_migrate(PGconn *pg, struct pg_table tables[FF_R_N], bool *applied, char words[256],
+ff_pg_migrate(PGconn *pg, struct pg_table tables[PG_TABLES_N], bool *applied, char words[256],
               struct ff_fault *fault)
 {
     struct texts texts = { 0 };
@@ -272,7 +277,7 @@ ff_pg_migrate(PGconn *pg, struct pg_table tables[FF_R_N], bool *applied, char wo
 }
 
 ff_err
-ff_pg_look(PGconn *pg, struct pg_table tables[FF_R_N], char words[256], struct ff_fault *fault)
+ff_pg_look(PGconn *pg, struct pg_table tables[PG_TABLES_N], char words[256], struct ff_fault *fault)
 {
     struct texts texts = { 0 };
     char text[128];

@@ -207,10 +207,11 @@ void ff_pg_mask_add(struct pg_mask *mask, uint32_t column);
  * Its record is at hand as a struct, and of an update the one before it. */
 void ff_pg_mask_changes(struct pg_mask *mask, const struct pg_table *table,
                         const struct ff_write *write);
-/* The statement for rows that need these columns, PG_INSERT or PG_UPDATE; and the columns that it
- * takes, NULL: all. */
+/* The statement for rows that need these columns, PG_INSERT or PG_UPDATE; what its rows are made
+ * of, a table or a shape, and the columns that are to be filled in them, NULL: all. */
 int ff_pg_variant(struct pg *pg, enum pg_op op, enum ff_record kind, const struct pg_mask *mask);
-const struct pg_mask *ff_pg_variant_mask(const struct pg *pg, int statement);
+const struct pg_table *ff_pg_variant_rows(const struct pg *pg, int statement, enum ff_record kind,
+                                          const struct pg_mask **only_out);
 /* The text of any statement, in pg->text. */
 const char *ff_pg_text_of(struct pg *pg, int statement);
 

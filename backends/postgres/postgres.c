@@ -216,7 +216,7 @@ pg_new(struct ff_str url, const struct ff_store_host *host)
     pg->store.ops = &pg_ops;
     pg->host = *host;
     pg->url = strndup(url.p, url.n);
-    pg->tables = calloc(FF_R_N, sizeof(*pg->tables));
+    pg->tables = calloc(PG_TABLES_N, sizeof(*pg->tables));
     pg->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     pg->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     FF_ASSERT(pg->url != NULL && pg->tables != NULL && pg->epoll_fd >= 0 && pg->timer_fd >= 0);

@@ -119,6 +119,32 @@ table(struct pg_buf *buf, int kind)
     }
 }
 
+/* Made anew with each upgrade: no table has a column of one. */
+static void
+shapes(struct pg_buf *buf)
+{
+    static struct pg_column columns[PG_COLUMNS_MAX];
+    char name[64];
+    uint32_t oid = 0;
+
+    for (int i = 0; i < PG_SHAPES; i++) {
+        uint32_t n = ff_pg_shape_columns(&ff_pg_shapes[i], columns);
+
+        ff_pg_text(buf,
+                   "DROP TYPE IF EXISTS flowfabric.\"%s\";\nCREATE TYPE flowfabric.\"%s\" AS (",
+                   ff_pg_shapes[i].name, ff_pg_shapes[i].name);
+        for (uint32_t c = 0; c < n; c++) {
+            ff_pg_column_name(&columns[c], name);
+            ff_pg_text(buf, "%s\"%s\" %s", c == 0 ? "" : ", ", name,
+                       ff_pg_column_type(&columns[c], &oid));
+        }
+        ff_pg_text(buf,
+                   ");\nCOMMENT ON TYPE flowfabric.\"%s\" IS 'columns of \"%s\", as brokers"
+                   " hand them over';\n",
+                   ff_pg_shapes[i].name, ff_records[ff_pg_shapes[i].kind]->name);
+    }
+}
+
 static void
 indexes(struct pg_buf *buf)
 {
@@ -144,6 +170,7 @@ ff_pg_schema_text(struct pg_buf *buf)
         table(buf, kind);
     }
     ff_pg_text(buf, event_pages, PG_PAGE_EVENTS_MAX, PG_PAGE_EVENTS_MAX);
+    shapes(buf);
     indexes(buf);
 }
 

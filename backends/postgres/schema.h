@@ -16,11 +16,11 @@ void ff_pg_views_text(struct pg_buf *buf);
 /* On a connection of its own, which blocks: makes or upgrades the tables under an advisory lock,
  * and reads how they are. *applied: this call changed something.
  * FF_E_CORRUPTION {reason: schema_version}; FF_E_TRANSPORT. The message is in `words`. */
-FF_MUST_USE ff_err ff_pg_migrate(PGconn *pg, struct pg_table tables[FF_R_N], bool *applied,
+FF_MUST_USE ff_err ff_pg_migrate(PGconn *pg, struct pg_table tables[PG_TABLES_N], bool *applied,
                                  char words[256], struct ff_fault *fault);
 /* The same of a database that must be as this program makes it. FF_E_CORRUPTION {reason: missing,
  * schema_version}. */
-FF_MUST_USE ff_err ff_pg_look(PGconn *pg, struct pg_table tables[FF_R_N], char words[256],
+FF_MUST_USE ff_err ff_pg_look(PGconn *pg, struct pg_table tables[PG_TABLES_N], char words[256],
                               struct ff_fault *fault);
 /* *out: a copy into it was begun, and has not ended. */
 FF_MUST_USE ff_err ff_pg_unfinished(PGconn *pg, bool *out, char words[256], struct ff_fault *fault);

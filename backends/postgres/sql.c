@@ -74,7 +74,7 @@ name(struct pg_buf *buf, const struct pg_column *column)
 static const char *
 table_of(int kind)
 {
-    return ff_records[kind]->name;
+    return kind < FF_R_N ? ff_records[kind]->name : ff_pg_shapes[kind - FF_R_N].name;
 }
 
 /* ---- one kind ---- */
@@ -134,12 +134,13 @@ sql_insert_some(struct pg_buf *buf, const struct pg_variant *variant, const stru
     columns(buf, table, &variant->mask, "");
     ff_pg_text(buf, ") SELECT ");
     columns(buf, table, &variant->mask, "w.");
-    ff_pg_text(buf, " FROM unnest($1::flowfabric.\"%s\"[]) AS w", of);
+    ff_pg_text(buf, " FROM unnest($1::flowfabric.\"%s\"[]) AS w", table_of((int) variant->rows));
 }
 
-/* Rows come with the version that they were made from. only: the columns to be set, NULL: all. */
+/* Rows come with the version that they were made from. some: NULL: all columns. */
 static void
-sql_update(struct pg_buf *buf, int kind, const struct pg_table *table, const struct pg_mask *only)
+sql_update(struct pg_buf *buf, int kind, const struct pg_table *table,
+           const struct pg_variant *some)
 {
     ff_pg_text(buf, "WITH u AS (UPDATE flowfabric.\"%s\" t SET _version = w._version + 1",
                table_of(kind));
@@ -147,7 +148,7 @@ sql_update(struct pg_buf *buf, int kind, const struct pg_table *table, const str
         const struct pg_column *column = &table->columns[i];
 
         if (column->source != PG_KEY && column->source != PG_VERSION &&
-            (only == NULL || ff_pg_mask_has(only, i))) {
+            (some == NULL || ff_pg_mask_has(&some->mask, i))) {
             ff_pg_text(buf, ", ");
             name(buf, column);
             ff_pg_text(buf, " = w.");
@@ -158,7 +159,7 @@ sql_update(struct pg_buf *buf, int kind, const struct pg_table *table, const str
                " FROM unnest($1::flowfabric.\"%s\"[]) AS w"
                " WHERE t._key = w._key AND t._version = w._version RETURNING 1)"
                " SELECT flowfabric.expect(count(*), $2::bigint) FROM u",
-               table_of(kind));
+               table_of(some == NULL ? kind : (int) some->rows));
 }
 
 static void
@@ -324,7 +325,7 @@ ff_pg_sql_some(const struct pg_variant *variant, const struct pg_table *table, s
     if (variant->op == PG_INSERT) {
         sql_insert_some(buf, variant, table);
     } else {
-        sql_update(buf, (int) variant->kind, table, &variant->mask);
+        sql_update(buf, (int) variant->kind, table, variant);
     }
     return buf->p;
 }

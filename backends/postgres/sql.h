@@ -24,6 +24,7 @@ enum pg_op {
 struct pg_variant {
     enum pg_op op;
     enum ff_record kind;
+    uint32_t rows; /* what the parameter is of: `kind`, or PG_OF_SHAPE */
     uint32_t n_columns;
     struct pg_mask mask;
 };

@@ -1,6 +1,7 @@
 #include "backends/postgres/tables.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* An index over one kind; one that is the order of the kind's keys, by their first bytes. */
 #define OF(name_, kind_)                                                                           \
@@ -217,5 +218,77 @@ ff_pg_columns(enum ff_record kind, struct pg_column out[PG_COLUMNS_MAX])
     for (uint32_t i = 0; i < desc->n; i++) {
         add(out, &n, (struct pg_column){ .source = PG_FIELD, .field = &desc->fields[i] });
     }
+    return n;
+}
+
+/* ---- shapes: what creating an execution fills, and what claims, completions, failures, delays and
+ * suspensions change ---- */
+
+const struct pg_shape ff_pg_shapes[PG_SHAPES] = {
+    [PG_SHAPE_EXEC_MADE] = { "exec_made", FF_R_EXEC,
+                             " _ready_scope _ready_sort _delayed_scope _delayed_sort "
+                             "_deadline_due_scope"
+                             " _deadline_due_sort _held_scope _held_sort _member_state_scope "
+                             "_member_state_sort"
+                             " execution_id namespace lane_id execution_kind creator_identity "
+                             "priority lifecycle_phase"
+                             " eligibility_state blocking_reason attempt_state public_state "
+                             "required_capabilities"
+                             " class_digest created_at last_transition_at last_mutation_at "
+                             "delay_until"
+                             " execution_deadline_at flow_id max_replay_count has_tags "
+                             "has_retry_policy " },
+    [PG_SHAPE_EXEC_MOVED] = { "exec_moved", FF_R_EXEC,
+                              " _ready_scope _ready_sort _lease_due_scope _lease_due_sort "
+                              "_by_worker_scope"
+                              " _by_worker_sort _delayed_scope _delayed_sort _retained_scope "
+                              "_retained_sort"
+                              " _suspended_scope _suspended_sort _cascade_scope _cascade_sort "
+                              "_member_state_scope"
+                              " _member_state_sort lifecycle_phase ownership_state "
+                              "eligibility_state blocking_reason"
+                              " terminal_outcome attempt_state public_state last_transition_at "
+                              "last_mutation_at"
+                              " started_at completed_at delay_until total_attempt_count "
+                              "current_attempt_index"
+                              " current_attempt_id current_lease_id current_lease_epoch "
+                              "current_worker_id"
+                              " current_worker_instance_id current_lane lease_acquired_at "
+                              "lease_expires_at"
+                              " lease_last_renewed_at lease_renewal_deadline current_lease_ttl_ms "
+                              "retry_count"
+                              " failure_reason failure_category last_release claim_request_id "
+                              "current_attempt_type"
+                              " terminal_count current_suspension_id current_waitpoint_id "
+                              "cascade_owed " },
+};
+
+static uint32_t
+count_words(const char *words)
+{
+    uint32_t n = 0;
+
+    for (; words[1] != '\0'; words++) {
+        n += words[0] == ' ';
+    }
+    return n;
+}
+
+uint32_t
+ff_pg_shape_columns(const struct pg_shape *shape, struct pg_column out[PG_COLUMNS_MAX])
+{
+    struct pg_column all[PG_COLUMNS_MAX];
+    uint32_t n_all = ff_pg_columns(shape->kind, all), n = 0;
+    char name[64], word[68];
+
+    for (uint32_t i = 0; i < n_all; i++) {
+        ff_pg_column_name(&all[i], name);
+        snprintf(word, sizeof(word), " %s ", name);
+        if (all[i].source == PG_KEY || all[i].source == PG_VERSION ||
+            strstr(shape->columns, word) != NULL) {
+            out[n++] = all[i];
+        }
+    }
+    FF_ASSERT(n == count_words(shape->columns) + 2); /* every word is a column */
     return n;
 }

@@ -65,7 +65,23 @@ ff_pg_mask_has(const struct pg_mask *mask, uint32_t column)
     return (mask->w[column / 64] >> column % 64 & 1) != 0;
 }
 
-/* A table as the database has it: columns in its order. */
+/* Some columns of a table as a type of their own: rows that are handed over cost the server for
+ * each column of their type, whether there is anything in it or not. */
+enum pg_shape_id { PG_SHAPE_EXEC_MADE, PG_SHAPE_EXEC_MOVED, PG_SHAPES };
+struct pg_shape {
+    const char *name;
+    enum ff_record kind;
+    const char *columns; /* beside key and version; each between blanks */
+};
+extern const struct pg_shape ff_pg_shapes[PG_SHAPES];
+/* Its columns in the order in which they are created; returns how many. */
+uint32_t ff_pg_shape_columns(const struct pg_shape *shape, struct pg_column out[PG_COLUMNS_MAX]);
+
+/* What `struct pg_table tables[]` has: tables by kind, then shapes. */
+#define PG_TABLES_N (FF_R_N + PG_SHAPES)
+#define PG_OF_SHAPE(shape) (FF_R_N + (int) (shape))
+
+/* A table, or a shape, as the database has it: columns in its order. */
 struct pg_table {
     uint32_t array_oid; /* of the array of its rows */
     uint32_t n;

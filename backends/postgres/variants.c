@@ -3,7 +3,8 @@
  * again as one of the 30 that a claim changes.
  *
  * Any statement that has all columns of the group of rows will do, so that few are made: a new one
- * only where the best of those that there are carries many more than are needed. */
+ * only where the best of those that there are carries many more than are needed. Its rows are of
+ * the narrowest shape that has what it sets. */
 #include "backends/postgres/pg_int.h"
 
 /* More than needed, and still taken. */
@@ -103,6 +104,46 @@ ff_pg_mask_changes(struct pg_mask *mask, const struct pg_table *table, const str
 
 /* ---- statements ---- */
 
+static bool
+shape_has(const struct pg_table *shape, const struct pg_column *column)
+{
+    for (uint32_t i = 0; i < shape->n; i++) {
+        const struct pg_column *of = &shape->columns[i];
+
+        if (of->source == column->source && of->index == column->index &&
+            of->field == column->field) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+shape_has_all(const struct pg_table *shape, const struct pg_table *table,
+              const struct pg_mask *mask)
+{
+    for (uint32_t i = 0; i < table->n; i++) {
+        if (ff_pg_mask_has(mask, i) && !shape_has(shape, &table->columns[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static uint32_t
+rows_for(const struct pg *pg, enum ff_record kind, const struct pg_mask *mask)
+{
+    uint32_t best = kind;
+
+    for (uint32_t i = FF_R_N; i < PG_TABLES_N; i++) {
+        if (ff_pg_shapes[i - FF_R_N].kind == kind && pg->tables[i].n < pg->tables[best].n &&
+            shape_has_all(&pg->tables[i], &pg->tables[kind], mask)) {
+            best = i;
+        }
+    }
+    return best;
+}
+
 int
 ff_pg_variant(struct pg *pg, enum pg_op op, enum ff_record kind, const struct pg_mask *mask)
 {
@@ -119,16 +160,25 @@ ff_pg_variant(struct pg *pg, enum pg_op op, enum ff_record kind, const struct pg
     }
     if (best_size > needed + SPARE_COLUMNS_MAX && pg->n_variants < PG_VARIANTS_MAX) {
         best = pg->n_variants++;
-        pg->variants[best] =
-            (struct pg_variant){ .op = op, .kind = kind, .n_columns = needed, .mask = *mask };
+        pg->variants[best] = (struct pg_variant){ .op = op,
+                                                  .kind = kind,
+                                                  .rows = rows_for(pg, kind, mask),
+                                                  .n_columns = needed,
+                                                  .mask = *mask };
     }
     return best == PG_VARIANTS_MAX ? PG_OF_KIND(op, kind) : PG_S_VARIANT + (int) best;
 }
 
-const struct pg_mask *
-ff_pg_variant_mask(const struct pg *pg, int statement)
+const struct pg_table *
+ff_pg_variant_rows(const struct pg *pg, int statement, enum ff_record kind,
+                   const struct pg_mask **only_out)
 {
-    return statement < PG_S_VARIANT ? NULL : &pg->variants[statement - PG_S_VARIANT].mask;
+    const struct pg_variant *variant =
+        statement < PG_S_VARIANT ? NULL : &pg->variants[statement - PG_S_VARIANT];
+    uint32_t rows = variant == NULL ? kind : variant->rows;
+
+    *only_out = variant == NULL || rows >= FF_R_N ? NULL : &variant->mask;
+    return &pg->tables[rows];
 }
 
 const char *

@@ -347,11 +347,13 @@ test_events_of_version_1_are_taken_along(void **state)
     struct ff_bed *bed = *state;
 
     (void) ff_pg_sql_text(
+        "DROP TYPE flowfabric.exec_made;"
         "DROP TABLE flowfabric.event_page CASCADE;"
         "ALTER TABLE flowfabric.event DROP CONSTRAINT in_event_page;"
         "INSERT INTO flowfabric.event (_family, _version, _raw)"
         " SELECT 1, i, convert_to(i::text, 'UTF8') FROM generate_series(1, 600) i;"
         "UPDATE flowfabric.feed SET newest = 600 WHERE family = 1;"
+        "CREATE TYPE flowfabric.exec_made AS (_key bytea, what_has_gone text);"
         "UPDATE flowfabric.info SET value = '1' WHERE name IN ('schema', 'digest')");
     bed->events[FF_FAMILY_COMPLETION] = 600;
     ff_bed_reopen(bed);
