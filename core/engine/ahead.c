@@ -124,6 +124,11 @@ look_at(struct ff_engine *engine, const struct ff_call *call)
             struct ff_key key = ff_key_eid(p);
 
             want(engine, FF_R_EXEC, &key, fresh);
+            if (call->op == FF_OP_get_execution_result) {
+                want(engine, FF_R_EXEC_RESULT, &key, fresh);
+            } else if (call->op == FF_OP_read_execution_context) {
+                want(engine, FF_R_EXEC_INPUT, &key, fresh);
+            }
             return;
         }
     }
