@@ -1,21 +1,26 @@
 #include "tests/process/crew.h"
 
 #include <stdio.h>
+#include <time.h>
 #include <uthash.h>
 
 #include "core/id.h"
 #include "tests/process/calls.h"
 
 #define BATCH_MAX 16
+/* A second lease so soon after the first cannot be right: no two brokers' clocks are that far apart
+ * (TTL_MS less that). */
+#define LEASE_MIN_MS 150
 /* Short, so that what was claimed by a call whose answer was lost comes back during the test. */
 #define TTL_MS 500
 
 struct done {
     UT_hash_handle hh;
     struct ff_eid id;
-    bool created;   /* acknowledged */
-    bool completed; /* acknowledged */
-    uint64_t epoch; /* under which it was completed */
+    bool created;      /* acknowledged */
+    bool completed;    /* acknowledged */
+    uint64_t epoch;    /* under which it was completed */
+    int64_t leased_ms; /* monotonic: its newest lease is no older; 0: it had none */
 };
 
 /* A lease that was handed out. */
@@ -38,6 +43,15 @@ say_wrong(struct ff_crew *crew, const char *what, const char *detail)
     }
     crew->stopping = true;
     pthread_cond_broadcast(&crew->cond);
+}
+
+static int64_t
+mono_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 static void
@@ -69,8 +83,10 @@ add(struct ff_crew *crew, struct ff_eid id)
 
 /* Nobody else may hold this execution under this epoch, ever. */
 static void
-add_lease(struct ff_crew *crew, const struct ff_crew_worker *worker, const struct ff_claim *claim)
+add_lease(struct ff_crew *crew, const struct ff_crew_worker *worker, const struct ff_claim *claim,
+          int64_t asked_ms)
 {
+    struct done *execution = find(crew, claim->execution_id);
     struct held *held = calloc(1, sizeof(*held)), *other = NULL;
 
     assert_non_null(held);
@@ -84,6 +100,13 @@ add_lease(struct ff_crew *crew, const struct ff_crew_worker *worker, const struc
         return;
     }
     HASH_ADD(hh, crew->leases, key, sizeof(held->key), held);
+    if (execution == NULL) {
+        return;
+    }
+    if (execution->leased_ms > 0 && mono_ms() < execution->leased_ms + LEASE_MIN_MS) {
+        say_wrong(crew, "a second lease while the first was alive", worker->name);
+    }
+    execution->leased_ms = asked_ms;
 }
 
 /* The result of an execution tells which lease completed it. */
@@ -211,14 +234,14 @@ create_some(struct ff_crew_worker *worker)
 }
 
 static void
-complete_one(struct ff_crew_worker *worker, const struct ff_claim *claim)
+complete_one(struct ff_crew_worker *worker, const struct ff_claim *claim, int64_t asked_ms)
 {
     struct ff_complete_args args = { .handle = claim->handle };
     struct done *execution = NULL;
     char text[128];
 
     pthread_mutex_lock(&worker->crew->mutex);
-    add_lease(worker->crew, worker, claim);
+    add_lease(worker->crew, worker, claim, asked_ms);
     execution = find(worker->crew, claim->execution_id);
     if (execution == NULL) {
         say_wrong(worker->crew, "claimed what nobody created", worker->name);
@@ -246,6 +269,7 @@ claim_and_complete(struct ff_crew_worker *worker)
     };
     struct ff_claim_many_result claimed = { 0 };
     FF_SCOPED(ff_answer) answer = { 0 };
+    int64_t asked_ms = mono_ms();
 
     if (ff_client_claim_many(worker->client, &args, &claimed, &answer) != FF_E_OK) {
         pthread_mutex_lock(&worker->crew->mutex);
@@ -255,7 +279,7 @@ claim_and_complete(struct ff_crew_worker *worker)
     }
     expect(worker, claimed.claims.n);
     for (uint32_t i = 0; i < claimed.claims.n; i++) {
-        complete_one(worker, &claimed.claims.v[i]);
+        complete_one(worker, &claimed.claims.v[i], asked_ms);
     }
     await(worker);
 }

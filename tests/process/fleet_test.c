@@ -1,9 +1,15 @@
 /* fleet_test.c: two and three whole daemons on one server: what one leaves behind the others do, in
- * time, and one of them can be drained by itself. On PostgreSQL and on Valkey.
+ * time, one of them can be drained by itself, and whatever happens to them or to their server,
+ * what was acknowledged holds. On PostgreSQL and on Valkey.
+ *
+ * FF_ROUNDS: how often they are struck; FF_SEED: of instants and victims.
  */
 #include <stdio.h>
 
+#include "core/partition.h"
 #include "tests/process/calls.h"
+#include "tests/process/crew.h"
+#include "tests/process/ffctl.h"
 #include "tests/process/fleet.h"
 #include "tests/process/tree.h"
 
@@ -198,6 +204,139 @@ test_what_falls_due(void **state)
     ff_fleet_close(&fleet);
 }
 
+/* ---- everything at once ---- */
+
+/* Calls begun or answered between two blows. */
+#define STEPS_MAX 600
+
+static uint32_t
+number_from(const char *name, uint32_t otherwise)
+{
+    const char *text = getenv(name);
+
+    return text == NULL ? otherwise : (uint32_t) strtoul(text, NULL, 10);
+}
+
+/* One of the kinds of harm that come to a fleet; kinds take turns, victims are picked. */
+static void
+strike(struct ff_fleet *fleet, uint32_t round, uint32_t victim)
+{
+    struct ff_daemon *daemon = &fleet->daemons[victim];
+    struct ff_client *control = NULL;
+
+    switch (round % 5) {
+    case 0:
+        kill_whole(daemon);
+        ff_fleet_start_again(fleet, victim);
+        break;
+    case 1:
+        ff_relay_cut(fleet->relays[victim], FF_RELAY_CUT_REPLY); /* of a commit, most likely */
+        break;
+    case 2:
+        fleet->server->stop(round % 2 == 0);
+        fleet->server->start();
+        break;
+    case 3:
+        ff_relay_cut(fleet->relays[victim], FF_RELAY_CUT_REQUEST);
+        break;
+    default:
+        control = ff_test_control(daemon);
+        (void) ff_tree_await(control, "broker", FF_CHILD_READY, ff_tree_kill(control, "broker"));
+        ff_client_close(control);
+    }
+}
+
+/* What one creates wakes the other; in a lane where nothing else is. */
+static void
+expect_wake_up(const struct ff_daemon *from, const struct ff_daemon *to)
+{
+    struct ff_create_execution_args args = ff_test_create_args(ff_test_eid(), ff_cstr(NULL));
+    struct ff_claim_args claim = ff_test_claim_args("waker", TTL_MS, 30000);
+    struct ff_create_execution_result result = { 0 };
+    struct ff_claim_result claimed = { 0 };
+    struct ff_client *here = ff_test_client(from->worker, NULL);
+    struct ff_client *there = ff_test_client(to->worker, NULL);
+    struct ff_pending waiting;
+    FF_SCOPED(ff_answer) answer = { 0 };
+
+    args.lane_id = claim.lane_id = ff_cstr("waking");
+    args.execution_id.partition = ff_partition_of_lane(args.lane_id, 256);
+    ff_pending_start(&waiting, there, FF_OP_claim, &claim);
+    ff_test_ping(there); /* it waits by now */
+    must(ff_client_create_execution(here, &args, &result, &answer), &answer);
+    must(ff_pending_await(&waiting), &waiting.answer);
+    must(ff_answer_result(&waiting.answer, FF_OP_claim, &claimed), &waiting.answer);
+    assert_string_equal(claimed.outcome, "claimed");
+    complete(there, &claimed);
+    ff_pending_done(&waiting);
+    ff_client_close(here);
+    ff_client_close(there);
+}
+
+static void
+check_on(const struct ff_daemon *daemon, struct ff_crew *crew)
+{
+    struct ff_client *client = ff_test_client(daemon->worker, NULL);
+
+    ff_crew_check(crew, client);
+    ff_client_close(client);
+}
+
+/* Nobody runs on it any more: what is left must be what daemons may leave. */
+static void
+expect_sound(const struct ff_fleet *fleet)
+{
+    char line[FF_PG_URL_MAX + 32];
+
+    snprintf(line, sizeof(line), "store check '%s'", fleet->url);
+    assert_says(ffctl(&fleet->daemons[0], line), "sound\n[0]");
+}
+
+static void
+strike_at_random(struct ff_fleet *fleet, uint32_t n)
+{
+    uint32_t rounds = number_from("FF_ROUNDS", 5), seed = number_from("FF_SEED", 1);
+    const char *addresses[FF_FLEET_MAX];
+    struct ff_crew crew;
+
+    for (uint32_t i = 0; i < n; i++) {
+        ff_fleet_relay(fleet, i);
+        addresses[i] = fleet->daemons[i].worker;
+    }
+    start_whole(fleet, n, "restart_max = 100\n");
+    ff_crew_start_on(&crew, addresses, n, seed);
+    for (uint32_t i = 0; i < rounds && !ff_crew_is_stopping(&crew); i++) {
+        uint32_t victim = (uint32_t) rand_r(&crew.seed) % n;
+
+        ff_crew_await(&crew, 1 + (uint64_t) rand_r(&crew.seed) % STEPS_MAX);
+        strike(fleet, i, victim);
+    }
+    ff_crew_await(&crew, STEPS_MAX);
+    ff_crew_stop(&crew);
+    assert_true(crew.n_created > rounds && crew.n_completed > rounds);
+    for (uint32_t i = 0; i < n; i++) {
+        check_on(&fleet->daemons[i], &crew);
+        expect_wake_up(&fleet->daemons[i], &fleet->daemons[(i + 1) % n]);
+    }
+    ff_crew_done(&crew);
+    for (uint32_t i = 0; i < n; i++) {
+        ff_daemon_stop(&fleet->daemons[i]);
+    }
+    expect_sound(fleet);
+}
+
+static void
+test_two_daemons_struck_at_random(void **state)
+{
+    strike_at_random(*state, 2);
+}
+
+static void
+test_three_daemons_struck_at_random(void **state)
+{
+    strike_at_random(*state, 3);
+}
+
 int
 main(void)
 {
@@ -208,6 +347,14 @@ main(void)
                       test_a_drain_waits_for_the_daemons_own_workers),
         FF_FLEET_TEST(ff_fleet_valkey, "Valkey: a drain knows workers from before a restart",
                       test_a_drain_knows_workers_from_before_a_restart),
+        FF_FLEET_TEST(ff_fleet_postgres, "PostgreSQL: two daemons are struck at random",
+                      test_two_daemons_struck_at_random),
+        FF_FLEET_TEST(ff_fleet_valkey, "Valkey: two daemons are struck at random",
+                      test_two_daemons_struck_at_random),
+        FF_FLEET_TEST(ff_fleet_postgres, "PostgreSQL: three daemons are struck at random",
+                      test_three_daemons_struck_at_random),
+        FF_FLEET_TEST(ff_fleet_valkey, "Valkey: three daemons are struck at random",
+                      test_three_daemons_struck_at_random),
     };
     const struct ff_rows tables[] = { FF_ROWS(rows, test_what_falls_due) };
 

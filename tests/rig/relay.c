@@ -31,6 +31,7 @@ struct ff_relay {
     struct pair pairs[PAIRS_MAX];
     atomic_int cut;
     atomic_uint cuts;
+    char bytes[1 << 20]; /* of one piece on its way */
 };
 
 static int
@@ -87,8 +88,7 @@ send_all(int fd, const char *bytes, size_t n)
 static void
 upward(struct ff_relay *relay, struct pair *pair)
 {
-    static char bytes[1 << 20];
-    ssize_t n = recv(pair->client, bytes, sizeof(bytes), 0);
+    ssize_t n = recv(pair->client, relay->bytes, sizeof(relay->bytes), 0);
     int cut = n < FF_RELAY_LARGE ? FF_RELAY_PASS : atomic_exchange(&relay->cut, FF_RELAY_PASS);
 
     if (n <= 0) {
@@ -96,13 +96,13 @@ upward(struct ff_relay *relay, struct pair *pair)
         return;
     }
     if (cut == FF_RELAY_CUT_REQUEST) {
-        send_all(pair->server, bytes, (size_t) n / 2);
+        send_all(pair->server, relay->bytes, (size_t) n / 2);
         hang_up(pair);
         atomic_fetch_add(&relay->cuts, 1);
         return;
     }
     pair->deaf = pair->deaf || cut == FF_RELAY_CUT_REPLY;
-    if (!send_all(pair->server, bytes, (size_t) n)) {
+    if (!send_all(pair->server, relay->bytes, (size_t) n)) {
         hang_up(pair);
     }
 }
@@ -110,13 +110,12 @@ upward(struct ff_relay *relay, struct pair *pair)
 static void
 downward(struct ff_relay *relay, struct pair *pair)
 {
-    static char bytes[1 << 20];
-    ssize_t n = recv(pair->server, bytes, sizeof(bytes), 0);
+    ssize_t n = recv(pair->server, relay->bytes, sizeof(relay->bytes), 0);
 
     if (n > 0 && pair->deaf) {
         atomic_fetch_add(&relay->cuts, 1);
     }
-    if (n <= 0 || pair->deaf || !send_all(pair->client, bytes, (size_t) n)) {
+    if (n <= 0 || pair->deaf || !send_all(pair->client, relay->bytes, (size_t) n)) {
         hang_up(pair);
     }
 }
