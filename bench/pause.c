@@ -174,6 +174,8 @@ submit(struct bench *bench, enum shape shape, const struct ff_uuid *flow_id)
     struct ff_submit_flow_result result = { 0 };
     FF_SCOPED(ff_answer) answer = { 0 };
     FF_SCOPED(ff_answer) second = { 0 };
+    char name[64];
+    double took_us = 0;
 
     FF_ASSERT(members != NULL && edges != NULL && keys != NULL);
     for (uint32_t i = 0; i < MEMBERS; i++) {
@@ -192,8 +194,12 @@ submit(struct bench *bench, enum shape shape, const struct ff_uuid *flow_id)
     }
     group.member = ff_cstr(keys[MEMBERS - 1]);
     begin(bench);
+    took_us = ff_bench_now_us();
     check(ff_client_submit_flow(bench->client, &args, &result, &answer), &answer, "submit_flow");
+    took_us = ff_bench_now_us() - took_us;
     end(bench, shape_names[shape], "submit");
+    snprintf(name, sizeof(name), "%s_submit_took", shape_names[shape]);
+    ff_bench_report_figure(bench->options, "pause", name, took_us / 1e3, "ms");
     check(ff_client_partition_for(bench->client, &of, &partition, &second), &second,
           "partition_for");
     snprintf(bench->partition, sizeof(bench->partition), "%.*s", (int) partition.partition_key.n,
