@@ -4,9 +4,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "backends/clock.h"
 #include "backends/offline/offline.h"
 #include "core/codec.h"
 #include "supervisor/role.h"
@@ -24,6 +24,9 @@ struct tool {
     bool terminal; /* standard error is one: it shows how far it has come */
     bool told;
     int64_t told_ms;
+    enum ff_offline_phase phase; /* that was told last, since when, and what was done by then */
+    int64_t phase_ms;
+    uint64_t phase_from;
 };
 
 static const struct argp_option options[] = {
@@ -62,21 +65,30 @@ static const struct argp argp = {
 /* ---- telling ---- */
 
 static void
-on_progress(void *ctx, enum ff_offline_phase phase, uint64_t records)
+on_progress(void *ctx, const struct ff_offline_step *step)
 {
     static const char *const words[] = { "clearing", "copying", "reading" };
     struct tool *tool = ctx;
-    struct timespec now;
-    int64_t now_ms = 0;
+    int64_t now_ms = ff_mono_ms();
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    now_ms = (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
     if (!tool->terminal || now_ms - tool->told_ms < TELL_EVERY_MS) {
         return;
     }
+    if (step->phase != tool->phase || !tool->told) {
+        tool->phase = step->phase;
+        tool->phase_ms = now_ms;
+        tool->phase_from = step->done;
+    }
     tool->told_ms = now_ms;
     tool->told = true;
-    fprintf(stderr, "\r\033[K%s: %" PRIu64 " records", words[phase], records);
+    fprintf(stderr, "\r\033[K%s: %" PRIu64 " records and events", words[step->phase], step->done);
+    if (step->of >= step->done && step->done > tool->phase_from) {
+        double rate = (double) (step->done - tool->phase_from) / (double) (now_ms - tool->phase_ms);
+
+        fprintf(stderr, " of %" PRIu64 ", %.0f %%, %.0f s left", step->of,
+                100.0 * (double) step->done / (double) step->of,
+                (double) (step->of - step->done) / rate / 1000.0);
+    }
 }
 
 static void
@@ -245,7 +257,7 @@ tell_copied(struct tool *tool, const struct ff_offline_copied *copied)
 static int
 copy_into(struct tool *tool, struct ff_store *from, struct ff_store *to)
 {
-    const struct ff_offline_progress progress = { on_progress, tool };
+    const struct ff_offline_progress progress = { tool->terminal ? on_progress : NULL, tool };
     struct ff_offline_copied copied = { .differ = true };
     struct ff_fault fault = { 0 };
 

@@ -120,8 +120,10 @@ tell(struct ff_check *check, uint32_t n)
 {
     check->records += n;
     if (check->checker->progress.tell != NULL) {
-        check->checker->progress.tell(check->checker->progress.ctx, FF_OFFLINE_VERIFYING,
-                                      check->records);
+        const struct ff_offline_step step = { .phase = FF_OFFLINE_VERIFYING,
+                                              .done = check->records };
+
+        check->checker->progress.tell(check->checker->progress.ctx, &step);
     }
 }
 

@@ -2,15 +2,19 @@
 
 #include <stdlib.h>
 
+#include "backends/clock.h"
+
 /* How often a store is read that names records twice now and then. */
 #define READINGS_MAX 3
 #define CLEARINGS_MAX 3
+#define LOOK_EVERY_MS 1000
 #define EXECS (UINT64_C(1) << FF_R_EXEC)
 
 struct copying {
     struct ff_store *from, *to;
     const struct ff_offline_progress *progress;
-    uint64_t records; /* of the phase */
+    struct ff_offline_step step;
+    int64_t looked_ms; /* monotonic: whether anybody else uses the stores */
     struct ff_index_change *changes;
     uint32_t changes_room;
     struct ff_arena there;            /* of one look into `to' */
@@ -18,12 +22,33 @@ struct copying {
 };
 
 static void
-tell(struct copying *copying, enum ff_offline_phase phase, uint32_t n)
+begin(struct copying *copying, enum ff_offline_phase phase, uint64_t of)
 {
-    copying->records += n;
-    if (copying->progress->tell != NULL) {
-        copying->progress->tell(copying->progress->ctx, phase, copying->records);
+    copying->step = (struct ff_offline_step){ .phase = phase, .of = of };
+}
+
+/* A daemon that is started meanwhile is noticed before much has been done in vain. */
+static ff_err
+look_around(struct copying *copying, struct ff_fault *fault)
+{
+    int64_t now_ms = ff_mono_ms();
+
+    if (now_ms - copying->looked_ms < LOOK_EVERY_MS) {
+        return FF_E_OK;
     }
+    copying->looked_ms = now_ms;
+    FF_TRY(ff_offline_alone(copying->from, fault));
+    return ff_offline_alone(copying->to, fault);
+}
+
+static ff_err
+tell(struct copying *copying, uint32_t n, struct ff_fault *fault)
+{
+    copying->step.done += n;
+    if (copying->progress->tell != NULL) {
+        copying->progress->tell(copying->progress->ctx, &copying->step);
+    }
+    return look_around(copying, fault);
 }
 
 /* ---- batches ---- */
@@ -64,7 +89,7 @@ clear_chunk(void *ctx, const struct ff_offline_record *records, uint32_t n, stru
             change_indexes(copying, &commit, &records[i], false);
         }
     }
-    tell(copying, FF_OFFLINE_CLEARING, n);
+    FF_TRY(tell(copying, n, fault));
     return commit.n_writes == 0 ? FF_E_OK : ff_store_commit_now(copying->to, &commit, fault);
 }
 
@@ -208,7 +233,7 @@ copy_chunk(void *ctx, const struct ff_offline_record *records, uint32_t n, struc
             change_indexes(copying, &commit, &records[i], true);
         }
     }
-    tell(copying, FF_OFFLINE_COPYING, n);
+    FF_TRY(tell(copying, n, fault));
     return commit.n_writes == 0 ? FF_E_OK : ff_store_commit_now(copying->to, &commit, fault);
 }
 
@@ -231,7 +256,7 @@ copy_events(void *ctx, enum ff_event_family family, const struct ff_want *page,
     for (uint32_t i = 0; i < page->n; i++) {
         commit.events[i] = (struct ff_event_write){ .family = family, .body = page->bodies[i] };
     }
-    tell(copying, FF_OFFLINE_COPYING, page->n);
+    FF_TRY(tell(copying, page->n, fault));
     return ff_store_commit_now(copying->to, &commit, fault);
 }
 
@@ -257,21 +282,20 @@ sum_chunk(void *ctx, const struct ff_offline_record *records, uint32_t n, struct
     struct copying *copying = ctx;
 
     (void) arena;
-    (void) fault;
     for (uint32_t i = 0; i < n; i++) {
         ff_offline_add_record(copying->digest, &records[i]);
     }
-    tell(copying, FF_OFFLINE_VERIFYING, n);
-    return FF_E_OK;
+    return tell(copying, n, fault);
 }
 
 static ff_err
 sum_events(void *ctx, enum ff_event_family family, const struct ff_want *page,
            struct ff_fault *fault)
 {
-    (void) fault;
-    ff_offline_add_events(((struct copying *) ctx)->digest, family, page);
-    return FF_E_OK;
+    struct copying *copying = ctx;
+
+    ff_offline_add_events(copying->digest, family, page);
+    return tell(copying, page->n, fault);
 }
 
 static ff_err
@@ -289,13 +313,13 @@ sum_up(struct copying *copying, struct ff_store *store, struct ff_offline_digest
 
 /* Both are read anew; where records may come twice, once more before they are said to differ. */
 static ff_err
-verify(struct copying *copying, struct ff_offline_copied *out, struct ff_fault *fault)
+verify(struct copying *copying, uint64_t of, struct ff_offline_copied *out, struct ff_fault *fault)
 {
     bool repeats = copying->from->ops->offline->repeats || copying->to->ops->offline->repeats;
 
     out->differ = true;
-    copying->records = 0;
     for (int i = 0; out->differ && i < (repeats ? READINGS_MAX : 1); i++) {
+        begin(copying, FF_OFFLINE_VERIFYING, 2 * of);
         FF_TRY(sum_up(copying, copying->from, &out->from, fault));
         FF_TRY(sum_up(copying, copying->to, &out->to, fault));
         out->differ = memcmp(&out->from, &out->to, sizeof(out->from)) != 0;
@@ -308,11 +332,17 @@ run(struct copying *copying, struct ff_offline_copied *out, struct ff_fault *fau
 {
     struct ff_store *to = copying->to;
 
+    uint64_t of = 0;
+
+    begin(copying, FF_OFFLINE_CLEARING, 0);
     FF_TRY(make_empty(copying, fault));
+    if (copying->progress->tell != NULL) {
+        FF_TRY(ff_offline_count(copying->from, &of, fault));
+    }
     FF_TRY(to->ops->offline->mark_copy(to, true, fault));
-    copying->records = 0;
+    begin(copying, FF_OFFLINE_COPYING, of);
     FF_TRY(copy_all(copying, fault));
-    FF_TRY(verify(copying, out, fault));
+    FF_TRY(verify(copying, of, out, fault));
     FF_TRY(ff_offline_alone(copying->from, fault)); /* one may have been started meanwhile */
     FF_TRY(ff_offline_alone(to, fault));
     return out->differ ? FF_E_OK : to->ops->offline->mark_copy(to, false, fault);

@@ -208,6 +208,40 @@ ff_offline_each(struct ff_store *store, const struct ff_offline_visitor *visitor
     return err;
 }
 
+static ff_err
+count_records(struct ff_store *store, uint64_t *n_out, struct ff_arena *names,
+              struct ff_fault *fault)
+{
+    struct ff_walk_page page = { .kinds = FF_WALK_ALL };
+
+    while (!page.complete) {
+        struct ff_want want = { .what = FF_WANT_WALK, .limit = NAMES_A_PAGE, .walk = &page };
+
+        FF_TRY(ff_store_load_now(store, &want, 1, names, fault));
+        *n_out += page.n;
+        ff_arena_reset(names);
+    }
+    return FF_E_OK;
+}
+
+ff_err
+ff_offline_count(struct ff_store *store, uint64_t *n_out, struct ff_fault *fault)
+{
+    FF_SCOPED(ff_arena) arena = { 0 };
+
+    *n_out = 0;
+    FF_TRY(count_records(store, n_out, &arena, fault));
+    for (int family = 0; family < FF_FAMILIES; family++) {
+        struct ff_want feed = { .what = FF_WANT_EVENTS,
+                                .family = (enum ff_event_family) family,
+                                .limit = 1 };
+
+        FF_TRY(ff_store_load_now(store, &feed, 1, &arena, fault));
+        *n_out += feed.n == 0 ? 0 : feed.newest - feed.seqs[0] + 1;
+    }
+    return FF_E_OK;
+}
+
 /* ---- names ---- */
 
 static const char *

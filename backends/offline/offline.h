@@ -48,6 +48,10 @@ struct ff_offline_visitor {
 FF_MUST_USE ff_err ff_offline_each(struct ff_store *store, const struct ff_offline_visitor *visitor,
                                    struct ff_fault *fault);
 
+/* How many records and events there are: their names are read, not they. */
+FF_MUST_USE ff_err ff_offline_count(struct ff_store *store, uint64_t *n_out,
+                                    struct ff_fault *fault);
+
 /* What tells one record of its kind from the others, for people: its key fields, or its key in
  * hexadecimal. In the arena. */
 const char *ff_offline_name(const struct ff_offline_record *record, struct ff_arena *arena);
@@ -72,8 +76,13 @@ void ff_offline_add_events(struct ff_offline_digest *digest, enum ff_event_famil
 /* ---- copying (copy.c) ---- */
 
 enum ff_offline_phase { FF_OFFLINE_CLEARING, FF_OFFLINE_COPYING, FF_OFFLINE_VERIFYING };
+/* Records and events of a phase that are done, of so many; of 0: it is not known how many. */
+struct ff_offline_step {
+    enum ff_offline_phase phase;
+    uint64_t done, of;
+};
 struct ff_offline_progress {
-    void (*tell)(void *ctx, enum ff_offline_phase phase, uint64_t records); /* often */
+    void (*tell)(void *ctx, const struct ff_offline_step *step); /* often; NULL: nobody looks */
     void *ctx;
 };
 struct ff_offline_copied {
@@ -82,7 +91,7 @@ struct ff_offline_copied {
 };
 /* Copies all that `from` (opened to LOOK) has into `to` (opened to FILL), and reads both again to
  * compare. From the first write to the end `to` is an unfinished copy; what an earlier one has left
- * is removed first.
+ * is removed first. Whether both are left alone meanwhile is looked at every second.
  * FF_E_CORRUPTION {reason: "not_empty" | "record" | "conflict" | "in_use"}, FF_E_TRANSPORT. */
 FF_MUST_USE ff_err ff_offline_copy(struct ff_store *from, struct ff_store *to,
                                    const struct ff_offline_progress *progress,

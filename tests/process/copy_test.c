@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "backends/offline/offline.h"
 #include "core/id.h"
 #include "tests/process/calls.h"
 #include "tests/process/ffctl.h"
@@ -374,6 +375,75 @@ test_an_unfinished_copy_is_begun_again(void **state)
     ff_daemon_stop(daemon);
 }
 
+/* ---- how far it is, and who comes in between ---- */
+
+struct watching {
+    struct ff_daemon *daemon; /* to be started on FROM, once; NULL: none */
+    const char *lines;
+    struct ff_offline_step last[FF_OFFLINE_VERIFYING + 1];
+};
+
+static void
+watch(void *ctx, const struct ff_offline_step *step)
+{
+    struct watching *watching = ctx;
+
+    watching->last[step->phase] = *step;
+    if (watching->daemon != NULL && watching->daemon->pid == 0) {
+        ff_daemon_start(watching->daemon, watching->lines);
+    }
+}
+
+static ff_err
+copy_watched(const char *from_url, const char *to_url, struct watching *watching)
+{
+    const struct ff_offline_progress progress = { watch, watching };
+    struct ff_partition_counts counts = { 0 };
+    struct ff_store *from = NULL, *to = NULL;
+    struct ff_offline_copied copied;
+    struct ff_fault fault = { 0 };
+    ff_err err = FF_E_OK;
+
+    assert_int_equal(ff_offline_open(ff_cstr(from_url), FF_STORE_LOOK, &counts, &from, &fault),
+                     FF_E_OK);
+    assert_int_equal(ff_offline_open(ff_cstr(to_url), FF_STORE_FILL, &counts, &to, &fault),
+                     FF_E_OK);
+    err = ff_offline_copy(from, to, &progress, &copied, &fault);
+    ff_store_close(to);
+    ff_store_close(from);
+    return err;
+}
+
+static void
+test_it_says_how_far_it_is_and_is_left_alone(void **state)
+{
+    struct ff_daemon *daemon = *state;
+    struct watching watching = { .daemon = NULL };
+    struct ff_client *client = NULL;
+    char from[128], to[128], lines[160];
+
+    snprintf(from, sizeof(from), "%s", ff_test_valkey_url());
+    snprintf(lines, sizeof(lines), "store = \"%s\"", from);
+    ff_daemon_start(daemon, lines);
+    client = ff_test_client(daemon->worker, NULL);
+    for (int i = 0; i < 300; i++) {
+        ff_test_create(client);
+    }
+    ff_client_close(client);
+    ff_daemon_stop(daemon);
+    snprintf(to, sizeof(to), "sqlite:%s/first.db", daemon->dir);
+    assert_int_equal(copy_watched(from, to, &watching), FF_E_OK);
+    for (int phase = FF_OFFLINE_COPYING; phase <= FF_OFFLINE_VERIFYING; phase++) {
+        assert_in_range(watching.last[phase].of, 600, 10000); /* records, and as many events */
+        assert_int_equal(watching.last[phase].done, watching.last[phase].of);
+    }
+    watching = (struct watching){ .daemon = daemon, .lines = lines };
+    snprintf(to, sizeof(to), "sqlite:%s/second.db", daemon->dir);
+    assert_int_equal(copy_watched(from, to, &watching), FF_E_TRANSPORT);
+    assert_in_range(watching.last[FF_OFFLINE_COPYING].done, 1, 300); /* no more was done in vain */
+    ff_daemon_stop(daemon);
+}
+
 int
 main(void)
 {
@@ -382,6 +452,8 @@ main(void)
           ff_daemon_teardown, NULL },
         { "what is refused", test_what_is_refused, ff_daemon_setup, ff_daemon_teardown, NULL },
         { "an unfinished copy is begun again", test_an_unfinished_copy_is_begun_again,
+          ff_daemon_setup, ff_daemon_teardown, NULL },
+        { "it says how far it is, and is left alone", test_it_says_how_far_it_is_and_is_left_alone,
           ff_daemon_setup, ff_daemon_teardown, NULL },
     };
 
