@@ -147,4 +147,5 @@ ff_look_ahead(struct ff_engine *engine, const struct ff_task *task)
             look_at_claim(engine, task, call);
         }
     }
+    ff_cells_settle(engine); /* no call looks at what is to be loaded again */
 }
