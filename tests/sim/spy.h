@@ -9,7 +9,7 @@
 
 #include "core/store.h"
 
-#define FF_SPY_PORTS 2
+#define FF_SPY_PORTS 3
 
 struct spy_options {
     bool shared;       /* the engine must not trust what it has read before */
