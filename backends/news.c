@@ -104,11 +104,13 @@ ff_news_read(struct ff_str text, const struct ff_uuid *broker, struct ff_news_li
 void
 ff_news_tell(const struct ff_news_list *list, const struct ff_store_host *host)
 {
+    static const struct ff_news any = { .topic = { .n = 0 } };
+
     if (host->news == NULL) {
         return;
     }
     if (list->all) {
-        host->news(host->ctx, NULL);
+        host->news(host->ctx, &any);
         return;
     }
     for (uint32_t i = 0; i < list->n; i++) {

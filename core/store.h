@@ -203,8 +203,8 @@ enum ff_store_use {
 /* How a store reaches its owner. */
 struct ff_store_host {
     void (*wake)(void *ctx); /* any thread; leads to a ff_store_poll soon */
-    /* Another broker has committed something; inside ff_store_poll. news NULL: anything may have
-     * changed. May be NULL. */
+    /* Another broker has committed something; inside ff_store_poll. A topic without bytes: more
+     * than is told apart. news NULL: the server was out of touch. May be NULL. */
     void (*news)(void *ctx, const struct ff_news *news);
     void *ctx;
     enum ff_store_use use;

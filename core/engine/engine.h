@@ -81,7 +81,7 @@ void ff_engine_cancel(struct ff_engine *engine, struct ff_frame *frame);
 /* Does all that can be done now without waiting. */
 void ff_engine_run(struct ff_engine *engine);
 /* Another broker has changed the store; calls that wait for that are judged again by the next
- * ff_engine_run. news NULL: whatever they wait for. */
+ * ff_engine_run. news NULL, or of a topic without bytes: whatever they wait for. */
 void ff_engine_told(struct ff_engine *engine, const struct ff_news *news);
 /* The store was out of reach, and may have lost what its server had not written: what is kept of it
  * is read again. */

@@ -71,6 +71,9 @@ ff_engine_told(struct ff_engine *engine, const struct ff_news *news)
 {
     uint64_t at = engine->stats.loads + 1; /* the first load that is sure to show it */
 
+    if (news != NULL && news->topic.n == 0) {
+        news = NULL; /* more topics than are told apart */
+    }
     if (news != NULL && ff_shares_hear(engine, &news->topic)) {
         return;
     }
