@@ -42,7 +42,7 @@ ff_bench_backlog(const struct ff_bench_options *options)
 
     ff_bench_daemon_start(&daemon, options);
     empty_kib = ff_bench_daemon_rss_kib(&daemon);
-    client = ff_bench_client(&daemon, 0);
+    client = ff_bench_client(daemon.address, 0);
     begun_us = ff_bench_now_us();
     fill(options, client);
     ff_bench_report_figure(options, "backlog", "create", n * 1e6 / (ff_bench_now_us() - begun_us),

@@ -48,7 +48,7 @@ uint64_t ff_bench_daemon_rss_kib(const struct ff_bench_daemon *daemon);
 
 /* ---- calls.c: what every scenario's callers do ---- */
 /* Exits where it cannot be opened. window: 0 is the library's default. */
-struct ff_client *ff_bench_client(const struct ff_bench_daemon *daemon, uint32_t window);
+struct ff_client *ff_bench_client(const char *address, uint32_t window);
 /* Exits and tells the error, where there is one. */
 void ff_bench_must(ff_err err, struct ff_answer *answer, const char *what);
 /* Asynchronous calls of one thread, counted. */

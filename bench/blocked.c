@@ -137,7 +137,7 @@ ff_bench_blocked(const struct ff_bench_options *options)
     double empty_us = 0, crowded_us = 0;
 
     ff_bench_daemon_start(&daemon, options);
-    client = ff_bench_client(&daemon, options->window);
+    client = ff_bench_client(daemon.address, options->window);
     empty_us = measure(options, client, "empty_lane");
     fill(client);
     crowded_us = measure(options, client, "crowded_lane");

@@ -3,14 +3,14 @@
 #include "bench/bench.h"
 
 struct ff_client *
-ff_bench_client(const struct ff_bench_daemon *daemon, uint32_t window)
+ff_bench_client(const char *address, uint32_t window)
 {
-    const struct ff_client_options options = { .address = daemon->address, .window = window };
+    const struct ff_client_options options = { .address = address, .window = window };
     struct ff_client *client = NULL;
     struct ff_fault fault = { 0 };
 
     if (ff_client_open(&options, &client, &fault) != FF_E_OK) {
-        ff_bench_die("cannot open a client of %s", daemon->address);
+        ff_bench_die("cannot open a client of %s", address);
     }
     return client;
 }

@@ -172,7 +172,7 @@ ff_bench_flow(const struct ff_bench_options *options)
 
     FF_ASSERT(threads != NULL);
     ff_bench_daemon_start(&daemon, options);
-    flows.client = ff_bench_client(&daemon, options->window);
+    flows.client = ff_bench_client(daemon.address, options->window);
     for (uint32_t i = 0; i < options->workers; i++) {
         FF_ASSERT(pthread_create(&threads[i], NULL, work, &flows) == 0);
     }
@@ -293,7 +293,7 @@ ff_bench_quorum(const struct ff_bench_options *options)
     struct ff_client *client = NULL;
 
     ff_bench_daemon_start(&daemon, options);
-    client = ff_bench_client(&daemon, options->window);
+    client = ff_bench_client(daemon.address, options->window);
     for (size_t i = 0; i < FF_COUNT(sizes); i++) {
         struct ff_bench_samples samples = { .v = NULL };
         char variant[32];

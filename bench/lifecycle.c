@@ -205,7 +205,7 @@ static void
 connect_all(struct crew *crew, const struct ff_bench_daemon *daemons, uint32_t n_daemons)
 {
     for (uint32_t i = 0; i < crew->options->connections; i++) {
-        crew->clients[i] = ff_bench_client(&daemons[i % n_daemons], crew->options->window);
+        crew->clients[i] = ff_bench_client(daemons[i % n_daemons].address, crew->options->window);
     }
 }
 

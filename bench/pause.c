@@ -34,14 +34,6 @@ struct prober {
     double wall_us, busy_us; /* longest since the last look */
 };
 
-static void
-check(ff_err err, struct ff_answer *answer, const char *what)
-{
-    if (err != FF_E_OK) {
-        ff_bench_die("%s: %s", what, ff_answer_text(answer));
-    }
-}
-
 static double
 busy_us(pid_t pid)
 {
@@ -69,7 +61,7 @@ probe(void *ctx)
         FF_SCOPED(ff_answer) answer = { 0 };
         double busy = busy_us(prober->pid), wall = ff_bench_now_us();
 
-        check(ff_client_ping(prober->client, &args, &result, &answer), &answer, "ping");
+        ff_bench_must(ff_client_ping(prober->client, &args, &result, &answer), &answer, "ping");
         wall = ff_bench_now_us() - wall;
         busy = busy_us(prober->pid) - busy;
         pthread_mutex_lock(&prober->mutex);
@@ -83,7 +75,7 @@ probe(void *ctx)
 struct bench {
     const struct ff_bench_options *options;
     struct ff_bench_daemon daemon;
-    struct ff_client *client, *operator; /* the latter may call what scanners call */
+    struct ff_client *client, *admin; /* the latter may call what scanners call */
     struct prober prober;
     char partition[16]; /* of the flow */
 };
@@ -111,17 +103,6 @@ end(struct bench *bench, const char *shape, const char *what)
 }
 
 static void
-open_one(const char *address, struct ff_client **out)
-{
-    const struct ff_client_options with = { .address = address };
-    struct ff_fault fault = { 0 };
-
-    if (ff_client_open(&with, out, &fault) != FF_E_OK) {
-        ff_bench_die("client: %s", ff_error_info(fault.code)->message);
-    }
-}
-
-static void
 start(struct bench *bench)
 {
     char operator_address[320];
@@ -129,9 +110,9 @@ start(struct bench *bench)
     ff_bench_daemon_start(&bench->daemon, bench->options);
     snprintf(operator_address, sizeof(operator_address), "ipc://%s/run/operator.sock",
              bench->daemon.dir);
-    open_one(bench->daemon.address, &bench->client);
-    open_one(operator_address, &bench->operator);
-    open_one(bench->daemon.address, &bench->prober.client);
+    bench->client = ff_bench_client(bench->daemon.address, 0);
+    bench->admin = ff_bench_client(operator_address, 0);
+    bench->prober.client = ff_bench_client(bench->daemon.address, 0);
     bench->prober.pid = bench->daemon.pid;
     FF_ASSERT(pthread_mutex_init(&bench->prober.mutex, NULL) == 0);
     FF_ASSERT(pthread_create(&bench->prober.thread, NULL, probe, &bench->prober) == 0);
@@ -143,7 +124,7 @@ stop(struct bench *bench)
     atomic_store(&bench->prober.over, true);
     pthread_join(bench->prober.thread, NULL);
     ff_client_close(bench->prober.client);
-    ff_client_close(bench->operator);
+    ff_client_close(bench->admin);
     ff_client_close(bench->client);
     ff_bench_daemon_stop(&bench->daemon);
 }
@@ -195,13 +176,14 @@ submit(struct bench *bench, enum shape shape, const struct ff_uuid *flow_id)
     group.member = ff_cstr(keys[MEMBERS - 1]);
     begin(bench);
     took_us = ff_bench_now_us();
-    check(ff_client_submit_flow(bench->client, &args, &result, &answer), &answer, "submit_flow");
+    ff_bench_must(ff_client_submit_flow(bench->client, &args, &result, &answer), &answer,
+                  "submit_flow");
     took_us = ff_bench_now_us() - took_us;
     end(bench, shape_names[shape], "submit");
     snprintf(name, sizeof(name), "%s_submit_took", shape_names[shape]);
     ff_bench_report_figure(bench->options, "pause", name, took_us / 1e3, "ms");
-    check(ff_client_partition_for(bench->client, &of, &partition, &second), &second,
-          "partition_for");
+    ff_bench_must(ff_client_partition_for(bench->client, &of, &partition, &second), &second,
+                  "partition_for");
     snprintf(bench->partition, sizeof(bench->partition), "%.*s", (int) partition.partition_key.n,
              partition.partition_key.p);
     free(members);
@@ -219,7 +201,7 @@ take(struct bench *bench, const char *lane, struct ff_claim_result *claim, struc
                                         .lease_ttl_ms = 60000,
                                         .block_ms = 1000 };
 
-    check(ff_client_claim(bench->client, &args, claim, answer), answer, "claim");
+    ff_bench_must(ff_client_claim(bench->client, &args, claim, answer), answer, "claim");
     FF_ASSERT(claim->handle != NULL);
 }
 
@@ -230,7 +212,8 @@ finish(struct bench *bench, const struct ff_claim_result *claim)
     struct ff_complete_result completed = { 0 };
     FF_SCOPED(ff_answer) answer = { 0 };
 
-    check(ff_client_complete(bench->client, &done, &completed, &answer), &answer, "complete");
+    ff_bench_must(ff_client_complete(bench->client, &done, &completed, &answer), &answer,
+                  "complete");
 }
 
 /* The first member fails or succeeds: what follows goes through the whole flow. */
@@ -250,7 +233,7 @@ end_first(struct bench *bench, bool success)
                                              .reason = { .message = ff_cstr("broken") },
                                              .classification = FF_FAILURE_PERMANENT };
 
-        check(ff_client_fail(bench->client, &broken, &failed, &second), &second, "fail");
+        ff_bench_must(ff_client_fail(bench->client, &broken, &failed, &second), &second, "fail");
     }
 }
 
@@ -264,10 +247,10 @@ project(struct bench *bench, const struct ff_uuid *flow_id)
     FF_SCOPED(ff_answer) answer = { 0 };
     FF_SCOPED(ff_answer) second = { 0 };
 
-    check(ff_client_project_flow_summary(bench->operator, & args, &projected, &answer), &answer,
-          "project_flow_summary");
-    check(ff_client_describe_flow(bench->client, &flow, &described, &second), &second,
-          "describe_flow");
+    ff_bench_must(ff_client_project_flow_summary(bench->admin, &args, &projected, &answer), &answer,
+                  "project_flow_summary");
+    ff_bench_must(ff_client_describe_flow(bench->client, &flow, &described, &second), &second,
+                  "describe_flow");
     return *described.flow->summary;
 }
 
@@ -315,10 +298,12 @@ cancel(struct bench *bench, enum shape shape, const struct ff_uuid *flow_id)
     FF_SCOPED(ff_answer) second = { 0 };
 
     begin(bench);
-    check(ff_client_cancel_flow(bench->client, &args, &result, &answer), &answer, "cancel_flow");
+    ff_bench_must(ff_client_cancel_flow(bench->client, &args, &result, &answer), &answer,
+                  "cancel_flow");
     end(bench, shape_names[shape], "cancel");
     wait.kind = FF_FLOW_WAIT_INDEFINITE;
-    check(ff_client_cancel_flow(bench->client, &args, &result, &second), &second, "cancel_flow");
+    ff_bench_must(ff_client_cancel_flow(bench->client, &args, &result, &second), &second,
+                  "cancel_flow");
     end(bench, shape_names[shape], "cancelled");
 }
 
@@ -334,8 +319,8 @@ purge(struct bench *bench)
     do {
         FF_SCOPED(ff_answer) answer = { 0 };
 
-        check(ff_client_trim_retention(bench->operator, & args, &result, &answer), &answer,
-              "trim_retention");
+        ff_bench_must(ff_client_trim_retention(bench->admin, &args, &result, &answer), &answer,
+                      "trim_retention");
         n += result.purged;
     } while (result.purged == args.batch_size);
     return n;
@@ -355,7 +340,8 @@ trim(struct bench *bench, enum shape shape)
     }
     end(bench, shape_names[shape], "purge");
     begin(bench);
-    check(ff_client_trim_flows(bench->operator, & args, &result, &answer), &answer, "trim_flows");
+    ff_bench_must(ff_client_trim_flows(bench->admin, &args, &result, &answer), &answer,
+                  "trim_flows");
     FF_ASSERT(result.purged == 1);
     end(bench, shape_names[shape], "delete");
 }
@@ -366,7 +352,7 @@ static void
 on_appended(void *ctx, struct ff_answer *answer)
 {
     (void) ctx;
-    check(answer->fault.code, answer, "append_frame");
+    ff_bench_must(answer->fault.code, answer, "append_frame");
     ff_answer_done(answer);
 }
 
@@ -386,7 +372,7 @@ append(struct bench *bench, const struct ff_handle *handle)
         if (i % 500 == 499) { /* a client has so many calls under way at the most */
             FF_SCOPED(ff_answer) answer = { 0 };
 
-            check(ff_client_ping(bench->client, &ping, &pong, &answer), &answer, "ping");
+            ff_bench_must(ff_client_ping(bench->client, &ping, &pong, &answer), &answer, "ping");
         }
     }
 }
@@ -405,7 +391,8 @@ purge_large(struct bench *bench)
     FF_SCOPED(ff_answer) answer = { 0 };
     FF_SCOPED(ff_answer) claimed = { 0 };
 
-    check(ff_client_create_execution(bench->client, &made, &created, &answer), &answer, "create");
+    ff_bench_must(ff_client_create_execution(bench->client, &made, &created, &answer), &answer,
+                  "create");
     take(bench, "frames", &claim, &claimed);
     append(bench, claim.handle);
     finish(bench, &claim);

@@ -199,7 +199,7 @@ ff_bench_routed(const struct ff_bench_options *options)
     plain.workers = WORKERS;
     plain_rate = ff_bench_lifecycle_batched(&plain, "batched");
     ff_bench_daemon_start(&daemon, options);
-    all.client = ff_bench_client(&daemon, options->window);
+    all.client = ff_bench_client(daemon.address, options->window);
     for (uint32_t i = 0; i < WORKERS; i++) {
         workers[i].all = &all;
         workers[i].set = i % SETS;

@@ -167,8 +167,8 @@ ff_bench_suspend(const struct ff_bench_options *options)
 
     FF_ASSERT(payload != NULL);
     ff_bench_daemon_start(&daemon, options);
-    client = ff_bench_client(&daemon, 0);
-    round.client = ff_bench_client(&daemon, 0);
+    client = ff_bench_client(daemon.address, 0);
+    round.client = ff_bench_client(daemon.address, 0);
     if (pthread_create(&thread, NULL, claim_again_and_again, &round) != 0) {
         ff_bench_die("no thread to be had");
     }

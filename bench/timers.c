@@ -99,7 +99,7 @@ run(const struct ff_bench_options *options, const char *variant, uint32_t at_onc
 
     n = n == 0 ? 1 : n;
     ff_bench_daemon_start(&daemon, options);
-    client = ff_bench_client(&daemon, 0);
+    client = ff_bench_client(daemon.address, 0);
     begun_us = ff_bench_now_us();
     first_ms = wall_us() / 1000 + LEAD_MS;
     for (uint32_t i = 0; i < n * at_once; i++) {

@@ -120,10 +120,10 @@ ff_bench_wake_once(const struct ff_bench_options *options, const char *variant, 
 
     FF_ASSERT(sleepers != NULL && payload != NULL && n_workers <= WORKERS_MAX);
     n_daemons = ff_bench_daemons_start(daemons, options);
-    client = ff_bench_client(&daemons[0], 0);
+    client = ff_bench_client(daemons[0].address, 0);
     for (uint32_t i = 0; i < n_workers; i++) {
         sleepers[i].wake = &wake;
-        sleepers[i].client = ff_bench_client(&daemons[n_daemons - 1], 0);
+        sleepers[i].client = ff_bench_client(daemons[n_daemons - 1].address, 0);
         snprintf(sleepers[i].name, sizeof(sleepers[i].name), "sleeper-%u", i);
         pthread_create(&sleepers[i].thread, NULL, sleep_and_take, &sleepers[i]);
     }
