@@ -149,6 +149,8 @@ submit(struct ff_client *client, struct client_call *call)
     client->outstanding++;
     if (client->closing) {
         ff_fail_transport(&fault, "client", "transport", "the client is closed");
+    } else if (call->once && !client->connected) {
+        ff_fail_transport(&fault, "client", "transport", "the connection is gone");
     } else if (client->outstanding > client->options.calls_max) {
         ff_fail(&fault, FF_E_RESOURCE_EXHAUSTED, ff_d_text("pool", "calls"),
                 ff_d_u64("max", client->options.calls_max), ff_d_u64("retry_after_ms", 10));
@@ -165,16 +167,20 @@ submit(struct ff_client *client, struct client_call *call)
     }
 }
 
-void
-ff_client_call_async(struct ff_client *client, enum ff_op op, const void *args,
-                     ff_client_done *done, void *ctx)
+static void
+submit_op(struct ff_client *client, struct client_call *call, enum ff_op op, const void *args)
 {
-    struct client_call *call = call_new(client, done, ctx);
-
     call->op = ff_ops[op].name;
     call->waits = ff_op_wait_ms(op, args) > 0;
     ff_encode(ff_ops[op].args, args, &call->args.pk);
     submit(client, call);
+}
+
+void
+ff_client_call_async(struct ff_client *client, enum ff_op op, const void *args,
+                     ff_client_done *done, void *ctx)
+{
+    submit_op(client, call_new(client, done, ctx), op, args);
 }
 
 void
@@ -219,6 +225,21 @@ ff_client_call(struct ff_client *client, enum ff_op op, const void *args, void *
 
     wait_init(&wait, answer);
     ff_client_call_async(client, op, args, on_answer, &wait);
+    FF_TRY(wait_for(&wait));
+    return ff_answer_result(answer, op, result);
+}
+
+ff_err
+ff_client_call_once(struct ff_client *client, enum ff_op op, const void *args, void *result,
+                    struct ff_answer *answer)
+{
+    struct client_call *call = NULL;
+    struct wait wait;
+
+    wait_init(&wait, answer);
+    call = call_new(client, on_answer, &wait);
+    call->once = true;
+    submit_op(client, call, op, args);
     FF_TRY(wait_for(&wait));
     return ff_answer_result(answer, op, result);
 }

@@ -33,6 +33,7 @@ struct client_call {
     struct ff_packer args;
     bool waits;               /* alone in its frame, outside the window */
     bool blocks;              /* a thread stands still for the answer */
+    bool once;                /* not repeated on another connection */
     uint32_t place;           /* in its frame */
     int64_t deadline_mono_ms; /* INT64_MAX: none */
     ff_client_done *done;
@@ -95,6 +96,8 @@ bool ff_client_daemon_ends(const struct ff_reply *reply);
 int64_t ff_client_mono_ms(void);
 /* client_late.c: fails the calls whose deadline has come. */
 void ff_client_check_deadlines(struct ff_client *client, int64_t now_ms);
+/* No frame is sent any more, and the calls that go over one connection only fail. */
+void ff_client_lose_connection(struct ff_client *client);
 
 /* client_end.c */
 /* False: nng holds on to the socket and may still call back; the client must stay. */

@@ -291,12 +291,7 @@ send_unsent(struct ff_client *client)
 static void
 take_connection(struct ff_client *client, bool connected)
 {
-    struct client_frame *frame = NULL, *next = NULL;
-
-    HASH_ITER(hh, client->frames, frame, next)
-    {
-        frame->sent = false;
-    }
+    ff_client_lose_connection(client);
     client->is_connected = connected;
     client->heard = false;
     client->connected_mono_ms = ff_client_mono_ms();

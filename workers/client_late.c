@@ -1,4 +1,4 @@
-/* client_late.c: calls whose time is over. */
+/* client_late.c: calls whose time is over, and those that go with their connection. */
 #include <time.h>
 
 #include "workers/client_int.h"
@@ -28,29 +28,29 @@ fail_late_calls(struct ff_client *client, struct client_calls *calls, int64_t no
     }
 }
 
+/* Those of the queue whose time is over, or that go over one connection only. */
 static void
-fail_late_queued(struct ff_client *client, int64_t now_ms)
+take_queued(struct ff_client *client, int64_t now_ms, bool once, struct client_calls *out)
 {
-    struct client_calls late = TAILQ_HEAD_INITIALIZER(late);
     struct client_call *call = NULL, *next = NULL;
 
     pthread_mutex_lock(&client->mutex);
     TAILQ_FOREACH_SAFE(call, &client->queue, next, next)
     {
-        if (call->deadline_mono_ms <= now_ms) {
+        if (once ? call->once : call->deadline_mono_ms <= now_ms) {
             TAILQ_REMOVE(&client->queue, call, next);
             client->queued -= !call->waits;
-            TAILQ_INSERT_TAIL(&late, call, next);
+            TAILQ_INSERT_TAIL(out, call, next);
         }
     }
     pthread_mutex_unlock(&client->mutex);
-    fail_late_calls(client, &late, now_ms);
 }
 
 /* A frame whose calls are all given up stays known until its reply comes: its number is taken. */
 void
 ff_client_check_deadlines(struct ff_client *client, int64_t now_ms)
 {
+    struct client_calls queued = TAILQ_HEAD_INITIALIZER(queued);
     struct client_frame *frame = NULL, *next = NULL;
 
     if (client->options.timeout_ms == 0) {
@@ -60,5 +60,37 @@ ff_client_check_deadlines(struct ff_client *client, int64_t now_ms)
     {
         fail_late_calls(client, &frame->calls, now_ms);
     }
-    fail_late_queued(client, now_ms);
+    take_queued(client, now_ms, false, &queued);
+    fail_late_calls(client, &queued, now_ms);
+}
+
+static void
+fail_once(struct ff_client *client, struct client_calls *calls)
+{
+    struct client_call *call = NULL, *next = NULL;
+    struct ff_fault fault = { 0 };
+
+    ff_fail_transport(&fault, "client", "transport", "the connection is gone");
+    TAILQ_FOREACH_SAFE(call, calls, next, next)
+    {
+        if (call->once) {
+            TAILQ_REMOVE(calls, call, next);
+            ff_client_finish_fault(client, call, &fault);
+        }
+    }
+}
+
+void
+ff_client_lose_connection(struct ff_client *client)
+{
+    struct client_calls queued = TAILQ_HEAD_INITIALIZER(queued);
+    struct client_frame *frame = NULL, *next = NULL;
+
+    HASH_ITER(hh, client->frames, frame, next)
+    {
+        fail_once(client, &frame->calls);
+        frame->sent = false;
+    }
+    take_queued(client, 0, true, &queued);
+    fail_once(client, &queued);
 }

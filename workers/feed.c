@@ -164,6 +164,8 @@ pause_for(uint64_t ms)
 static ff_err
 fetch(struct ff_feed *feed, uint64_t block_ms, struct ff_answer *answer)
 {
+    ff_err (*call)(struct ff_client *, enum ff_op, const void *, void *, struct ff_answer *) =
+        feed->once ? ff_client_call_once : ff_client_call;
     ff_err err = FF_E_OK;
 
     ff_answer_done(&feed->page_answer);
@@ -172,7 +174,7 @@ fetch(struct ff_feed *feed, uint64_t block_ms, struct ff_answer *answer)
     feed->at = 0;
     feed->moved = false;
     feed->args.block_ms = block_ms;
-    err = ff_client_read_events(feed->client, &feed->args, &feed->page, &feed->page_answer);
+    err = call(feed->client, FF_OP_read_events, &feed->args, &feed->page, &feed->page_answer);
     if (err != FF_E_OK) {
         ff_answer_done(answer);
         *answer = feed->page_answer; /* the words are the caller's */

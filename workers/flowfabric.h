@@ -75,6 +75,10 @@ typedef void ff_client_done(void *ctx, struct ff_answer *answer);
  * {transport_kind: "transport" | "timeout"}, FF_E_RESOURCE_EXHAUSTED {pool: "calls"}. */
 ff_err ff_client_call(struct ff_client *client, enum ff_op op, const void *args, void *result,
                       struct ff_answer *answer);
+/* The same for a call that shall not go on over another connection: FF_E_TRANSPORT, retryable, as
+ * soon as the one that it went over is lost, and at once where there is none. */
+ff_err ff_client_call_once(struct ff_client *client, enum ff_op op, const void *args, void *result,
+                           struct ff_answer *answer);
 void ff_client_call_async(struct ff_client *client, enum ff_op op, const void *args,
                           ff_client_done *done, void *ctx);
 /* By name, with arguments and result as msgpack maps (answer->map). */

@@ -137,7 +137,7 @@ test_a_feed_goes_on_over_a_kill(void **state)
     struct ff_feed_options again = options, once = { .family = FF_FAMILY_COMPLETION, .once = true };
     FF_SCOPED(ff_answer) answer = { 0 };
     struct ff_feed *feed = NULL, *second = NULL, *third = NULL;
-    struct ff_client *other = NULL; /* notices the end on its own */
+    struct ff_client *other = NULL;
     char cursor[10];
     struct ff_eid ids[4];
 
