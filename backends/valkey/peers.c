@@ -8,6 +8,8 @@
 
 #define BEAT_MS 1000
 #define GONE_MS 10000
+/* So long an end waits to be heard. */
+#define LEAVE_MS 1000
 
 static void
 on_beat(struct valkey *valkey, const redisReply *reply, uint64_t sent_us)
@@ -59,15 +61,19 @@ ff_vk_beat(struct valkey *valkey)
     ff_vk_flush(&valkey->main);
 }
 
-/* Nobody has to wait for us to be gone. What is asked last need not be answered. */
+/* Nobody has to wait for us to be gone. The answers are waited for: a server that finds the socket
+ * closed while it has one to send passes over what it has not read yet. */
 void
 ff_vk_leave(struct valkey *valkey)
 {
     struct ff_resp *out = &valkey->main.out;
+    int64_t until_ms = ff_mono_ms() + LEAVE_MS;
 
     if (valkey->main.state != LINK_READY) {
         return;
     }
+    valkey->leaving = true;
+    valkey->beat_at_ms = until_ms; /* for the timer */
     ff_resp_head(out, 3);
     ff_resp_text(out, "ZREM");
     ff_vk_key_text(valkey, out, "{g}:brokers");
@@ -78,6 +84,10 @@ ff_vk_leave(struct valkey *valkey)
     mark_key(valkey, out);
     ff_vk_expect(&valkey->main, NULL, 0);
     ff_vk_flush(&valkey->main);
+    while (valkey->main.state == LINK_READY && valkey->main.first < valkey->main.n &&
+           ff_mono_ms() < until_ms) {
+        ff_vk_wait(valkey);
+    }
 }
 
 /* ---- what is told ---- */

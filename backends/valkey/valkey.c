@@ -158,7 +158,7 @@ tick(struct valkey *valkey)
     if (valkey->counts.flow > 0) {
         link_tick(&valkey->ears, now_ms);
     }
-    if (valkey->main.state == LINK_READY && valkey->beat_at_ms <= now_ms) {
+    if (valkey->main.state == LINK_READY && valkey->beat_at_ms <= now_ms && !valkey->leaving) {
         ff_vk_beat(valkey);
     }
     if (valkey->main.state != LINK_READY) {

@@ -134,6 +134,7 @@ struct valkey {
     bool delivered;          /* something has, in the present poll */
 
     int64_t beat_at_ms;
+    bool leaving;                         /* no beats any more */
     char peers[PEERS_MAX][BROKER_ID_MAX]; /* the other live brokers */
     uint32_t n_peers;
     struct ff_server_clock clock;
