@@ -213,11 +213,8 @@ static void
 tell_all(void *ctx, const void *result, struct ff_arena *arena)
 {
     const struct ff_get_budget_status_result *budget = result;
-    struct timespec now;
-    int64_t now_ms = 0;
+    int64_t now_ms = ff_cli_now_ms();
 
-    clock_gettime(CLOCK_REALTIME, &now);
-    now_ms = (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
     ff_cli_print_row("budget", ff_cli_uuid_text(&budget->budget_id, arena));
     ff_cli_print_row("scope",
                      ff_arena_printf(arena, "%s:%s", ff_cli_safe(budget->scope_type, arena),

@@ -12,9 +12,6 @@ struct ff_cli_flow {
     bool wait;
 };
 
-/* The time of this machine. */
-int64_t ff_cli_now_ms(void);
-
 /* Shows the flow again and again until it has ended. FF_CLI_OK: completed; FF_CLI_FAILED: failed or
  * cancelled; FF_CLI_LATE: --timeout was over first; or as ff_cli_do. */
 FF_MUST_USE int ff_cli_flow_watch(struct ff_cli *cli, const struct ff_uuid *flow_id);

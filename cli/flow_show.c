@@ -9,21 +9,13 @@
 
 #include "cli/flow.h"
 #include "cli/flow_look.h"
+#include "cli/output.h"
 #include "cli/wait.h"
 #include "core/id.h"
 
 #define PAUSE_MS 300
 /* A chain of thousands is not drawn off the screen. */
 #define INDENTS_MAX 12
-
-int64_t
-ff_cli_now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* ---- of one member ---- */
 

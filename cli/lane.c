@@ -1,7 +1,6 @@
 /* ffctl lane, ffctl workers: lanes and their states, and who is registered (05 §6, §7). */
 #include <inttypes.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "cli/output.h"
 #include "cli/words.h"
@@ -119,11 +118,8 @@ list_cell(struct ff_cli_table *table, const struct ff_strs *texts)
 static void
 add_workers(struct ff_cli_table *table, const struct ff_worker_entry_list *entries)
 {
-    struct timespec now;
-    int64_t now_ms = 0;
+    int64_t now_ms = ff_cli_now_ms();
 
-    clock_gettime(CLOCK_REALTIME, &now);
-    now_ms = (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
     for (uint32_t i = 0; i < entries->n; i++) {
         const struct ff_worker_entry *entry = &entries->v[i];
         const char *cells[] = {

@@ -1,7 +1,6 @@
 /* scan.c: `ffctl scan`: what the scanners have done, and one cycle of one of them now. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "cli/cli.h"
 #include "cli/output.h"
@@ -82,13 +81,10 @@ tell_stats(void *ctx, const void *result, struct ff_arena *arena)
     const struct ff_scanner_stat_list *stats =
         &((const struct ff_scanner_stats_result *) result)->scanners;
     FF_SCOPED(ff_cli_table) table = { .titles = titles, .columns = FF_COUNT(titles) };
-    struct timespec now;
-    int64_t now_ms = 0;
+    int64_t now_ms = ff_cli_now_ms();
 
     (void) ctx;
     (void) arena;
-    clock_gettime(CLOCK_REALTIME, &now);
-    now_ms = (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
     for (uint32_t i = 0; i < stats->n; i++) {
         const struct ff_scanner_stat *stat = &stats->v[i];
         const char *cells[] = {

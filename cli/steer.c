@@ -233,15 +233,6 @@ ff_cli_scale(struct ff_cli *cli, int argc, char **argv)
 
 /* ---- drain, shutdown ---- */
 
-static int64_t
-mono_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Asks for so long a wait. *running: work is, and it may be waited for again. */
 static int
 drain_for(struct ff_cli *cli, uint64_t grace_ms, bool last, bool *running)
@@ -289,13 +280,13 @@ ff_cli_drain(struct ff_cli *cli, int argc, char **argv)
         "the same store. `ffctl restart broker' hands out work again." FF_CLI_EXIT_HELP
     };
     struct steer_options options = { .grace_ms = 60000 };
-    int64_t from_ms = mono_ms();
+    int64_t from_ms = ff_cli_mono_ms();
     bool running = true;
     int status = FF_CLI_OK;
 
     ff_cli_parse(cli, &command, argc, argv, &options);
     for (bool last = false; running && !last && status == FF_CLI_OK;) {
-        uint64_t gone_ms = (uint64_t) (mono_ms() - from_ms);
+        uint64_t gone_ms = (uint64_t) (ff_cli_mono_ms() - from_ms);
         uint64_t left_ms = options.grace_ms > gone_ms ? options.grace_ms - gone_ms : 0;
 
         last = left_ms <= DRAIN_TOLD_MS;

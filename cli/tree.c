@@ -1,7 +1,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "cli/cli.h"
 #include "cli/output.h"
@@ -150,11 +149,9 @@ print_tree(const struct ff_tree_result *tree, const struct ff_status_result *sta
 {
     static const char *const titles[] = { "NAME", "STATE", "PID", "STARTED", "RESTARTS", "MEMORY" };
     struct listing listing = { .table = { .titles = titles, .columns = FF_COUNT(titles) } };
-    struct timespec now;
     struct line root = { .name = "flowfabricd", .restarts = "-" };
 
-    clock_gettime(CLOCK_REALTIME, &now);
-    listing.now_ms = (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    listing.now_ms = ff_cli_now_ms();
     root.state = ff_cli_safe(status->state, &listing.table.arena);
     root.pid = supervisor_of(tree);
     root.started_at = status->started_at;

@@ -43,15 +43,6 @@ is_over(uint32_t state)
            (state != NOT_ASKED && ff_cli_has_ended((enum ff_public_state) state));
 }
 
-static int64_t
-mono_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* ---- what is told ---- */
 
 static void
@@ -72,7 +63,7 @@ show_progress(const struct waiting *w)
     }
     if (w->shows) {
         fprintf(stderr, "\r\033[K%u of %u ended, %u active, %" PRId64 " s", w->n - w->open, w->n,
-                active, (mono_ms() - w->begin_mono_ms) / 1000);
+                active, (ff_cli_mono_ms() - w->begin_mono_ms) / 1000);
     }
 }
 
@@ -161,7 +152,7 @@ pause_for(const struct waiting *w, uint64_t pause_ms)
     struct timespec pause;
 
     if (w->cli->timeout_ms > 0) {
-        int64_t left_ms = ff_time_add(w->begin_mono_ms, w->cli->timeout_ms) - mono_ms();
+        int64_t left_ms = ff_time_add(w->begin_mono_ms, w->cli->timeout_ms) - ff_cli_mono_ms();
 
         if (left_ms <= 0) {
             return false;
@@ -207,7 +198,7 @@ ff_cli_wait_for(struct ff_cli *cli, struct ff_cli_ids ids, bool lines)
     int status = FF_CLI_OK;
 
     w.shows = isatty(STDERR_FILENO) && !cli->json;
-    w.begin_mono_ms = mono_ms();
+    w.begin_mono_ms = ff_cli_mono_ms();
     w.states = FF_ARENA_NEW(&cli->arena, uint32_t, ids.n);
     for (uint32_t i = 0; i < ids.n; i++) {
         w.states[i] = NOT_ASKED;

@@ -27,13 +27,33 @@ ff_test_client(const char *address, const char *worker_instance_id)
     return client;
 }
 
-int64_t
-ff_test_now_ms(void)
+static int64_t
+clock_ms(clockid_t clock)
 {
     struct timespec now;
 
-    clock_gettime(CLOCK_REALTIME, &now);
+    clock_gettime(clock, &now);
     return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int64_t
+ff_test_now_ms(void)
+{
+    return clock_ms(CLOCK_REALTIME);
+}
+
+int64_t
+ff_test_mono_ms(void)
+{
+    return clock_ms(CLOCK_MONOTONIC);
+}
+
+uint32_t
+ff_test_number(const char *name, uint32_t otherwise)
+{
+    const char *text = getenv(name);
+
+    return text == NULL ? otherwise : (uint32_t) strtoul(text, NULL, 10);
 }
 
 struct ff_eid

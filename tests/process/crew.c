@@ -1,7 +1,6 @@
 #include "tests/process/crew.h"
 
 #include <stdio.h>
-#include <time.h>
 #include <uthash.h>
 
 #include "core/id.h"
@@ -43,15 +42,6 @@ say_wrong(struct ff_crew *crew, const char *what, const char *detail)
     }
     crew->stopping = true;
     pthread_cond_broadcast(&crew->cond);
-}
-
-static int64_t
-mono_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 static void
@@ -103,7 +93,7 @@ add_lease(struct ff_crew *crew, const struct ff_crew_worker *worker, const struc
     if (execution == NULL) {
         return;
     }
-    if (execution->leased_ms > 0 && mono_ms() < execution->leased_ms + LEASE_MIN_MS) {
+    if (execution->leased_ms > 0 && ff_test_mono_ms() < execution->leased_ms + LEASE_MIN_MS) {
         say_wrong(crew, "a second lease while the first was alive", worker->name);
     }
     execution->leased_ms = asked_ms;
@@ -269,7 +259,7 @@ claim_and_complete(struct ff_crew_worker *worker)
     };
     struct ff_claim_many_result claimed = { 0 };
     FF_SCOPED(ff_answer) answer = { 0 };
-    int64_t asked_ms = mono_ms();
+    int64_t asked_ms = ff_test_mono_ms();
 
     if (ff_client_claim_many(worker->client, &args, &claimed, &answer) != FF_E_OK) {
         pthread_mutex_lock(&worker->crew->mutex);

@@ -209,14 +209,6 @@ test_what_falls_due(void **state)
 /* Calls begun or answered between two blows. */
 #define STEPS_MAX 600
 
-static uint32_t
-number_from(const char *name, uint32_t otherwise)
-{
-    const char *text = getenv(name);
-
-    return text == NULL ? otherwise : (uint32_t) strtoul(text, NULL, 10);
-}
-
 /* One of the kinds of harm that come to a fleet; kinds take turns, victims are picked. */
 static void
 strike(struct ff_fleet *fleet, uint32_t round, uint32_t victim)
@@ -295,7 +287,7 @@ expect_sound(const struct ff_fleet *fleet)
 static void
 strike_at_random(struct ff_fleet *fleet, uint32_t n)
 {
-    uint32_t rounds = number_from("FF_ROUNDS", 5), seed = number_from("FF_SEED", 1);
+    uint32_t rounds = ff_test_number("FF_ROUNDS", 5), seed = ff_test_number("FF_SEED", 1);
     const char *addresses[FF_FLEET_MAX];
     struct ff_crew crew;
 

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <sys/pidfd.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "tests/core/json_in.h"
@@ -145,15 +144,6 @@ ff_hosts_submit(struct ff_hosts *hosts, const char *kind, const char *input, con
     return args.execution_id;
 }
 
-static int64_t
-mono_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static bool
 is_running(const char *state)
 {
@@ -170,11 +160,11 @@ is_over(const char *state)
 void
 ff_hosts_await(struct ff_hosts *hosts, struct ff_eid id, const char *state)
 {
-    int64_t until_ms = mono_ms() + PATIENCE_MS;
+    int64_t until_ms = ff_test_mono_ms() + PATIENCE_MS;
     const char *now = "";
 
     while (strcmp(now = ff_test_state(hosts->client, id), state) != 0) {
-        if (is_over(now) || mono_ms() > until_ms) {
+        if (is_over(now) || ff_test_mono_ms() > until_ms) {
             fail_msg("it is %s, not %s\n%s", now, state, ff_daemon_log(&hosts->broker));
         }
     }
@@ -183,11 +173,11 @@ ff_hosts_await(struct ff_hosts *hosts, struct ff_eid id, const char *state)
 const char *
 ff_hosts_await_end(struct ff_hosts *hosts, struct ff_eid id)
 {
-    int64_t until_ms = mono_ms() + PATIENCE_MS;
+    int64_t until_ms = ff_test_mono_ms() + PATIENCE_MS;
     const char *now = "";
 
     while (is_running(now = ff_test_state(hosts->client, id))) {
-        if (mono_ms() > until_ms) {
+        if (ff_test_mono_ms() > until_ms) {
             fail_msg("it is still %s\n%s", now, ff_daemon_log(&hosts->broker));
         }
     }

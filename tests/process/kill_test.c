@@ -28,20 +28,12 @@ kill_often(struct ff_crew *crew, struct ff_daemon *daemon, uint32_t rounds)
     ff_crew_await(crew, STEPS_MAX); /* all of them are back at work */
 }
 
-static uint32_t
-number_from(const char *name, uint32_t otherwise)
-{
-    const char *text = getenv(name);
-
-    return text == NULL ? otherwise : (uint32_t) strtoul(text, NULL, 10);
-}
-
 static void
 test_what_was_acknowledged_survives_every_kill(void **state)
 {
     struct ff_daemon *daemon = *state;
     struct ff_crew crew;
-    uint32_t rounds = number_from("FF_ROUNDS", 12), seed = number_from("FF_SEED", 1);
+    uint32_t rounds = ff_test_number("FF_ROUNDS", 12), seed = ff_test_number("FF_SEED", 1);
     struct ff_client *client = NULL;
 
     print_message("seed %u, %u kills\n", seed, rounds);

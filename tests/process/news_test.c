@@ -1,7 +1,6 @@
 /* news_test.c: what one of two brokers on a store commits wakes calls that wait with the other; and
  * both go by one clock. */
 #include <stdio.h>
-#include <time.h>
 
 #include "tests/process/calls.h"
 #include "tests/process/fleet.h"
@@ -170,25 +169,16 @@ by_value(const void *a, const void *b)
 }
 
 static int64_t
-mono_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static int64_t
 wake_once(struct scene *scene, const struct waking *waking)
 {
     int64_t from = 0;
 
     waking->wait(scene);
     ff_test_ping(scene->there); /* answered behind it: it waits by now, or is about to */
-    from = mono_ms();
+    from = ff_test_mono_ms();
     waking->act(scene);
     assert_int_equal(ff_pending_await(&scene->waiting), FF_E_OK);
-    from = mono_ms() - from;
+    from = ff_test_mono_ms() - from;
     assert_true(from < 10000); /* or else only its time was over */
     if (waking->claims) {
         struct ff_claim_result claimed = { 0 };

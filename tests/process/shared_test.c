@@ -14,14 +14,6 @@
 /* Calls begun or answered between two kills. */
 #define STEPS_MAX 600
 
-static uint32_t
-number_from(const char *name, uint32_t otherwise)
-{
-    const char *text = getenv(name);
-
-    return text == NULL ? otherwise : (uint32_t) strtoul(text, NULL, 10);
-}
-
 static void
 check(struct ff_crew *crew, const struct ff_daemon *broker)
 {
@@ -34,7 +26,7 @@ check(struct ff_crew *crew, const struct ff_daemon *broker)
 static void
 kill_at_random(struct ff_fleet *fleet, uint32_t n)
 {
-    uint32_t rounds = number_from("FF_ROUNDS", 4), seed = number_from("FF_SEED", 1);
+    uint32_t rounds = ff_test_number("FF_ROUNDS", 4), seed = ff_test_number("FF_SEED", 1);
     const char *addresses[FF_FLEET_MAX];
     struct ff_crew crew;
 

@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "core/codec.h"
@@ -17,15 +16,6 @@ struct ff_client *
 ff_test_control(const struct ff_daemon *daemon)
 {
     return ff_test_client(daemon->control, NULL);
-}
-
-static int64_t
-mono_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /* ---- the tree as it is told ---- */
@@ -110,11 +100,11 @@ ff_tree_entry(struct ff_client *control, const char *name)
 struct ff_tree_entry
 ff_tree_await(struct ff_client *control, const char *name, enum ff_child_state state, pid_t not_pid)
 {
-    int64_t until_ms = mono_ms() + PATIENCE_MS;
+    int64_t until_ms = ff_test_mono_ms() + PATIENCE_MS;
     struct ff_tree_view view = { .n = 0 };
     struct ff_tree_entry entry = { .name = "" };
 
-    while (mono_ms() < until_ms) {
+    while (ff_test_mono_ms() < until_ms) {
         if (look(control, &view) == FF_E_OK) { /* the control child may be the one that ends */
             entry = find(&view, name);
         }

@@ -5,7 +5,6 @@
  */
 #include <signal.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "tests/process/calls.h"
 #include "tests/process/crew.h"
@@ -21,23 +20,6 @@
 #define SETTINGS                                                                                   \
     "log_level = warn\nrestart_max = 100\n"                                                        \
     "worker \"cats\" { slots = 2 handler \"test\" { exec = {\"/bin/cat\"} } }"
-
-static uint32_t
-number_from(const char *name, uint32_t otherwise)
-{
-    const char *text = getenv(name);
-
-    return text == NULL ? otherwise : (uint32_t) strtoul(text, NULL, 10);
-}
-
-static int64_t
-mono_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static const struct row {
     const char *name;
@@ -97,30 +79,30 @@ static void
 test_kills(void **state)
 {
     const struct row *row = *state;
-    uint32_t rounds = number_from("FF_ROUNDS", 6), seed = number_from("FF_SEED", 1);
+    uint32_t rounds = ff_test_number("FF_ROUNDS", 6), seed = ff_test_number("FF_SEED", 1);
     struct ff_daemon daemon;
     struct ff_crew crew;
     struct ff_client *control = NULL, *client = NULL;
-    int64_t back_ms_max = BACK_MS_MAX - BACK_STARTS_MAX * mono_ms();
+    int64_t back_ms_max = BACK_MS_MAX - BACK_STARTS_MAX * ff_test_mono_ms();
 
     ff_daemon_init(&daemon);
     daemon.tree = true;
     ff_daemon_start(&daemon, SETTINGS);
-    back_ms_max += BACK_STARTS_MAX * mono_ms();
+    back_ms_max += BACK_STARTS_MAX * ff_test_mono_ms();
     control = ff_test_control(&daemon);
     ff_crew_start(&crew, daemon.worker, seed);
     for (uint32_t i = 0; i < rounds && !ff_crew_is_stopping(&crew); i++) {
         int64_t killed_ms = 0, there_ms = 0;
 
         ff_crew_await(&crew, 1 + (uint64_t) rand_r(&crew.seed) % STEPS_MAX);
-        killed_ms = mono_ms();
+        killed_ms = ff_test_mono_ms();
         end_one(&daemon, control, row);
-        there_ms = mono_ms();
+        there_ms = ff_test_mono_ms();
         ff_crew_await(&crew, 100);
-        if (mono_ms() - killed_ms >= back_ms_max) {
+        if (ff_test_mono_ms() - killed_ms >= back_ms_max) {
             fail_msg("there again after %lld ms, at work after %lld ms, of at most %lld",
-                     (long long) (there_ms - killed_ms), (long long) (mono_ms() - killed_ms),
-                     (long long) back_ms_max);
+                     (long long) (there_ms - killed_ms),
+                     (long long) (ff_test_mono_ms() - killed_ms), (long long) back_ms_max);
         }
     }
     ff_crew_await(&crew, STEPS_MAX);
