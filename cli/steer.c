@@ -233,15 +233,15 @@ ff_cli_scale(struct ff_cli *cli, int argc, char **argv)
 
 /* ---- drain, shutdown ---- */
 
-/* Asks for so long a wait. *running: work is, and it may be waited for again. */
+/* Asks for so long a wait. *running: work is, and it may be waited for again, unless it is the last
+ * one; shows: it is told. */
 static int
-drain_for(struct ff_cli *cli, uint64_t grace_ms, bool last, bool *running)
+drain_for(struct ff_cli *cli, uint64_t grace_ms, bool last, bool shows, bool *running)
 {
     const struct ff_drain_args args = { .grace_ms = grace_ms };
     struct ff_drain_result result = { 0 };
     FF_SCOPED(ff_answer) answer = { 0 };
     struct ff_client *client = NULL;
-    bool shows = isatty(STDERR_FILENO) && !cli->json;
     ff_err err = ff_cli_connect(cli, FF_CLI_CONTROL, &client, &answer);
 
     if (err != FF_E_OK) {
@@ -281,17 +281,18 @@ ff_cli_drain(struct ff_cli *cli, int argc, char **argv)
     };
     struct steer_options options = { .grace_ms = 60000 };
     int64_t from_ms = ff_cli_mono_ms();
-    bool running = true;
+    bool running = true, shows = false;
     int status = FF_CLI_OK;
 
     ff_cli_parse(cli, &command, argc, argv, &options);
+    shows = isatty(STDERR_FILENO) && !cli->json;
     for (bool last = false; running && !last && status == FF_CLI_OK;) {
         uint64_t gone_ms = (uint64_t) (ff_cli_mono_ms() - from_ms);
         uint64_t left_ms = options.grace_ms > gone_ms ? options.grace_ms - gone_ms : 0;
 
-        last = left_ms <= DRAIN_TOLD_MS;
+        last = !shows || left_ms <= DRAIN_TOLD_MS;
         running = false;
-        status = drain_for(cli, last ? left_ms : DRAIN_TOLD_MS, last, &running);
+        status = drain_for(cli, last ? left_ms : DRAIN_TOLD_MS, last, shows, &running);
     }
     return status;
 }

@@ -61,6 +61,17 @@ ff_vk_beat(struct valkey *valkey)
     ff_vk_flush(&valkey->main);
 }
 
+bool
+ff_vk_beat_once(struct valkey *valkey)
+{
+    valkey->beaten = false;
+    ff_vk_beat(valkey);
+    while (!valkey->beaten && valkey->main.state == LINK_READY) {
+        ff_vk_wait(valkey);
+    }
+    return valkey->beaten;
+}
+
 /* Nobody has to wait for us to be gone. The answers are waited for: a server that finds the socket
  * closed while it has one to send passes over what it has not read yet. */
 void

@@ -94,19 +94,6 @@ await_link(struct valkey *valkey)
     return valkey->main.state == LINK_READY;
 }
 
-/* Who serves needs the server's time from the first call on. */
-static void
-await_clock(struct valkey *valkey)
-{
-    if (valkey->host.use != FF_STORE_SERVE) {
-        return;
-    }
-    ff_vk_beat(valkey);
-    while (!valkey->beaten && valkey->main.state == LINK_READY) {
-        ff_vk_wait(valkey);
-    }
-}
-
 ff_err
 ff_vk_prepare(struct ff_store *store, struct ff_partition_counts *counts, bool *applied,
               struct ff_fault *fault)
@@ -149,7 +136,10 @@ ff_vk_prepare(struct ff_store *store, struct ff_partition_counts *counts, bool *
     }
     valkey->counts = *counts;
     *applied = preparing.applied || preparing.schema < SCHEMA;
-    await_clock(valkey);
+    if (valkey->host.use ==
+        FF_STORE_SERVE) { /* who needs the server's time from the first call on */
+        (void) ff_vk_beat_once(valkey);
+    }
     if (valkey->ears.state == LINK_DOWN) {
         ff_vk_connect(&valkey->ears);
     }

@@ -1,68 +1,25 @@
 /* From the first layout, in which the first attempt of an execution had a hash of its own, to the
  * second one, where it stands in its execution's. Each step moves what it meets (function.c), so an
  * upgrade that was interrupted is just begun again. */
-#include <stdio.h>
-
-#include "backends/valkey/valkey_int.h"
+#include "backends/valkey/ask.h"
 
 /* Keys looked at in one step: some milliseconds. */
 #define STEP_KEYS "1000"
 
-struct ff_vk_upgrading {
-    bool done, ok;
-    char cursor[24];
-};
-
-static void
-on_step(struct valkey *valkey, const redisReply *reply, uint64_t tag)
-{
-    struct ff_vk_upgrading *upgrading = valkey->upgrading;
-
-    (void) tag;
-    if (upgrading == NULL) {
-        return;
-    }
-    upgrading->done = true;
-    valkey->delivered = true;
-    upgrading->ok = reply->type != REDIS_REPLY_ERROR;
-    snprintf(upgrading->cursor, sizeof(upgrading->cursor), "%s",
-             ff_reply_is_text(reply) ? reply->str : "0");
-    if (!upgrading->ok) {
-        snprintf(valkey->why_text, sizeof(valkey->why_text), "%s", reply->str);
-    }
-}
-
-/* Puts one command into the link's buffer, and waits for its answer. */
-static ff_err
-await(struct valkey *valkey, struct ff_vk_upgrading *upgrading, struct ff_fault *fault)
-{
-    upgrading->done = upgrading->ok = false;
-    valkey->upgrading = upgrading;
-    ff_vk_expect(&valkey->main, on_step, 0);
-    ff_vk_flush(&valkey->main);
-    while (!upgrading->done && valkey->main.state == LINK_READY) {
-        ff_vk_wait(valkey);
-    }
-    valkey->upgrading = NULL;
-    if (!upgrading->ok) {
-        ff_vk_fail(valkey, fault, valkey->why_text);
-        return fault->code;
-    }
-    return FF_E_OK;
-}
-
 static ff_err
 move_all(struct valkey *valkey, struct ff_fault *fault)
 {
-    struct ff_vk_upgrading upgrading = { .cursor = "0" };
+    uint64_t cursor = 0;
 
     do {
+        ff_vk_ask_begin(valkey);
         ff_vk_fcall(&valkey->main.out, "upgrade", 3);
-        ff_resp_text(&valkey->main.out, upgrading.cursor);
+        ff_resp_u64(&valkey->main.out, cursor);
         ff_vk_pattern(valkey, &valkey->main.out);
         ff_resp_text(&valkey->main.out, STEP_KEYS);
-        FF_TRY(await(valkey, &upgrading, fault));
-    } while (strcmp(upgrading.cursor, "0") != 0);
+        ff_vk_expect(&valkey->main, NULL, 0);
+        FF_TRY(ff_vk_ask(valkey, &cursor, fault));
+    } while (cursor != 0);
     return FF_E_OK;
 }
 
@@ -70,12 +27,7 @@ move_all(struct valkey *valkey, struct ff_fault *fault)
 static ff_err
 refuse_others(struct valkey *valkey, struct ff_fault *fault)
 {
-    valkey->beaten = false;
-    ff_vk_beat(valkey);
-    while (!valkey->beaten && valkey->main.state == LINK_READY) {
-        ff_vk_wait(valkey);
-    }
-    if (!valkey->beaten) {
+    if (!ff_vk_beat_once(valkey)) {
         ff_vk_fail(valkey, fault, valkey->why_text);
         return fault->code;
     }
@@ -93,15 +45,14 @@ refuse_others(struct valkey *valkey, struct ff_fault *fault)
 ff_err
 ff_vk_upgrade(struct valkey *valkey, uint64_t schema, struct ff_fault *fault)
 {
-    struct ff_vk_upgrading upgrading = { .done = false };
-    struct ff_resp *out = &valkey->main.out;
+    struct ff_resp *out = NULL;
+    uint64_t ignored = 0;
 
     FF_TRY(refuse_others(valkey, fault));
     FF_TRY(move_all(valkey, fault));
-    ff_resp_head(out, 4);
-    ff_resp_text(out, "HSET");
-    ff_vk_key_text(valkey, out, "{g}:store");
+    ff_vk_ask_begin(valkey);
+    out = ff_vk_ask_command(valkey, "HSET", "{g}:store", 2);
     ff_resp_text(out, "schema");
     ff_resp_u64(out, schema);
-    return await(valkey, &upgrading, fault);
+    return ff_vk_ask(valkey, &ignored, fault);
 }

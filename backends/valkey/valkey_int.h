@@ -140,7 +140,6 @@ struct valkey {
     struct ff_server_clock clock;
     bool beaten; /* one beat was answered, well or not */
     struct preparing *preparing;
-    struct ff_vk_upgrading *upgrading;
     struct asking *asking;
 };
 
@@ -220,6 +219,8 @@ void ff_vk_function_load(struct valkey *valkey);
 
 /* ---- the other brokers (peers.c) ---- */
 void ff_vk_beat(struct valkey *valkey);
+/* The same, and waits for the answer; false: the connection went before it. */
+bool ff_vk_beat_once(struct valkey *valkey);
 void ff_vk_leave(struct valkey *valkey);
 /* What the others are to be told of a commit, in the scratch arena; absent: nothing, or there are
  * none. */

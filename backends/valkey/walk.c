@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "backends/valkey/valkey_int.h"
+#include "backends/valkey/ask.h"
 #include "core/store_offline.h"
 
 /* ---- a page: cursor, pattern prefix{*, count (function.c) ---- */
@@ -73,75 +73,6 @@ ff_vk_take_walk(struct valkey *valkey, struct ff_want *want, redisReply *const *
     return true;
 }
 
-/* ---- one transaction that is waited for ---- */
-
-struct asking {
-    bool done, ok;
-    uint64_t number; /* of the last answer that has one */
-};
-
-static void
-on_answer(struct valkey *valkey, const redisReply *reply, uint64_t tag)
-{
-    struct asking *asking = valkey->asking;
-
-    (void) tag;
-    if (asking == NULL) {
-        return;
-    }
-    asking->done = true;
-    valkey->delivered = true;
-    asking->ok = reply->type == REDIS_REPLY_ARRAY;
-    for (size_t i = 0; asking->ok && i < reply->elements; i++) {
-        asking->number = ff_reply_u64(reply->element[i]);
-    }
-    if (!asking->ok) {
-        snprintf(valkey->why_text, sizeof(valkey->why_text), "%s",
-                 reply->type == REDIS_REPLY_ERROR ? reply->str : "unexpected answer");
-    }
-}
-
-static void
-begin(struct valkey *valkey)
-{
-    ff_resp_words(&valkey->main.out, "MULTI", NULL);
-    ff_vk_expect(&valkey->main, NULL, 0);
-}
-
-/* A command with a key: its other words follow. */
-static struct ff_resp *
-command(struct valkey *valkey, const char *name, const char *key, uint32_t n_words)
-{
-    struct ff_resp *out = &valkey->main.out;
-
-    ff_resp_head(out, 2 + n_words);
-    ff_resp_text(out, name);
-    ff_vk_key_text(valkey, out, key);
-    ff_vk_expect(&valkey->main, NULL, 0);
-    return out;
-}
-
-static ff_err
-finish(struct valkey *valkey, uint64_t *number, struct ff_fault *fault)
-{
-    struct asking asking = { .done = false };
-
-    ff_resp_words(&valkey->main.out, "EXEC", NULL);
-    ff_vk_expect(&valkey->main, on_answer, 0);
-    valkey->asking = &asking;
-    ff_vk_flush(&valkey->main);
-    while (!asking.done && valkey->main.state == LINK_READY) {
-        ff_vk_wait(valkey);
-    }
-    valkey->asking = NULL;
-    *number = asking.number;
-    if (!asking.ok) {
-        ff_vk_fail(valkey, fault, valkey->why_text);
-        return fault->code;
-    }
-    return FF_E_OK;
-}
-
 /* ---- the rest ---- */
 
 /* This one stands there, too: it beats as soon as it is connected. */
@@ -152,9 +83,9 @@ others(struct ff_store *store, uint32_t *n_out, struct ff_fault *fault)
     uint64_t all = 0;
 
     ff_vk_beat(valkey);
-    begin(valkey);
-    command(valkey, "ZCARD", "{g}:brokers", 0);
-    FF_TRY(finish(valkey, &all, fault));
+    ff_vk_ask_begin(valkey);
+    ff_vk_ask_command(valkey, "ZCARD", "{g}:brokers", 0);
+    FF_TRY(ff_vk_ask(valkey, &all, fault));
     *n_out = all > 0 ? (uint32_t) all - 1 : 0;
     return FF_E_OK;
 }
@@ -166,11 +97,11 @@ mark_copy(struct ff_store *store, bool unfinished, struct ff_fault *fault)
     uint64_t ignored = 0;
     struct ff_resp *out = NULL;
 
-    begin(valkey);
-    out = command(valkey, "HSET", "{g}:store", 2);
+    ff_vk_ask_begin(valkey);
+    out = ff_vk_ask_command(valkey, "HSET", "{g}:store", 2);
     ff_resp_text(out, FF_VALKEY_UNFINISHED);
     ff_resp_text(out, unfinished ? "1" : "0");
-    FF_TRY(finish(valkey, &ignored, fault));
+    FF_TRY(ff_vk_ask(valkey, &ignored, fault));
     store->unfinished = unfinished;
     return FF_E_OK;
 }
@@ -184,17 +115,17 @@ renumber(struct ff_store *store, enum ff_event_family family, uint64_t next, str
     uint64_t ignored = 0;
 
     ff_vk_events_name(family, &key);
-    begin(valkey);
+    ff_vk_ask_begin(valkey);
     ff_resp_head(out, 2);
     ff_resp_text(out, "DEL");
     ff_vk_key(valkey, out, ff_str(key.b, key.n));
     ff_vk_expect(&valkey->main, NULL, 0);
-    (void) command(valkey, "HSET", "{g}:feeds", 2);
+    (void) ff_vk_ask_command(valkey, "HSET", "{g}:feeds", 2);
     ff_resp_text(out, ff_vk_family_name(family));
     ff_resp_u64(out, next - 1);
-    (void) command(valkey, "HDEL", "{g}:feeds", 1);
+    (void) ff_vk_ask_command(valkey, "HDEL", "{g}:feeds", 1);
     ff_resp_pair(out, ff_cstr(ff_vk_family_name(family)), ff_cstr(FF_VALKEY_FROM));
-    return finish(valkey, &ignored, fault);
+    return ff_vk_ask(valkey, &ignored, fault);
 }
 
 const struct ff_store_offline ff_vk_offline = {

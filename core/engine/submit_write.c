@@ -178,10 +178,8 @@ ff_graph_flow(const struct ff_graph *graph)
 static ff_err
 write_graph(struct ff_txn *txn, const struct ff_graph *graph)
 {
-    struct ff_key key = ff_key_flow(&graph->head.flow_id);
     struct ff_flow flow = ff_graph_flow(graph);
 
-    FF_TRY(ff_purge_over(txn, FF_R_FLOW, &key)); /* before any record is taken for a new one */
     FF_TRY(check_free(txn, graph));
     FF_TRY(open_lanes(txn, graph));
     for (uint32_t i = 0; i < graph->members.n; i++) {
