@@ -96,7 +96,7 @@ on_counted(struct ff_load *load)
     struct ff_idle *idle = load->ctx;
 
     if (load->fault.code == FF_E_OK) {
-        idle->running.executions = 0;
+        idle->running = (struct ff_running){ .workers = load->n }; /* both from one look */
         for (uint32_t i = 0; i < load->n; i++) {
             idle->running.executions += load->wants[i].n;
         }
@@ -108,10 +108,8 @@ static void
 count(struct ff_idle *idle, const struct ff_scope_list *workers)
 {
     uint32_t n = workers->n < WORKERS_MAX ? workers->n : WORKERS_MAX;
-
     struct ff_want *wants = FF_ARENA_NEW(&idle->arena, struct ff_want, n);
 
-    idle->running.workers = n;
     for (uint32_t i = 0; i < n; i++) {
         wants[i] = (struct ff_want){ .what = FF_WANT_PAGE,
                                      .index = FF_IX_BY_WORKER,
