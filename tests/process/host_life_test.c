@@ -153,6 +153,17 @@ test_lease_is_renewed(void **state)
 /* ---- the end of a host ---- */
 
 static void
+promote(struct ff_hosts *hosts, struct ff_eid id)
+{
+    struct ff_promote_delayed_args args = { .execution_id = id, .lane_id = ff_cstr("") };
+    struct ff_promote_delayed_result result = { 0 };
+    FF_SCOPED(ff_answer) answer = { 0 };
+
+    assert_int_equal(ff_client_promote_delayed(hosts->client, &args, &result, &answer), FF_E_OK);
+    assert_string_equal(result.outcome, "promoted");
+}
+
+static void
 test_drain_lets_handlers_finish(void **state)
 {
     struct ff_hosts *hosts = *state;
@@ -182,20 +193,13 @@ test_drain_lets_handlers_finish(void **state)
     assert_string_equal(ff_test_state(hosts->client, id), "completed");
     ff_hosts_expect_result(hosts, id, "through\n");
     assert_int_equal(strstr(ff_daemon_log(&hosts->broker), "outcome_refused") == NULL, true);
-    /* Its claim may have been answered while it ended: then its end gives the lease back. */
+    /* Its claim may have been answered while it ended: then its end handed the lease back, and no
+     * scanner runs here that promotes it. */
+    if (strcmp(ff_test_state(hosts->client, later), "delayed") == 0) {
+        promote(hosts, later);
+    }
     claimed = ff_test_claim(hosts->client, &other, &answer);
     assert_memory_equal(&claimed.execution_id.v, &later, sizeof(later));
-}
-
-static void
-promote(struct ff_hosts *hosts, struct ff_eid id)
-{
-    struct ff_promote_delayed_args args = { .execution_id = id, .lane_id = ff_cstr("") };
-    struct ff_promote_delayed_result result = { 0 };
-    FF_SCOPED(ff_answer) answer = { 0 };
-
-    assert_int_equal(ff_client_promote_delayed(hosts->client, &args, &result, &answer), FF_E_OK);
-    assert_string_equal(result.outcome, "promoted");
 }
 
 static void
