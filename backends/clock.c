@@ -1,26 +1,7 @@
 #include "backends/clock.h"
 
-#include <time.h>
-
-#include "core/base.h"
-
 /* How far clocks may run apart while nothing is measured: 200 ppm, twice what kernels allow. */
 #define DRIFT_PER_US 5000
-
-int64_t
-ff_mono_us(void)
-{
-    struct timespec now;
-
-    FF_ASSERT(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
-    return (int64_t) now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
-int64_t
-ff_mono_ms(void)
-{
-    return ff_mono_us() / 1000;
-}
 
 /* The server may have looked at its clock at any instant between the two; milliseconds are cut
  * off. */

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/clock.h"
+
 struct ff_server_clock {
     bool known;
     int64_t ahead_us; /* of the monotonic clock here */
@@ -15,9 +17,6 @@ struct ff_server_clock {
     int64_t at_us;    /* then; monotonic */
 };
 
-/* Monotonic time of this machine. */
-int64_t ff_mono_us(void);
-int64_t ff_mono_ms(void);
 /* The server was asked at `sent_us` for its time, and the answer was here at `got_us`. A
  * measurement that says less than what is known already is left out: the way there and back was
  * long. */

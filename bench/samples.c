@@ -8,6 +8,7 @@
 #include <sodium.h>
 
 #include "bench/bench.h"
+#include "core/clock.h"
 #include "core/id.h"
 #include "core/partition.h"
 
@@ -25,13 +26,11 @@ ff_bench_now_us(void)
 struct ff_eid
 ff_bench_eid(void)
 {
-    struct timespec now;
     uint8_t random[10];
     struct ff_eid id;
 
-    clock_gettime(CLOCK_REALTIME, &now);
     randombytes_buf(random, sizeof(random));
-    id.uuid = ff_uuid_v7((int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000, random);
+    id.uuid = ff_uuid_v7(ff_wall_ms(), random);
     id.partition = ff_partition_of_lane(ff_cstr("default"), 256);
     return id;
 }

@@ -1,10 +1,10 @@
 /* ffctl budget: define budgets, look at them, report to them, reset them (05 §1). */
 #include <inttypes.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "cli/output.h"
 #include "cli/words.h"
+#include "core/clock.h"
 
 #define LIMITS_MAX 256
 
@@ -213,7 +213,7 @@ static void
 tell_all(void *ctx, const void *result, struct ff_arena *arena)
 {
     const struct ff_get_budget_status_result *budget = result;
-    int64_t now_ms = ff_cli_now_ms();
+    int64_t now_ms = ff_wall_ms();
 
     ff_cli_print_row("budget", ff_cli_uuid_text(&budget->budget_id, arena));
     ff_cli_print_row("scope",

@@ -11,6 +11,7 @@
 #include "cli/flow_look.h"
 #include "cli/output.h"
 #include "cli/wait.h"
+#include "core/clock.h"
 #include "core/id.h"
 
 #define PAUSE_MS 300
@@ -86,7 +87,7 @@ static const char *
 took(struct ff_cli_look *look, uint32_t at)
 {
     const struct ff_execution_info *info = &look->infos[at];
-    int64_t end = info->completed_at.is ? info->completed_at.v : ff_cli_now_ms();
+    int64_t end = info->completed_at.is ? info->completed_at.v : ff_wall_ms();
 
     if (is_gone(look, at) || !info->started_at.is) {
         return "";
@@ -305,8 +306,7 @@ int
 ff_cli_flow_watch(struct ff_cli *cli, const struct ff_uuid *flow_id)
 {
     const struct timespec pause = { .tv_nsec = PAUSE_MS * 1000000 };
-    int64_t until_ms =
-        cli->timeout_ms > 0 ? ff_time_add(ff_cli_now_ms(), cli->timeout_ms) : INT64_MAX;
+    int64_t until_ms = cli->timeout_ms > 0 ? ff_time_add(ff_mono_ms(), cli->timeout_ms) : INT64_MAX;
     FF_SCOPED(ff_cli_look) before = { .n = 0 };
 
     for (;;) {
@@ -321,13 +321,13 @@ ff_cli_flow_watch(struct ff_cli *cli, const struct ff_uuid *flow_id)
         if (status == FF_CLI_OK && has_ended(&look.flow)) {
             return outcome_of(&look.flow);
         }
-        if (status == FF_CLI_NO_DAEMON && ff_cli_now_ms() >= until_ms) {
+        if (status == FF_CLI_NO_DAEMON && ff_mono_ms() >= until_ms) {
             return FF_CLI_LATE; /* in the middle of a call, which has said so */
         }
         if (status != FF_CLI_OK) {
             return status;
         }
-        if (ff_cli_now_ms() >= until_ms) {
+        if (ff_mono_ms() >= until_ms) {
             fprintf(stderr, "ffctl: the time is over, and the flow has not ended\n");
             return FF_CLI_LATE;
         }

@@ -4,6 +4,7 @@
 
 #include "cli/output.h"
 #include "cli/words.h"
+#include "core/clock.h"
 
 /* ---- lane ---- */
 
@@ -118,7 +119,7 @@ list_cell(struct ff_cli_table *table, const struct ff_strs *texts)
 static void
 add_workers(struct ff_cli_table *table, const struct ff_worker_entry_list *entries)
 {
-    int64_t now_ms = ff_cli_now_ms();
+    int64_t now_ms = ff_wall_ms();
 
     for (uint32_t i = 0; i < entries->n; i++) {
         const struct ff_worker_entry *entry = &entries->v[i];

@@ -125,27 +125,6 @@ ff_cli_ago(int64_t time_ms, int64_t now_ms, struct ff_arena *arena)
         .p;
 }
 
-static int64_t
-clock_ms(clockid_t clock)
-{
-    struct timespec now;
-
-    clock_gettime(clock, &now);
-    return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-int64_t
-ff_cli_now_ms(void)
-{
-    return clock_ms(CLOCK_REALTIME);
-}
-
-int64_t
-ff_cli_mono_ms(void)
-{
-    return clock_ms(CLOCK_MONOTONIC);
-}
-
 const char *
 ff_cli_time(int64_t time_ms, struct ff_arena *arena)
 {

@@ -26,9 +26,6 @@ void ff_cli_print_wrapped(const char *key, struct ff_str msgpack);
 const char *ff_cli_safe(struct ff_str text, struct ff_arena *arena);
 /* The texts, safe, with something between them; "" for none. */
 const char *ff_cli_joined(const struct ff_strs *texts, const char *between, struct ff_arena *arena);
-/* Unix milliseconds; monotonic ones. */
-int64_t ff_cli_now_ms(void);
-int64_t ff_cli_mono_ms(void);
 /* Local time in ISO form: "2026-11-24T02:00:09+01:00". */
 const char *ff_cli_time(int64_t time_ms, struct ff_arena *arena);
 /* Local time in ISO form, and how long ago or ahead: "2026-11-24T02:00:09+0100 (3 min ago)". */

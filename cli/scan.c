@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 #include "cli/output.h"
+#include "core/clock.h"
 #include "core/codec.h"
 
 struct scan_options {
@@ -81,7 +82,7 @@ tell_stats(void *ctx, const void *result, struct ff_arena *arena)
     const struct ff_scanner_stat_list *stats =
         &((const struct ff_scanner_stats_result *) result)->scanners;
     FF_SCOPED(ff_cli_table) table = { .titles = titles, .columns = FF_COUNT(titles) };
-    int64_t now_ms = ff_cli_now_ms();
+    int64_t now_ms = ff_wall_ms();
 
     (void) ctx;
     (void) arena;

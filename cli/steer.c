@@ -8,6 +8,7 @@
 #include "cli/cli.h"
 #include "cli/output.h"
 #include "cli/tree.h"
+#include "core/clock.h"
 #include "ipc/probe.h"
 
 #define POLL_MS 20
@@ -280,14 +281,14 @@ ff_cli_drain(struct ff_cli *cli, int argc, char **argv)
         "the same store. `ffctl restart broker' hands out work again." FF_CLI_EXIT_HELP
     };
     struct steer_options options = { .grace_ms = 60000 };
-    int64_t from_ms = ff_cli_mono_ms();
+    int64_t from_ms = ff_mono_ms();
     bool running = true, shows = false;
     int status = FF_CLI_OK;
 
     ff_cli_parse(cli, &command, argc, argv, &options);
     shows = isatty(STDERR_FILENO) && !cli->json;
     for (bool last = false; running && !last && status == FF_CLI_OK;) {
-        uint64_t gone_ms = (uint64_t) (ff_cli_mono_ms() - from_ms);
+        uint64_t gone_ms = (uint64_t) (ff_mono_ms() - from_ms);
         uint64_t left_ms = options.grace_ms > gone_ms ? options.grace_ms - gone_ms : 0;
 
         last = !shows || left_ms <= DRAIN_TOLD_MS;

@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 #include "cli/output.h"
 #include "cli/tree.h"
+#include "core/clock.h"
 
 static const struct ff_cli_command command = {
     NULL, NULL, "",
@@ -151,7 +152,7 @@ print_tree(const struct ff_tree_result *tree, const struct ff_status_result *sta
     struct listing listing = { .table = { .titles = titles, .columns = FF_COUNT(titles) } };
     struct line root = { .name = "flowfabricd", .restarts = "-" };
 
-    listing.now_ms = ff_cli_now_ms();
+    listing.now_ms = ff_wall_ms();
     root.state = ff_cli_safe(status->state, &listing.table.arena);
     root.pid = supervisor_of(tree);
     root.started_at = status->started_at;

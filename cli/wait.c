@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cli/output.h"
+#include "core/clock.h"
 #include "core/id.h"
 
 /* Pauses between two looks; the longer nothing has changed, the longer. */
@@ -63,7 +64,7 @@ show_progress(const struct waiting *w)
     }
     if (w->shows) {
         fprintf(stderr, "\r\033[K%u of %u ended, %u active, %" PRId64 " s", w->n - w->open, w->n,
-                active, (ff_cli_mono_ms() - w->begin_mono_ms) / 1000);
+                active, (ff_mono_ms() - w->begin_mono_ms) / 1000);
     }
 }
 
@@ -152,7 +153,7 @@ pause_for(const struct waiting *w, uint64_t pause_ms)
     struct timespec pause;
 
     if (w->cli->timeout_ms > 0) {
-        int64_t left_ms = ff_time_add(w->begin_mono_ms, w->cli->timeout_ms) - ff_cli_mono_ms();
+        int64_t left_ms = ff_time_add(w->begin_mono_ms, w->cli->timeout_ms) - ff_mono_ms();
 
         if (left_ms <= 0) {
             return false;
@@ -198,7 +199,7 @@ ff_cli_wait_for(struct ff_cli *cli, struct ff_cli_ids ids, bool lines)
     int status = FF_CLI_OK;
 
     w.shows = isatty(STDERR_FILENO) && !cli->json;
-    w.begin_mono_ms = ff_cli_mono_ms();
+    w.begin_mono_ms = ff_mono_ms();
     w.states = FF_ARENA_NEW(&cli->arena, uint32_t, ids.n);
     for (uint32_t i = 0; i < ids.n; i++) {
         w.states[i] = NOT_ASKED;

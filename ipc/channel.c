@@ -1,3 +1,4 @@
+#include "core/clock.h"
 #include "ipc/server_int.h"
 
 #include "core/handle.h"
@@ -125,7 +126,7 @@ ff_channel_hang_up(struct ff_channel *channel)
 static bool
 remove_channel(struct ff_server *server, struct ff_channel *channel)
 {
-    int64_t now_ms = ff_server_now_ms(server);
+    int64_t now_ms = ff_mono_ms();
     bool cancelled = leave_inflight(channel);
 
     for (uint32_t i = 0; i < channel->bindings_n; i++) {
@@ -295,8 +296,7 @@ ff_channels_check_grace(struct ff_server *server)
     struct ff_binding *binding = NULL;
     int64_t wait_ms = -1;
 
-    while ((binding = ff_bindings_take_lost(&server->bindings, ff_server_now_ms(server),
-                                            &wait_ms)) != NULL) {
+    while ((binding = ff_bindings_take_lost(&server->bindings, ff_mono_ms(), &wait_ms)) != NULL) {
         if (ops->worker_lost != NULL) {
             ops->worker_lost(server->options.ctx, ff_str(binding->instance, binding->instance_n),
                              ff_str(binding->namespace, binding->namespace_n));

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "core/base.h"
+#include "core/clock.h"
 
 /* The closing is done by a thread of its own, and one that does not come back is left behind. */
 
@@ -59,19 +60,10 @@ closing_new(nng_socket socket)
     return closing;
 }
 
-static int64_t
-mono_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static bool
 await_close(struct closing *closing)
 {
-    int64_t until_ms = mono_ms() + CLOSE_MS_MAX;
+    int64_t until_ms = ff_mono_ms() + CLOSE_MS_MAX;
     struct timespec until = { .tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000 };
     bool done = false;
     int over = 0;

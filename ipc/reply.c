@@ -1,6 +1,5 @@
+#include "core/clock.h"
 #include "ipc/server_int.h"
-
-#include <time.h>
 
 /* Looking at what has left costs time, more with more channels: up to here it is done whenever it
  * matters, once in SENDQ_MAX replies of a channel; above, for a twentieth of the time at most. */
@@ -8,15 +7,6 @@
 #define SYNC_SHARE 20
 /* How often replies that are held back are tried again. */
 #define HELD_WAIT_MS 2
-
-static int64_t
-now_us(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t) now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
 
 /* ---- what has left ---- */
 
@@ -49,7 +39,7 @@ sync_channel(struct ff_server *server, nng_stat *pipe)
 bool
 ff_replies_sync(struct ff_server *server, bool must)
 {
-    int64_t start_us = now_us();
+    int64_t start_us = ff_mono_us();
     nng_stat *stats = NULL;
 
     if (!must && server->sync_cost_us > SYNC_CHEAP_US &&
@@ -65,7 +55,7 @@ ff_replies_sync(struct ff_server *server, bool must)
         }
     }
     nng_stats_free(stats);
-    server->synced_us = now_us();
+    server->synced_us = ff_mono_us();
     server->sync_cost_us = server->synced_us - start_us;
     return true;
 }

@@ -1,3 +1,4 @@
+#include "core/clock.h"
 #include "ipc/server_int.h"
 
 #include <sodium.h>
@@ -186,7 +187,7 @@ remember(struct ff_inflight *inflight, nng_msg *msg)
     struct ff_server *server = inflight->server;
 
     ff_memos_finish(&server->memos, inflight->memo, ff_str(nng_msg_body(msg), nng_msg_len(msg)),
-                    ff_server_now_ms(server));
+                    ff_mono_ms());
     if (!ev_is_active(&server->memo_timer)) {
         ff_server_set_timer(server, &server->memo_timer, FF_MEMO_AGE_MS);
     }

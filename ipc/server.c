@@ -1,16 +1,5 @@
+#include "core/clock.h"
 #include "ipc/server_int.h"
-
-#include <time.h>
-
-int64_t
-ff_server_now_ms(const struct ff_server *server)
-{
-    struct timespec now;
-
-    (void) server;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 void
 ff_server_set_timer(struct ff_server *server, ev_timer *timer, int64_t wait_ms)
@@ -108,7 +97,7 @@ memo_cb(struct ev_loop *loop, ev_timer *timer, int revents)
 
     (void) loop;
     (void) revents;
-    ff_server_set_timer(server, timer, ff_memos_expire(&server->memos, ff_server_now_ms(server)));
+    ff_server_set_timer(server, timer, ff_memos_expire(&server->memos, ff_mono_ms()));
 }
 
 static void

@@ -138,7 +138,6 @@ struct ff_server {
 };
 
 /* server.c */
-int64_t ff_server_now_ms(const struct ff_server *server); /* monotonic */
 void ff_server_set_timer(struct ff_server *server, ev_timer *timer, int64_t wait_ms);
 
 /* listen.c */

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/clock.h"
 #include "core/codec.h"
 #include "scanners/scanners_int.h"
 
@@ -68,7 +69,7 @@ static void
 note_cycle(struct scanner *scanner)
 {
     const struct ff_scanner_cycle *counts = &scanner->cycle.counts;
-    int64_t now_ms = ff_scan_mono_ms();
+    int64_t now_ms = ff_mono_ms();
     const struct ff_scanner_tally tally = {
         .cycles = 1,
         .processed = counts->processed,
@@ -80,7 +81,7 @@ note_cycle(struct scanner *scanner)
     add_up(&scanner->stats.total, &tally);
     scanner->stats.last = *counts;
     scanner->stats.last_ms = tally.busy_ms;
-    scanner->stats.last_at = ff_scan_wall_ms();
+    scanner->stats.last_at = ff_wall_ms();
     scanner->stats.backed_off = ff_failures_backed_off(&scanner->failures);
     say_cycles(scanner, FF_LEVEL_TRACE, &tally);
     if (counts->processed > 0 || counts->errors > 0) {
@@ -128,8 +129,7 @@ static void
 cycle_start(struct scanner *scanner)
 {
     scanner->state = ASKING;
-    scanner->cycle =
-        (struct cycle){ .started_mono_ms = ff_scan_mono_ms(), .next_due_at = INT64_MAX };
+    scanner->cycle = (struct cycle){ .started_mono_ms = ff_mono_ms(), .next_due_at = INT64_MAX };
     if (scanner->n_runs > 0) {
         scanner->cycle.forced = true;
         scanner->cycle.run = scanner->runs[0];
@@ -151,7 +151,7 @@ page_over(struct scanner *scanner)
     }
     cycle->paced = has_flag(scanner, FF_SCANF_PACED) && scanner->more && n_items == 0;
     cycle->cut = (scanner->more || cycle->again) && !cycle->forced &&
-                 (cycle->paced || ff_scan_mono_ms() - cycle->started_mono_ms >= CYCLE_MS_MAX);
+                 (cycle->paced || ff_mono_ms() - cycle->started_mono_ms >= CYCLE_MS_MAX);
     if (cycle->cut || !(scanner->more || cycle->again)) {
         cycle_end(scanner);
         return;
@@ -467,7 +467,7 @@ park(struct scanner *scanner, int64_t left_ms)
 
     if (!scanner->parked) {
         scanner->parked = true;
-        scanner->parked_until_mono_ms = ff_scan_mono_ms() + block_ms;
+        scanner->parked_until_mono_ms = ff_mono_ms() + block_ms;
         ff_scan_ask(scanner, (uint64_t) block_ms);
     }
 }
@@ -479,7 +479,7 @@ pause_with_leftovers(struct scanner *scanner, int64_t left_ms)
     int64_t due_in_ms = INT64_MAX;
 
     if (scanner->cycle.next_due_at != INT64_MAX) {
-        due_in_ms = scanner->cycle.next_due_at - ff_scan_wall_ms();
+        due_in_ms = scanner->cycle.next_due_at - ff_wall_ms();
     }
     pause_for(scanner, due_in_ms < left_ms ? due_in_ms : left_ms);
 }
@@ -488,7 +488,7 @@ void
 ff_scan_rest(struct scanner *scanner)
 {
     const struct cycle *cycle = &scanner->cycle;
-    int64_t left_ms = cycle->started_mono_ms + scanner->interval_ms - ff_scan_mono_ms();
+    int64_t left_ms = cycle->started_mono_ms + scanner->interval_ms - ff_mono_ms();
 
     if (scanner->all->stopping) {
         ff_scan_check_stopped(scanner->all);
@@ -516,7 +516,7 @@ ff_scan_rest(struct scanner *scanner)
 void
 ff_scan_on_parked(struct scanner *scanner, struct ff_answer *answer)
 {
-    int64_t now_ms = ff_scan_mono_ms();
+    int64_t now_ms = ff_mono_ms();
     struct ff_scan_due_result due;
     bool in_time = now_ms + PAUSE_MS_MIN < scanner->parked_until_mono_ms;
 

@@ -3,30 +3,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "scanners/scanners_int.h"
-
-static int64_t
-clock_ms(clockid_t id)
-{
-    struct timespec now;
-
-    clock_gettime(id, &now);
-    return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-int64_t
-ff_scan_mono_ms(void)
-{
-    return clock_ms(CLOCK_MONOTONIC);
-}
-
-int64_t
-ff_scan_wall_ms(void)
-{
-    return clock_ms(CLOCK_REALTIME);
-}
 
 void
 ff_scan_say(const struct scanner *scanner, enum ff_log_level level, const char *event,

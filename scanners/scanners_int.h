@@ -135,9 +135,6 @@ void ff_scan_act(struct scanner *scanner, uint32_t item, const struct scan_call 
 void ff_scan_take_replies(struct ff_scanners *scanners);
 void ff_scan_drop_replies(struct ff_scanners *scanners);
 
-/* scanners.c */
-int64_t ff_scan_mono_ms(void);
-int64_t ff_scan_wall_ms(void);
 void ff_scan_say(const struct scanner *scanner, enum ff_log_level level, const char *event,
                  const char *text);
 /* Something has come to rest: perhaps that was the last. */

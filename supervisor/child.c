@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "supervisor/tree_int.h"
 
 static void
@@ -90,7 +91,7 @@ on_ready(struct ev_loop *loop, struct ev_io *watcher, int events)
     ev_timer_stop(child->tree->loop, &child->timer);
     child->state = FF_CHILD_READY;
     child->was_ready = true;
-    child->ready_mono_ms = ff_tree_mono_ms();
+    child->ready_mono_ms = ff_mono_ms();
     log_child(child, FF_LEVEL_INFO, "child_ready", NULL, NULL);
     ff_tree_child_ready(child);
     ff_children_settle(child->tree);
@@ -191,7 +192,7 @@ spawn(struct ff_child_proc *child)
         return;
     }
     child->restarts += child->started_at != 0;
-    child->started_at = ff_tree_wall_ms();
+    child->started_at = ff_wall_ms();
     attach(child, &spawned);
     log_child(child, FF_LEVEL_DEBUG, "child_started", NULL, NULL);
 }
@@ -292,11 +293,11 @@ judge(struct ff_child_proc *child, int status, const char *words)
     const struct ff_restart_limits limits = { (uint32_t) config->restart_max,
                                               config->restart_window_s * 1000 };
     const struct ff_child_end end = {
-        .now_ms = ff_tree_mono_ms(),
+        .now_ms = ff_mono_ms(),
         .exited = WIFEXITED(status),
         .status = WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status),
-        .healthy = child->state == FF_CHILD_READY &&
-                   ff_tree_mono_ms() - child->ready_mono_ms >= FF_HEALTHY_MS,
+        .healthy =
+            child->state == FF_CHILD_READY && ff_mono_ms() - child->ready_mono_ms >= FF_HEALTHY_MS,
     };
     struct ff_restart_verdict verdict =
         ff_restart_judge(&child->history, child->policy, &limits, &end, randombytes_random());

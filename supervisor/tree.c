@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
-#include <time.h>
 
+#include "core/clock.h"
 #include "supervisor/notify.h"
 #include "supervisor/tree_int.h"
 
@@ -29,27 +29,6 @@ static const struct {
 #define FF_SCAN_CALL(upper, op, changed, changed_too)
 #include "core/scanners.def"
 };
-
-static int64_t
-clock_ms(clockid_t clock)
-{
-    struct timespec now;
-
-    clock_gettime(clock, &now);
-    return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-int64_t
-ff_tree_wall_ms(void)
-{
-    return clock_ms(CLOCK_REALTIME);
-}
-
-int64_t
-ff_tree_mono_ms(void)
-{
-    return clock_ms(CLOCK_MONOTONIC);
-}
 
 /* ---- who is there ---- */
 
@@ -412,7 +391,7 @@ ff_tree_new(struct ev_loop *loop, const struct ff_tree_options *options, struct 
     FF_ASSERT(tree != NULL);
     tree->loop = loop;
     tree->options = *options;
-    tree->started_at = ff_tree_wall_ms();
+    tree->started_at = ff_wall_ms();
     TAILQ_INIT(&tree->children);
     ev_timer_init(&tree->ping, on_ping, 0.0, 0.0);
     tree->ping.data = tree;

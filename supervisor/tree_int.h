@@ -78,9 +78,6 @@ struct ff_tree {
     int exit_status;
 };
 
-int64_t ff_tree_wall_ms(void);
-int64_t ff_tree_mono_ms(void);
-
 /* ---- children (child.c) ---- */
 
 struct ff_child_proc *ff_child_add(struct ff_tree *tree, const char *name, const char *role);

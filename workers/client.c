@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "workers/client_int.h"
 
 /* ---- answers ---- */
@@ -133,7 +134,7 @@ call_new(struct ff_client *client, ff_client_done *done, void *ctx)
     call->blocks = done == on_answer;
     call->deadline_mono_ms = INT64_MAX;
     if (client->options.timeout_ms > 0) {
-        call->deadline_mono_ms = ff_time_add(ff_client_mono_ms(), client->options.timeout_ms);
+        call->deadline_mono_ms = ff_time_add(ff_mono_ms(), client->options.timeout_ms);
     }
     return call;
 }

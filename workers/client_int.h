@@ -93,7 +93,6 @@ void *ff_client_io(void *client);
  * and may be there in a moment. */
 bool ff_client_daemon_ends(const struct ff_reply *reply);
 
-int64_t ff_client_mono_ms(void);
 /* client_late.c: fails the calls whose deadline has come. */
 void ff_client_check_deadlines(struct ff_client *client, int64_t now_ms);
 /* No frame is sent any more, and the calls that go over one connection only fail. */

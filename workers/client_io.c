@@ -2,8 +2,8 @@
 #include <nng/protocol/reqrep0/req.h>
 #include <sched.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "core/clock.h"
 #include "workers/client_int.h"
 
 /* How often deadlines are looked at. */
@@ -294,9 +294,9 @@ take_connection(struct ff_client *client, bool connected)
     ff_client_lose_connection(client);
     client->is_connected = connected;
     client->heard = false;
-    client->connected_mono_ms = ff_client_mono_ms();
+    client->connected_mono_ms = ff_mono_ms();
     if (!connected) {
-        client->disconnected_mono_ms = ff_client_mono_ms();
+        client->disconnected_mono_ms = ff_mono_ms();
         return;
     }
     greet(client);
@@ -349,7 +349,7 @@ fail_all(struct ff_client *client, const char *why)
 static int
 dial(struct ff_client *client)
 {
-    client->dialled_mono_ms = ff_client_mono_ms();
+    client->dialled_mono_ms = ff_mono_ms();
     return nng_dial(client->socket, client->address, &client->dialer, NNG_FLAG_NONBLOCK);
 }
 
@@ -398,7 +398,7 @@ end_if_closing(struct ff_client *client)
     pthread_mutex_lock(&client->mutex);
     closing = client->closing;
     pthread_mutex_unlock(&client->mutex);
-    if (closing && may_close(client, ff_client_mono_ms())) {
+    if (closing && may_close(client, ff_mono_ms())) {
         ev_break(client->loop, EVBREAK_ALL);
     }
 }
@@ -430,7 +430,7 @@ static void
 on_tick(struct ev_loop *loop, struct ev_timer *watcher, int events)
 {
     struct ff_client *client = watcher->data;
-    int64_t now_ms = ff_client_mono_ms();
+    int64_t now_ms = ff_mono_ms();
 
     (void) loop;
     (void) events;
@@ -462,23 +462,14 @@ queued(struct ff_client *client)
     return n;
 }
 
-static int64_t
-mono_us(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t) now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
 /* A single thread has nobody to travel with. */
 static void
 await_next_calls(struct ff_client *client)
 {
-    int64_t until_us = mono_us() + CALL_AGAIN_US_MAX;
+    int64_t until_us = ff_mono_us() + CALL_AGAIN_US_MAX;
 
     while (client->released > 1 && client->in_window == 0 && queued(client) < client->released &&
-           mono_us() < until_us) {
+           ff_mono_us() < until_us) {
         sched_yield();
     }
     client->released = 0;
@@ -570,7 +561,7 @@ ff_client_io_open(struct ff_client *client, struct ff_fault *fault)
 
     client->loop = ev_loop_new(EVFLAG_AUTO);
     FF_ASSERT(client->loop != NULL);
-    client->disconnected_mono_ms = ff_client_mono_ms();
+    client->disconnected_mono_ms = ff_mono_ms();
     client->mute_ms = MUTE_MS_MIN;
     ev_async_init(&client->wake, on_wake);
     ev_init(&client->tick, on_tick);

@@ -1,16 +1,6 @@
 /* client_late.c: calls whose time is over, and those that go with their connection. */
-#include <time.h>
 
 #include "workers/client_int.h"
-
-int64_t
-ff_client_mono_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static void
 fail_late_calls(struct ff_client *client, struct client_calls *calls, int64_t now_ms)

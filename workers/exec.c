@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "core/id.h"
 #include "workers/exec_env.h"
 #include "workers/exec_exit.h"
@@ -283,15 +283,6 @@ stop(void *ctx, struct ff_job *job, enum ff_stop why)
 
 /* ---- starting ---- */
 
-static int64_t
-wall_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static int
 spawn(struct run *run)
 {
@@ -309,7 +300,7 @@ spawn(struct run *run)
         .runtime_dir = exec->options.runtime_dir,
         .lease_ttl_ms = ff_job_lease_ttl_ms(job),
         .timeout_ms = ff_job_timeout_ms(job),
-        .now_ms = wall_ms(),
+        .now_ms = ff_wall_ms(),
         .upstreams = ff_job_upstream_count(job),
     };
     const struct ff_exec_spawning how = {

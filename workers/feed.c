@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "core/clock.h"
 #include "core/codec.h"
 
 #define PAGE_EVENTS 256
@@ -26,15 +27,6 @@ struct ff_feed {
     struct ff_read_events_result page;
     uint32_t at; /* next of it */
 };
-
-static int64_t
-mono_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static void
 set_cursor(struct ff_feed *feed, struct ff_str cursor)
@@ -223,12 +215,12 @@ ff_err
 ff_feed_next(struct ff_feed *feed, uint64_t wait_ms, const struct ff_feed_event **event_out,
              struct ff_answer *answer)
 {
-    int64_t until_ms = ff_time_add(mono_ms(), wait_ms);
+    int64_t until_ms = ff_time_add(ff_mono_ms(), wait_ms);
     uint64_t pause_ms = PAUSE_MS_MIN;
 
     *event_out = NULL;
     for (;;) {
-        int64_t left_ms = until_ms - mono_ms();
+        int64_t left_ms = until_ms - ff_mono_ms();
         ff_err err = FF_E_OK;
 
         if (feed->gap) {
@@ -246,11 +238,11 @@ ff_feed_next(struct ff_feed *feed, uint64_t wait_ms, const struct ff_feed_event 
         if (err != FF_E_OK && feed->once) {
             return told_lost(answer);
         }
-        if (feed->page.events.n == 0 && !feed->gap && !feed->moved && mono_ms() >= until_ms) {
+        if (feed->page.events.n == 0 && !feed->gap && !feed->moved && ff_mono_ms() >= until_ms) {
             return FF_E_OK;
         }
         if (err != FF_E_OK) {
-            left_ms = until_ms - mono_ms();
+            left_ms = until_ms - ff_mono_ms();
             pause_for(left_ms < (int64_t) pause_ms ? (uint64_t) (left_ms < 0 ? 0 : left_ms)
                                                    : pause_ms);
             pause_ms = pause_ms * 2 > PAUSE_MS_MAX ? PAUSE_MS_MAX : pause_ms * 2;

@@ -1,19 +1,10 @@
 #include "workers/suspend.h"
 
 #include <sodium.h>
-#include <time.h>
 
+#include "core/clock.h"
 #include "core/codec.h"
 #include "core/partition.h"
-
-static int64_t
-wall_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* ---- arguments ---- */
 
@@ -153,7 +144,7 @@ ff_suspend_fill(const struct ff_suspending *with, const struct ff_awaiting *awai
         .idempotency_key = ff_cstr(with->idempotency_key),
     };
     if (with->timeout_ms > 0) {
-        out->timeout_at = FF_SOME(ff_opt_i64, ff_time_add(wall_ms(), with->timeout_ms));
+        out->timeout_at = FF_SOME(ff_opt_i64, ff_time_add(ff_wall_ms(), with->timeout_ms));
     }
     return NULL;
 }

@@ -7,20 +7,12 @@
 #include <unistd.h>
 
 #include "core/caps.h"
+#include "core/clock.h"
 #include "core/codec.h"
 #include "core/id.h"
 #include "workers/worker_int.h"
 
 /* ---- time, log ---- */
-
-int64_t
-ff_runtime_mono_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 void
 ff_runtime_timer(struct ff_runtime *worker, struct ev_timer *timer, uint64_t ms)
@@ -56,7 +48,7 @@ ff_letter_new(struct ff_runtime *worker, void (*take)(struct ff_letter *))
     FF_ASSERT(letter != NULL);
     letter->worker = worker;
     letter->take = take;
-    letter->asked_mono_ms = ff_runtime_mono_ms();
+    letter->asked_mono_ms = ff_mono_ms();
     return letter;
 }
 

@@ -1,5 +1,6 @@
 #include <sodium.h>
 
+#include "core/clock.h"
 #include "core/id.h"
 #include "workers/worker_int.h"
 
@@ -88,7 +89,7 @@ on_claimed(struct ff_letter *letter)
 {
     struct ff_runtime *worker = letter->worker;
     struct ff_answer *answer = &letter->answer;
-    int64_t waited_ms = ff_runtime_mono_ms() - letter->asked_mono_ms;
+    int64_t waited_ms = ff_mono_ms() - letter->asked_mono_ms;
     bool pause = false;
 
     worker->asking--;

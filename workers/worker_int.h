@@ -139,8 +139,6 @@ struct ff_runtime {
     struct ff_fault fault; /* what ended it; texts in the arena */
 };
 
-/* worker.c */
-int64_t ff_runtime_mono_ms(void);
 struct ff_letter *ff_letter_new(struct ff_runtime *worker, void (*take)(struct ff_letter *));
 void ff_letter_free(struct ff_letter *letter);
 void ff_letter_post(struct ff_letter *letter);

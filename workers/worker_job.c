@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "core/clock.h"
 #include "core/id.h"
 #include "workers/worker_int.h"
 
@@ -226,10 +227,8 @@ static void
 hand_back(struct ff_job *job)
 {
     struct ff_delay_args args = { .handle = job->claim->handle };
-    struct timespec now;
 
-    clock_gettime(CLOCK_REALTIME, &now);
-    args.delay_until = (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    args.delay_until = ff_wall_ms();
     ff_client_delay_async(job->worker->client, &args, ff_letter_answered,
                           ff_job_letter(job, on_told));
 }
@@ -428,7 +427,7 @@ on_renewed(struct ff_letter *letter)
 {
     struct ff_job *job = letter->job;
     ff_err err = letter->answer.fault.code;
-    int64_t age_ms = ff_runtime_mono_ms() - letter->asked_mono_ms;
+    int64_t age_ms = ff_mono_ms() - letter->asked_mono_ms;
     int64_t left_ms = (int64_t) job->worker->options.lease_ttl_ms - age_ms;
 
     job->letters--;

@@ -1,5 +1,6 @@
 #include <time.h>
 
+#include "core/clock.h"
 #include "workers/worker_int.h"
 
 /* What handlers ask of their jobs; some of it from threads of their own. */
@@ -91,7 +92,7 @@ bool
 ff_job_wait(struct ff_job *job, uint64_t ms)
 {
     struct ff_runtime *worker = job->worker;
-    int64_t until_ms = ff_time_add(ff_runtime_mono_ms(), ms);
+    int64_t until_ms = ff_time_add(ff_mono_ms(), ms);
     struct timespec until = { .tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000 };
     bool stopped = false;
     int over = 0;

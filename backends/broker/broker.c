@@ -3,10 +3,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "backends/broker/hello.h"
 #include "backends/broker/secret.h"
+#include "core/clock.h"
 
 /* How often waiting calls are judged again on a store that others write too: what nobody has told
  * is found then (spec/records.md §5). */
@@ -300,13 +300,8 @@ wall_ms(void *ctx)
 {
     const struct ff_store *store = ((struct ff_broker *) ctx)->store;
     int64_t by_server_ms = store->ops->clock_ms == NULL ? 0 : store->ops->clock_ms(store);
-    struct timespec now;
 
-    if (by_server_ms > 0) {
-        return by_server_ms;
-    }
-    FF_ASSERT(clock_gettime(CLOCK_REALTIME, &now) == 0);
-    return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return by_server_ms > 0 ? by_server_ms : ff_wall_ms();
 }
 
 static void
@@ -314,13 +309,10 @@ say_skew(const struct ff_broker *broker)
 {
     const struct ff_store *store = broker->store;
     int64_t by_server_ms = store->ops->clock_ms == NULL ? 0 : store->ops->clock_ms(store);
-    struct timespec now;
-    int64_t skew_ms = 0;
+    int64_t skew_ms = by_server_ms - ff_wall_ms();
     char text[160];
     int n = 0;
 
-    FF_ASSERT(clock_gettime(CLOCK_REALTIME, &now) == 0);
-    skew_ms = by_server_ms - ((int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000);
     if (by_server_ms > 0 && (skew_ms > SKEW_MS || skew_ms < -SKEW_MS)) {
         n = snprintf(text, sizeof(text),
                      "the store's clock is %" PRIi64 " ms %s that of this machine, and counts: set"

@@ -3,10 +3,10 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "backends/sqlite/sqlite_int.h"
+#include "core/clock.h"
 
 /* Pages of 8 KiB in the log before they are moved to the file: 16 MiB. */
 #define WAL_PAGES 2048
@@ -16,22 +16,13 @@
 /* Where commits wait for the mover: 48 MiB. */
 #define WAL_PAGES_MAX 6144
 
-static int64_t
-mono_ms(void)
-{
-    struct timespec at;
-
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    return (int64_t) at.tv_sec * 1000 + at.tv_nsec / 1000000;
-}
-
 /* ---- syncing by the clock ---- */
 
 void
 ff_log_written(struct sqlite *sqlite)
 {
     if (sqlite->durability == FF_DURABILITY_INTERVAL && sqlite->sync_due == 0) {
-        sqlite->sync_due = mono_ms() + sqlite->sync_ms;
+        sqlite->sync_due = ff_mono_ms() + sqlite->sync_ms;
     }
 }
 
@@ -52,14 +43,14 @@ sync_file(struct sqlite *sqlite)
 void
 ff_log_sync(struct sqlite *sqlite, bool force)
 {
-    if (sqlite->sync_due == 0 || (!force && mono_ms() < sqlite->sync_due)) {
+    if (sqlite->sync_due == 0 || (!force && ff_mono_ms() < sqlite->sync_due)) {
         return;
     }
     sqlite->sync_failed = !sync_file(sqlite);
     if (sqlite->sync_failed) {
         snprintf(sqlite->writer_words, WORDS_MAX, "sqlite: cannot sync the log: %s",
                  strerror(errno));
-        sqlite->sync_due = mono_ms() + sqlite->sync_ms;
+        sqlite->sync_due = ff_mono_ms() + sqlite->sync_ms;
     } else {
         sqlite->sync_due = 0;
     }

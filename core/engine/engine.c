@@ -2,33 +2,24 @@
 
 #include <sodium.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "core/clock.h"
 #include "core/engine/engine_int.h"
 
 /* ---- configuration ---- */
 
 static int64_t
-clock_ms(clockid_t id)
-{
-    struct timespec ts;
-
-    FF_ASSERT(clock_gettime(id, &ts) == 0);
-    return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-static int64_t
 real_wall_ms(void *ctx)
 {
     (void) ctx;
-    return clock_ms(CLOCK_REALTIME);
+    return ff_wall_ms();
 }
 
 static int64_t
 real_mono_ms(void *ctx)
 {
     (void) ctx;
-    return clock_ms(CLOCK_MONOTONIC);
+    return ff_mono_ms();
 }
 
 void

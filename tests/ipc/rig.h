@@ -6,6 +6,7 @@
 
 #include <ev.h>
 
+#include "core/clock.h"
 #include "ipc/frame.h"
 #include "ipc/server.h"
 
@@ -42,13 +43,12 @@ void ff_rig_turn(struct ff_rig *rig);
 /* Runs the loop until `cond`; the test fails after a generous deadline. */
 #define RIG_AWAIT(rig, cond)                                                                       \
     do {                                                                                           \
-        int64_t rig_end_ = ff_rig_now_ms() + 20000;                                                \
+        int64_t rig_end_ = ff_mono_ms() + 20000;                                                   \
         while (!(cond)) {                                                                          \
-            assert_true(ff_rig_now_ms() < rig_end_);                                               \
+            assert_true(ff_mono_ms() < rig_end_);                                                  \
             ff_rig_turn(rig);                                                                      \
         }                                                                                          \
     } while (0)
-int64_t ff_rig_now_ms(void);
 /* Carries out the frame and gives it back. */
 void ff_rig_answer(struct ff_rig *rig, uint32_t i);
 /* Gives it back undone, as the engine does with a parked call that is cancelled. */

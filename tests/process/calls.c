@@ -1,8 +1,8 @@
 #include "tests/process/calls.h"
 
 #include <sodium.h>
-#include <time.h>
 
+#include "core/clock.h"
 #include "core/id.h"
 #include "core/partition.h"
 
@@ -27,27 +27,6 @@ ff_test_client(const char *address, const char *worker_instance_id)
     return client;
 }
 
-static int64_t
-clock_ms(clockid_t clock)
-{
-    struct timespec now;
-
-    clock_gettime(clock, &now);
-    return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-int64_t
-ff_test_now_ms(void)
-{
-    return clock_ms(CLOCK_REALTIME);
-}
-
-int64_t
-ff_test_mono_ms(void)
-{
-    return clock_ms(CLOCK_MONOTONIC);
-}
-
 uint32_t
 ff_test_number(const char *name, uint32_t otherwise)
 {
@@ -63,7 +42,7 @@ ff_test_eid(void)
     struct ff_eid id;
 
     randombytes_buf(random, sizeof(random));
-    id.uuid = ff_uuid_v7(ff_test_now_ms(), random);
+    id.uuid = ff_uuid_v7(ff_wall_ms(), random);
     id.partition = ff_partition_of_lane(ff_cstr(FF_TEST_LANE), 256);
     return id;
 }

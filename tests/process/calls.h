@@ -13,9 +13,6 @@
 /* worker_instance_id: it greets as that worker; NULL: it does not. */
 struct ff_client *ff_test_client(const char *address, const char *worker_instance_id);
 
-/* Unix milliseconds; monotonic ones. */
-int64_t ff_test_now_ms(void);
-int64_t ff_test_mono_ms(void);
 /* A number that the environment may set: how many rounds, which seed. */
 uint32_t ff_test_number(const char *name, uint32_t otherwise);
 /* A new one. From any thread. */

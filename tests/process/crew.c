@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <uthash.h>
 
+#include "core/clock.h"
 #include "core/id.h"
 #include "tests/process/calls.h"
 
@@ -93,7 +94,7 @@ add_lease(struct ff_crew *crew, const struct ff_crew_worker *worker, const struc
     if (execution == NULL) {
         return;
     }
-    if (execution->leased_ms > 0 && ff_test_mono_ms() < execution->leased_ms + LEASE_MIN_MS) {
+    if (execution->leased_ms > 0 && ff_mono_ms() < execution->leased_ms + LEASE_MIN_MS) {
         say_wrong(crew, "a second lease while the first was alive", worker->name);
     }
     execution->leased_ms = asked_ms;
@@ -259,7 +260,7 @@ claim_and_complete(struct ff_crew_worker *worker)
     };
     struct ff_claim_many_result claimed = { 0 };
     FF_SCOPED(ff_answer) answer = { 0 };
-    int64_t asked_ms = ff_test_mono_ms();
+    int64_t asked_ms = ff_mono_ms();
 
     if (ff_client_claim_many(worker->client, &args, &claimed, &answer) != FF_E_OK) {
         pthread_mutex_lock(&worker->crew->mutex);

@@ -6,6 +6,7 @@
  */
 #include <stdio.h>
 
+#include "core/clock.h"
 #include "core/partition.h"
 #include "tests/process/calls.h"
 #include "tests/process/crew.h"
@@ -151,7 +152,7 @@ leave_behind(struct ff_client *client, const struct row *row)
     struct ff_claim_args claim = ff_test_claim_args("gone", row->delay_ms, 30000);
     FF_SCOPED(ff_answer) created = { 0 };
     FF_SCOPED(ff_answer) claimed = { 0 };
-    int64_t due_ms = ff_test_now_ms() + (int64_t) row->delay_ms;
+    int64_t due_ms = ff_wall_ms() + (int64_t) row->delay_ms;
 
     args.delay_until = FF_SOME(ff_opt_i64, row->lease ? 0 : due_ms);
     must(ff_client_create_execution(client, &args, &result, &created), &created);
@@ -195,7 +196,7 @@ test_what_falls_due(void **state)
     due_ms = leave_behind(here, row);
     kill_whole(&fleet.daemons[0]);
     claimed = ff_test_claim(there, &claim, &answer);
-    late_ms = ff_test_now_ms() - due_ms;
+    late_ms = ff_wall_ms() - due_ms;
     print_message("%lld ms late\n", (long long) late_ms);
     assert_in_range(late_ms, 0, LATE_MAX_MS);
     complete(there, &claimed);

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "tests/core/json_in.h"
 
 #define PATIENCE_MS 60000 /* a loaded machine's */
@@ -160,11 +161,11 @@ is_over(const char *state)
 void
 ff_hosts_await(struct ff_hosts *hosts, struct ff_eid id, const char *state)
 {
-    int64_t until_ms = ff_test_mono_ms() + PATIENCE_MS;
+    int64_t until_ms = ff_mono_ms() + PATIENCE_MS;
     const char *now = "";
 
     while (strcmp(now = ff_test_state(hosts->client, id), state) != 0) {
-        if (is_over(now) || ff_test_mono_ms() > until_ms) {
+        if (is_over(now) || ff_mono_ms() > until_ms) {
             fail_msg("it is %s, not %s\n%s", now, state, ff_daemon_log(&hosts->broker));
         }
     }
@@ -173,11 +174,11 @@ ff_hosts_await(struct ff_hosts *hosts, struct ff_eid id, const char *state)
 const char *
 ff_hosts_await_end(struct ff_hosts *hosts, struct ff_eid id)
 {
-    int64_t until_ms = ff_test_mono_ms() + PATIENCE_MS;
+    int64_t until_ms = ff_mono_ms() + PATIENCE_MS;
     const char *now = "";
 
     while (is_running(now = ff_test_state(hosts->client, id))) {
-        if (ff_test_mono_ms() > until_ms) {
+        if (ff_mono_ms() > until_ms) {
             fail_msg("it is still %s\n%s", now, ff_daemon_log(&hosts->broker));
         }
     }

@@ -2,6 +2,7 @@
  * both go by one clock. */
 #include <stdio.h>
 
+#include "core/clock.h"
 #include "tests/process/calls.h"
 #include "tests/process/fleet.h"
 
@@ -175,10 +176,10 @@ wake_once(struct scene *scene, const struct waking *waking)
 
     waking->wait(scene);
     ff_test_ping(scene->there); /* answered behind it: it waits by now, or is about to */
-    from = ff_test_mono_ms();
+    from = ff_mono_ms();
     waking->act(scene);
     assert_int_equal(ff_pending_await(&scene->waiting), FF_E_OK);
-    from = ff_test_mono_ms() - from;
+    from = ff_mono_ms() - from;
     assert_true(from < 10000); /* or else only its time was over */
     if (waking->claims) {
         struct ff_claim_result claimed = { 0 };

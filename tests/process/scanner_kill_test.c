@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "core/clock.h"
 #include "core/codec.h"
 #include "core/id.h"
 #include "core/partition.h"
@@ -47,7 +48,7 @@ create(struct setting *setting, const char *policy_json, int64_t delay_ms)
         args.policy = ff_packer_str(&policy);
     }
     if (delay_ms > 0) {
-        args.delay_until = FF_SOME(ff_opt_i64, ff_test_now_ms() + delay_ms);
+        args.delay_until = FF_SOME(ff_opt_i64, ff_wall_ms() + delay_ms);
     }
     assert_int_equal(ff_client_create_execution(setting->client, &args, &result, &answer), FF_E_OK);
     assert_string_equal(result.outcome, "created");

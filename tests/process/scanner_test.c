@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "core/clock.h"
 #include "core/codec.h"
 #include "supervisor/ctl.h"
 #include "tests/process/calls.h"
@@ -89,7 +90,7 @@ create(struct setting *setting, const char *policy_json, int64_t delay_ms)
         args.policy = ff_packer_str(&policy);
     }
     if (delay_ms > 0) {
-        args.delay_until = FF_SOME(ff_opt_i64, ff_test_now_ms() + delay_ms);
+        args.delay_until = FF_SOME(ff_opt_i64, ff_wall_ms() + delay_ms);
     }
     assert_int_equal(ff_client_create_execution(setting->client, &args, &result, &answer), FF_E_OK);
     assert_string_equal(result.outcome, "created");
@@ -165,7 +166,7 @@ test_delays(void **state)
 
     start(setting, NULL);
     for (int i = 0; i < 3; i++) {
-        due_ms[i] = ff_test_now_ms() + 450 - 150 * i;
+        due_ms[i] = ff_wall_ms() + 450 - 150 * i;
         ids[i] = create(setting, NULL, 450 - 150 * i);
     }
     for (int n = 0; n < 3; n++) { /* the later it was created, the earlier it is due */
@@ -176,7 +177,7 @@ test_delays(void **state)
         while (i < 3 && !ff_eid_eq(claimed.execution_id.v, ids[i])) {
             i++;
         }
-        assert_true(i < 3 && ff_test_now_ms() >= due_ms[i]);
+        assert_true(i < 3 && ff_wall_ms() >= due_ms[i]);
         due_ms[i] = INT64_MAX; /* once */
         complete(setting, &claimed);
     }
@@ -410,7 +411,7 @@ test_on_demand_only_in_test_mode(void **state)
 {
     const struct ff_ctl_owner owner = { 0 };
     struct setting *setting = *state;
-    int64_t now_ms = ff_test_now_ms() + 100000;
+    int64_t now_ms = ff_wall_ms() + 100000;
     struct ff_ctl_scan_result ran;
     struct ff_ctl *ctl = NULL;
     struct ff_eid id;
@@ -458,7 +459,7 @@ test_backlog(void **state)
 #define MEMBER(key) "{\"key\":\"" key "\",\"lane_id\":\"default\",\"execution_kind\":\"k\"}"
     const struct ff_ctl_owner owner = { 0 };
     struct setting *setting = *state;
-    int64_t now_ms = ff_test_now_ms() + 100000;
+    int64_t now_ms = ff_wall_ms() + 100000;
     struct ff_ctl_scan_result ran;
     struct ff_ctl *ctl = NULL;
 
@@ -491,7 +492,7 @@ test_siblings(void **state)
     struct ff_ctl *reconcile = NULL, *cancel = NULL;
     FF_SCOPED(ff_answer) answer = { 0 };
     struct ff_claim_result claimed;
-    int64_t now_ms = ff_test_now_ms() + 100000;
+    int64_t now_ms = ff_wall_ms() + 100000;
 
     setting->scanners[CANCEL].with_ctl = setting->scanners[RECONCILE].with_ctl = true;
     start(setting, "test_mode = true");

@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "core/codec.h"
 #include "tests/process/calls.h"
 
@@ -100,11 +101,11 @@ ff_tree_entry(struct ff_client *control, const char *name)
 struct ff_tree_entry
 ff_tree_await(struct ff_client *control, const char *name, enum ff_child_state state, pid_t not_pid)
 {
-    int64_t until_ms = ff_test_mono_ms() + PATIENCE_MS;
+    int64_t until_ms = ff_mono_ms() + PATIENCE_MS;
     struct ff_tree_view view = { .n = 0 };
     struct ff_tree_entry entry = { .name = "" };
 
-    while (ff_test_mono_ms() < until_ms) {
+    while (ff_mono_ms() < until_ms) {
         if (look(control, &view) == FF_E_OK) { /* the control child may be the one that ends */
             entry = find(&view, name);
         }

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "core/clock.h"
 #include "tests/process/calls.h"
 #include "tests/process/crew.h"
 #include "tests/process/tree.h"
@@ -83,26 +84,26 @@ test_kills(void **state)
     struct ff_daemon daemon;
     struct ff_crew crew;
     struct ff_client *control = NULL, *client = NULL;
-    int64_t back_ms_max = BACK_MS_MAX - BACK_STARTS_MAX * ff_test_mono_ms();
+    int64_t back_ms_max = BACK_MS_MAX - BACK_STARTS_MAX * ff_mono_ms();
 
     ff_daemon_init(&daemon);
     daemon.tree = true;
     ff_daemon_start(&daemon, SETTINGS);
-    back_ms_max += BACK_STARTS_MAX * ff_test_mono_ms();
+    back_ms_max += BACK_STARTS_MAX * ff_mono_ms();
     control = ff_test_control(&daemon);
     ff_crew_start(&crew, daemon.worker, seed);
     for (uint32_t i = 0; i < rounds && !ff_crew_is_stopping(&crew); i++) {
         int64_t killed_ms = 0, there_ms = 0;
 
         ff_crew_await(&crew, 1 + (uint64_t) rand_r(&crew.seed) % STEPS_MAX);
-        killed_ms = ff_test_mono_ms();
+        killed_ms = ff_mono_ms();
         end_one(&daemon, control, row);
-        there_ms = ff_test_mono_ms();
+        there_ms = ff_mono_ms();
         ff_crew_await(&crew, 100);
-        if (ff_test_mono_ms() - killed_ms >= back_ms_max) {
+        if (ff_mono_ms() - killed_ms >= back_ms_max) {
             fail_msg("there again after %lld ms, at work after %lld ms, of at most %lld",
-                     (long long) (there_ms - killed_ms),
-                     (long long) (ff_test_mono_ms() - killed_ms), (long long) back_ms_max);
+                     (long long) (there_ms - killed_ms), (long long) (ff_mono_ms() - killed_ms),
+                     (long long) back_ms_max);
         }
     }
     ff_crew_await(&crew, STEPS_MAX);

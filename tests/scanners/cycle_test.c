@@ -2,6 +2,7 @@
  * nowhere. */
 #include "scanners/scanners_int.h"
 
+#include "core/clock.h"
 #include "core/codec.h"
 #include "tests/rows.h"
 
@@ -20,15 +21,21 @@ static struct {
 } seen;
 
 int64_t
-ff_scan_mono_ms(void)
+ff_mono_ms(void)
 {
     return now_ms;
 }
 
 int64_t
-ff_scan_wall_ms(void)
+ff_wall_ms(void)
 {
     return now_ms;
+}
+
+int64_t
+ff_mono_us(void)
+{
+    return now_ms * 1000;
 }
 
 void

@@ -3,13 +3,14 @@
 #include <time.h>
 #include <uthash.h>
 
+#include "core/clock.h"
 #include "core/id.h"
 #include "tests/soak/soak.h"
 
 int64_t
 ff_soak_now_ms(void)
 {
-    return ff_test_now_ms();
+    return ff_wall_ms();
 }
 
 void

@@ -2,9 +2,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "backends/valkey/crc64.h"
+#include "core/clock.h"
 #include "tests/rig/relay.h"
 #include "tests/rig/server.h"
 #include "tests/rows.h"
@@ -61,15 +61,6 @@ put(struct place *place, uint32_t n)
     ff_bed_event(&place->bed, FF_FAMILY_COMPLETION, "once");
 }
 
-static int64_t
-now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* ---- the server comes back ---- */
 
 static void
@@ -103,9 +94,9 @@ test_a_commit_that_meets_a_closed_connection_is_known_not_to_be_made(void **stat
     ff_bed_commit(&place.bed);
     ff_test_server_kill(&place.server, SIGKILL);
     put(&place, 2);
-    from_ms = now_ms();
+    from_ms = ff_mono_ms();
     assert_int_equal(ff_bed_try_commit(&place.bed, true), FF_COMMIT_FAILED);
-    assert_true(now_ms() - from_ms < 5000);
+    assert_true(ff_mono_ms() - from_ms < 5000);
     assert_null(strstr(place.bed.batch.fault.message, "could not be found out"));
     ff_test_server_restart(&place.server);
     while (ff_bed_try_commit(&place.bed, true) != FF_COMMIT_OK) {
