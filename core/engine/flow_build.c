@@ -116,14 +116,6 @@ ff_op_add_execution_to_flow(struct ff_txn *txn, const struct ff_add_execution_to
 
 /* ---- set_edge_group_policy ---- */
 
-static ff_err
-fail_policy(struct ff_txn *txn, const char *path, const char *member, const char *reason)
-{
-    return ff_fail(&txn->fault, FF_E_INVALID_INPUT,
-                   ff_d_str("field", ff_arena_printf(txn->arena, "%s.%s", path, member)),
-                   ff_d_text("reason", reason));
-}
-
 static const msgpack_object *
 member_of(const msgpack_object *map, const char *name)
 {
@@ -138,75 +130,66 @@ member_of(const msgpack_object *map, const char *name)
     return NULL;
 }
 
-/* The word of a vocabulary that a member holds. */
+/* The word of a vocabulary that a member holds; field: what the member is called in a fault. */
 static ff_err
-word_of(struct ff_txn *txn, const msgpack_object *value, const struct ff_vocab *vocab,
-        uint32_t *out, const char **why)
+read_word(struct ff_txn *txn, const msgpack_object *value, const char *field,
+          const struct ff_vocab *vocab, uint32_t *out)
 {
-    (void) txn;
-    *why = value == NULL ? "missing" : "wrong_type";
     if (value == NULL || value->type != MSGPACK_OBJECT_STR) {
-        return FF_E_INVALID_INPUT;
+        return ff_fail_input(&txn->fault, field, value == NULL ? "missing" : "wrong_type");
     }
-    *why = "unknown_value";
     for (uint32_t i = 0; i < vocab->n; i++) {
         if (ff_str_is(ff_str(value->via.str.ptr, value->via.str.size), vocab->words[i])) {
             *out = i;
             return FF_E_OK;
         }
     }
-    return FF_E_INVALID_INPUT;
+    return ff_fail_input(&txn->fault, field, "unknown_value");
 }
 
 static ff_err
-read_quorum(struct ff_txn *txn, const msgpack_object *k, const char *path, struct ff_group *out)
+read_quorum(struct ff_txn *txn, const msgpack_object *k, struct ff_group *out)
 {
     if (k == NULL) {
-        return fail_policy(txn, path, "k", "missing");
+        return ff_fail_input(&txn->fault, "policy.k", "missing");
     }
     if (k->type != MSGPACK_OBJECT_POSITIVE_INTEGER && k->type != MSGPACK_OBJECT_NEGATIVE_INTEGER) {
-        return fail_policy(txn, path, "k", "wrong_type");
+        return ff_fail_input(&txn->fault, "policy.k", "wrong_type");
     }
     if (k->type == MSGPACK_OBJECT_NEGATIVE_INTEGER || k->via.u64 < 1 || k->via.u64 > QUORUM_MAX) {
-        return fail_policy(txn, path, "k", "out_of_range");
+        return ff_fail_input(&txn->fault, "policy.k", "out_of_range");
     }
     out->k = (uint32_t) k->via.u64;
     return FF_E_OK;
 }
 
-ff_err
-ff_group_policy_read(struct ff_txn *txn, const msgpack_object *policy, const char *path,
-                     struct ff_group *out)
+static ff_err
+read_policy(struct ff_txn *txn, const msgpack_object *policy, struct ff_group *out)
 {
-    const char *why = NULL;
     uint32_t word = 0;
 
     out->k = 0;
     out->on_satisfied = FF_NONE(ff_opt_u32);
     if (policy->type != MSGPACK_OBJECT_MAP) {
-        return ff_fail_input(&txn->fault, path, "wrong_type");
+        return ff_fail_input(&txn->fault, "policy", "wrong_type");
     }
-    if (word_of(txn, member_of(policy, "kind"), &ff_vocab_edge_policy_kind, &word, &why) !=
-        FF_E_OK) {
-        return fail_policy(txn, path, "kind", why);
-    }
+    FF_TRY(read_word(txn, member_of(policy, "kind"), "policy.kind", &ff_vocab_edge_policy_kind,
+                     &word));
     out->kind = (enum ff_edge_policy_kind) word;
     if (out->kind == FF_EDGE_POLICY_ALL_OF) {
         return FF_E_OK;
     }
     if (out->kind == FF_EDGE_POLICY_QUORUM) {
-        FF_TRY(read_quorum(txn, member_of(policy, "k"), path, out));
+        FF_TRY(read_quorum(txn, member_of(policy, "k"), out));
     }
-    if (word_of(txn, member_of(policy, "on_satisfied"), &ff_vocab_on_satisfied, &word, &why) !=
-        FF_E_OK) {
-        return fail_policy(txn, path, "on_satisfied", why);
-    }
+    FF_TRY(read_word(txn, member_of(policy, "on_satisfied"), "policy.on_satisfied",
+                     &ff_vocab_on_satisfied, &word));
     out->on_satisfied = FF_SOME(ff_opt_u32, word);
     return FF_E_OK;
 }
 
-static ff_err
-read_policy_arg(struct ff_txn *txn, struct ff_str packed, struct ff_group *out)
+ff_err
+ff_group_policy_read(struct ff_txn *txn, struct ff_str packed, struct ff_group *out)
 {
     msgpack_zone zone;
     msgpack_object tree;
@@ -215,7 +198,7 @@ read_policy_arg(struct ff_txn *txn, struct ff_str packed, struct ff_group *out)
     FF_ASSERT(msgpack_zone_init(&zone, 512));
     err = ff_msgpack_parse(packed, &zone, &tree, &txn->fault);
     if (err == FF_E_OK) {
-        err = ff_group_policy_read(txn, &tree, "policy", out);
+        err = read_policy(txn, &tree, out);
     }
     msgpack_zone_destroy(&zone);
     return err;
@@ -236,7 +219,7 @@ ff_op_set_edge_group_policy(struct ff_txn *txn, const struct ff_set_edge_group_p
     struct ff_flow flow = { 0 };
     bool found = false;
 
-    FF_TRY(read_policy_arg(txn, args->policy, &wanted));
+    FF_TRY(ff_group_policy_read(txn, args->policy, &wanted));
     FF_TRY(ff_flow_open(txn, &args->flow_id, &flow));
     FF_TRY(ff_group_find(txn, &args->flow_id, &args->downstream_execution_id, &group, &found));
     if (group.total > 0) {

@@ -3,14 +3,12 @@
 #ifndef FF_CORE_ENGINE_FLOW_BUILD_H
 #define FF_CORE_ENGINE_FLOW_BUILD_H
 
-#include <msgpack.h>
-
 #include "core/engine/group.h"
 
-/* Reads {kind, k, on_satisfied} into a group's policy; path: what it is called in a fault.
- * FF_E_INVALID_INPUT {field: <path>.kind, .k or .on_satisfied}. */
-FF_MUST_USE ff_err ff_group_policy_read(struct ff_txn *txn, const msgpack_object *policy,
-                                        const char *path, struct ff_group *out);
+/* Reads the msgpack {kind, k, on_satisfied} into a group's policy. What ff_msgpack_parse refuses;
+ * FF_E_INVALID_INPUT {field: policy, policy.kind, .k or .on_satisfied}. */
+FF_MUST_USE ff_err ff_group_policy_read(struct ff_txn *txn, struct ff_str packed,
+                                        struct ff_group *out);
 
 /* FF_E_INVALID_INPUT {field, empty | too_long}. */
 FF_MUST_USE ff_err ff_check_label(struct ff_txn *txn, struct ff_str text, const char *field);

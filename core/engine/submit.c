@@ -174,22 +174,6 @@ connect_members(struct ff_txn *txn, struct ff_graph *graph)
 }
 
 static ff_err
-read_gate(struct ff_txn *txn, struct ff_str packed, struct ff_group *out)
-{
-    msgpack_zone zone;
-    msgpack_object tree;
-    ff_err err = FF_E_OK;
-
-    FF_ASSERT(msgpack_zone_init(&zone, 512));
-    err = ff_msgpack_parse(packed, &zone, &tree, &txn->fault);
-    if (err == FF_E_OK) {
-        err = ff_group_policy_read(txn, &tree, "policy", out);
-    }
-    msgpack_zone_destroy(&zone);
-    return err;
-}
-
-static ff_err
 read_gates(struct ff_txn *txn, struct ff_graph *graph)
 {
     graph->gates = FF_ARENA_NEW(txn->arena, struct ff_group, graph->members.n);
@@ -206,7 +190,7 @@ read_gates(struct ff_txn *txn, struct ff_graph *graph)
             return ff_graph_fail(txn, FF_E_INVALID_INPUT, place(txn, "groups", i, "member"),
                                  "already_exists");
         }
-        if (read_gate(txn, group->policy, &graph->gates[at]) != FF_E_OK) {
+        if (ff_group_policy_read(txn, group->policy, &graph->gates[at]) != FF_E_OK) {
             return fail_under(txn, place(txn, "groups", i, ""));
         }
         graph->has_gate[at] = true;
