@@ -27,15 +27,20 @@ ff_vk_key(struct valkey *valkey, struct ff_resp *out, struct ff_str name)
 
 /* ---- faults ---- */
 
-/* What the server says where its functions meet a command that the user may not give. */
-#define LACKS_A_COMMAND "can't run this command"
+/* What Redis 7.0, and what later servers say where a function meets what the user may not do. */
+static bool
+lacks_a_right(const char *what)
+{
+    return strstr(what, "can't run this command") != NULL ||
+           strstr(what, "ACL failure in script") != NULL;
+}
 
 static bool
 is_refusal(const char *what)
 {
     return strncmp(what, "OOM", 3) == 0 || strncmp(what, "MISCONF", 7) == 0 ||
            strncmp(what, "READONLY", 8) == 0 || strncmp(what, "NOPERM", 6) == 0 ||
-           strstr(what, LACKS_A_COMMAND) != NULL;
+           lacks_a_right(what);
 }
 
 void
@@ -48,7 +53,7 @@ ff_vk_fail(struct valkey *valkey, struct ff_fault *fault, const char *what)
         hint = "; the server is full: raise maxmemory, or let retention purge";
     } else if (strncmp(what, "MISCONF", 7) == 0) {
         hint = "; the server cannot write its files";
-    } else if (strstr(what, LACKS_A_COMMAND) != NULL) {
+    } else if (lacks_a_right(what)) {
         hint = "; its user lacks a command, perhaps RESTORE: see docs/deployment.md";
     }
     snprintf(text, sizeof(text), "%s%s%s", is_refusal(what) ? "the server refuses to write: " : "",

@@ -36,6 +36,14 @@ run(const struct ff_test_server *server, const char **argv)
     _exit(127);
 }
 
+static const char *
+program(void)
+{
+    const char *name = getenv("FF_VALKEY_SERVER");
+
+    return name == NULL || name[0] == '\0' ? "redis-server" : name;
+}
+
 /* Waits until it answers; a server that has ended never will. */
 static bool
 await(struct ff_test_server *server)
@@ -56,7 +64,7 @@ await(struct ff_test_server *server)
 void
 ff_test_server_restart(struct ff_test_server *server)
 {
-    const char *argv[SETTINGS_MAX] = { "redis-server", "--port", "0", "--unixsocket",
+    const char *argv[SETTINGS_MAX] = { program(),      "--port", "0", "--unixsocket",
                                        server->socket, "--save", "" };
     size_t n = 7;
 
@@ -70,7 +78,7 @@ ff_test_server_restart(struct ff_test_server *server)
         run(server, argv);
     }
     if (!await(server)) {
-        fail_msg("redis-server does not come up; %s/log", server->dir);
+        fail_msg("%s does not come up; %s/log", program(), server->dir);
     }
 }
 

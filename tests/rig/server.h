@@ -16,8 +16,9 @@ struct ff_test_server {
     const char *const *settings;
 };
 
-/* A redis-server with these settings ("--appendonly", "yes", …, NULL) beside those that keep it to
- * itself. Returns when it answers. settings outlive the server. */
+/* The program that FF_VALKEY_SERVER names, or else redis-server, with these settings
+ * ("--appendonly", "yes", …, NULL) beside those that keep it to itself. Returns when it answers.
+ * settings outlive the server. */
 void ff_test_server_start(struct ff_test_server *server, const char *const *settings);
 /* The same again, on the same files. */
 void ff_test_server_restart(struct ff_test_server *server);
