@@ -3,7 +3,8 @@
 #include <signal.h>
 #include <stdio.h>
 
-#include "tests/rows.h"
+#include "tests/process/calls.h"
+#include "tests/process/ffctl.h"
 
 /* ---- servers ---- */
 
@@ -148,4 +149,31 @@ void
 ff_fleet_start_again(struct ff_fleet *fleet, uint32_t i)
 {
     ff_daemon_start(&fleet->daemons[i], fleet->lines[i]);
+}
+
+void
+ff_fleet_start_whole(struct ff_fleet *fleet, uint32_t n, const char *lines)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        fleet->daemons[i].tree = true;
+        ff_fleet_start(fleet, i, lines);
+    }
+}
+
+void
+ff_fleet_check(struct ff_fleet *fleet, uint32_t i, struct ff_crew *crew)
+{
+    struct ff_client *client = ff_test_client(fleet->daemons[i].worker, NULL);
+
+    ff_crew_check(crew, client);
+    ff_client_close(client);
+}
+
+void
+ff_fleet_expect_sound(const struct ff_fleet *fleet)
+{
+    char line[FF_PG_URL_MAX + 32];
+
+    snprintf(line, sizeof(line), "store check '%s'", fleet->url);
+    assert_says(ffctl(&fleet->daemons[0], line), "sound\n[0]");
 }

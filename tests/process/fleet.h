@@ -4,6 +4,7 @@
 #ifndef FF_TESTS_PROCESS_FLEET_H
 #define FF_TESTS_PROCESS_FLEET_H
 
+#include "tests/process/crew.h"
 #include "tests/process/daemon.h"
 #include "tests/rig/pg_server.h"
 #include "tests/rig/relay.h"
@@ -48,6 +49,12 @@ void ff_fleet_relay(struct ff_fleet *fleet, uint32_t i);
 void ff_fleet_start(struct ff_fleet *fleet, uint32_t i, const char *lines);
 /* After kill -9: with what it had. */
 void ff_fleet_start_again(struct ff_fleet *fleet, uint32_t i);
+/* The first n as whole daemons. */
+void ff_fleet_start_whole(struct ff_fleet *fleet, uint32_t n, const char *lines);
+/* Daemon i has what was acknowledged to the crew. */
+void ff_fleet_check(struct ff_fleet *fleet, uint32_t i, struct ff_crew *crew);
+/* Nobody runs on it any more: what is left must be what daemons may leave. */
+void ff_fleet_expect_sound(const struct ff_fleet *fleet);
 
 #define FF_FLEET_TEST(server_, name_, test_)                                                       \
     {                                                                                              \

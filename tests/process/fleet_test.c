@@ -10,7 +10,6 @@
 #include "core/partition.h"
 #include "tests/process/calls.h"
 #include "tests/process/crew.h"
-#include "tests/process/ffctl.h"
 #include "tests/process/fleet.h"
 #include "tests/process/tree.h"
 
@@ -21,15 +20,6 @@ must(ff_err err, struct ff_answer *answer)
 {
     if (err != FF_E_OK) {
         fail_msg("%s", ff_answer_text(answer));
-    }
-}
-
-static void
-start_whole(struct ff_fleet *fleet, uint32_t n, const char *lines)
-{
-    for (uint32_t i = 0; i < n; i++) {
-        fleet->daemons[i].tree = true;
-        ff_fleet_start(fleet, i, lines);
     }
 }
 
@@ -71,7 +61,7 @@ test_a_drain_waits_for_the_daemons_own_workers(void **state)
     FF_SCOPED(ff_answer) of_there = { 0 };
     FF_SCOPED(ff_answer) of_more = { 0 };
 
-    start_whole(fleet, 2, NULL);
+    ff_fleet_start_whole(fleet, 2, NULL);
     here = ff_test_client(fleet->daemons[0].worker, NULL);
     there = ff_test_client(fleet->daemons[1].worker, NULL);
     control = ff_test_control(&fleet->daemons[0]);
@@ -102,7 +92,7 @@ test_a_drain_knows_workers_from_before_a_restart(void **state)
     struct ff_client *here = NULL, *control = NULL, *other = NULL;
     FF_SCOPED(ff_answer) answer = { 0 };
 
-    start_whole(fleet, 2, NULL);
+    ff_fleet_start_whole(fleet, 2, NULL);
     here = ff_test_client(fleet->daemons[0].worker, "here");
     control = ff_test_control(&fleet->daemons[0]);
     other = ff_test_control(&fleet->daemons[1]);
@@ -190,7 +180,7 @@ test_what_falls_due(void **state)
     if (!ff_fleet_open(&fleet, row->server)) {
         skip();
     }
-    start_whole(&fleet, 2, NULL);
+    ff_fleet_start_whole(&fleet, 2, NULL);
     here = ff_test_client(fleet.daemons[0].worker, NULL);
     there = ff_test_client(fleet.daemons[1].worker, NULL);
     due_ms = leave_behind(here, row);
@@ -267,25 +257,6 @@ expect_wake_up(const struct ff_daemon *from, const struct ff_daemon *to)
 }
 
 static void
-check_on(const struct ff_daemon *daemon, struct ff_crew *crew)
-{
-    struct ff_client *client = ff_test_client(daemon->worker, NULL);
-
-    ff_crew_check(crew, client);
-    ff_client_close(client);
-}
-
-/* Nobody runs on it any more: what is left must be what daemons may leave. */
-static void
-expect_sound(const struct ff_fleet *fleet)
-{
-    char line[FF_PG_URL_MAX + 32];
-
-    snprintf(line, sizeof(line), "store check '%s'", fleet->url);
-    assert_says(ffctl(&fleet->daemons[0], line), "sound\n[0]");
-}
-
-static void
 strike_at_random(struct ff_fleet *fleet, uint32_t n)
 {
     uint32_t rounds = ff_test_number("FF_ROUNDS", 5), seed = ff_test_number("FF_SEED", 1);
@@ -296,7 +267,7 @@ strike_at_random(struct ff_fleet *fleet, uint32_t n)
         ff_fleet_relay(fleet, i);
         addresses[i] = fleet->daemons[i].worker;
     }
-    start_whole(fleet, n, "restart_max = 100\n");
+    ff_fleet_start_whole(fleet, n, "restart_max = 100\n");
     ff_crew_start_on(&crew, addresses, n, seed);
     for (uint32_t i = 0; i < rounds && !ff_crew_is_stopping(&crew); i++) {
         uint32_t victim = (uint32_t) rand_r(&crew.seed) % n;
@@ -308,14 +279,14 @@ strike_at_random(struct ff_fleet *fleet, uint32_t n)
     ff_crew_stop(&crew);
     assert_true(crew.n_created > rounds && crew.n_completed > rounds);
     for (uint32_t i = 0; i < n; i++) {
-        check_on(&fleet->daemons[i], &crew);
+        ff_fleet_check(fleet, i, &crew);
         expect_wake_up(&fleet->daemons[i], &fleet->daemons[(i + 1) % n]);
     }
     ff_crew_done(&crew);
     for (uint32_t i = 0; i < n; i++) {
         ff_daemon_stop(&fleet->daemons[i]);
     }
-    expect_sound(fleet);
+    ff_fleet_expect_sound(fleet);
 }
 
 static void

@@ -15,15 +15,6 @@
 #define STEPS_MAX 600
 
 static void
-check(struct ff_crew *crew, const struct ff_daemon *broker)
-{
-    struct ff_client *client = ff_test_client(broker->worker, NULL);
-
-    ff_crew_check(crew, client);
-    ff_client_close(client);
-}
-
-static void
 kill_at_random(struct ff_fleet *fleet, uint32_t n)
 {
     uint32_t rounds = ff_test_number("FF_ROUNDS", 4), seed = ff_test_number("FF_SEED", 1);
@@ -46,7 +37,7 @@ kill_at_random(struct ff_fleet *fleet, uint32_t n)
     ff_crew_stop(&crew);
     assert_true(crew.n_created > rounds && crew.n_completed > rounds);
     for (uint32_t i = 0; i < n; i++) {
-        check(&crew, &fleet->daemons[i]);
+        ff_fleet_check(fleet, i, &crew);
     }
     ff_crew_done(&crew);
     for (uint32_t i = 0; i < n; i++) {
@@ -81,7 +72,7 @@ test_a_server_restarted_under_load(void **state)
     }
     ff_crew_await(&crew, STEPS_MAX / 2);
     ff_crew_stop(&crew);
-    check(&crew, &fleet->daemons[0]);
+    ff_fleet_check(fleet, 0, &crew);
     ff_crew_done(&crew);
     ff_daemon_stop(&fleet->daemons[0]);
 }

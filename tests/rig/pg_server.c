@@ -14,18 +14,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/rig/pg_server_int.h"
 #include "tests/rows.h"
 
-/* 30 s: a busy machine. */
-#define TRIES_MAX 3000
-#define TRY_MS 10
+#define ARGS_MAX 32
 
 static struct {
     char bin[128]; /* "" = not looked for yet */
-    char dir[64];  /* "" = no cluster yet */
-    const char *setting;
+    struct ff_pg_cluster cluster;
+    const char *const *settings;
     pid_t owner;   /* who has made it */
-    pid_t pid;     /* of the server; 0 = none */
     PGconn *admin; /* to the database of ff_pg_fresh; NULL: none */
 } server;
 
@@ -50,18 +48,20 @@ become_user(void)
     }
 }
 
-static pid_t
-start(char *const argv[], const char *log)
+pid_t
+ff_pg_spawn(const struct ff_pg_cluster *cluster, const char *const argv[])
 {
+    char program[192];
     pid_t pid = fork();
 
     if (pid == 0) {
         become_user();
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (freopen(log, "a", stdout) == NULL || dup2(1, 2) < 0 || chdir("/") != 0) {
+        if (chdir(cluster->dir) != 0 || freopen("log", "a", stdout) == NULL || dup2(1, 2) < 0) {
             _exit(125);
         }
-        execv(argv[0], argv);
+        snprintf(program, sizeof(program), "%s/%s", server.bin, argv[0]);
+        execvp(access(program, X_OK) == 0 ? program : argv[0], (char *const *) (uintptr_t) argv);
         _exit(127);
     }
     assert_true(pid > 0);
@@ -79,17 +79,30 @@ await(pid_t pid)
     return status;
 }
 
-static void
-remove_tree(void)
+void
+ff_pg_run_in(const struct ff_pg_cluster *cluster, const char *const argv[])
 {
-    char *const argv[] = { "/bin/rm", "-rf", server.dir, NULL };
-    pid_t pid = fork();
-
-    if (pid == 0) {
-        execv(argv[0], argv);
-        _exit(127);
+    if (await(ff_pg_spawn(cluster, argv)) != 0) {
+        fail_msg("%s fails; %s/log", argv[0], cluster->dir);
     }
-    await(pid);
+}
+
+void
+ff_pg_run(const char *const argv[])
+{
+    ff_pg_run_in(&server.cluster, argv);
+}
+
+void
+ff_pg_remove(struct ff_pg_cluster *cluster)
+{
+    char command[96];
+
+    if (cluster->dir[0] != '\0') {
+        snprintf(command, sizeof(command), "rm -rf %s", cluster->dir);
+        (void) !system(command);
+        cluster->dir[0] = '\0';
+    }
 }
 
 static void
@@ -97,7 +110,7 @@ at_exit(void)
 {
     if (server.owner == getpid()) {
         ff_pg_stop(true);
-        remove_tree();
+        ff_pg_remove(&server.cluster);
     }
 }
 
@@ -123,81 +136,100 @@ ff_pg_there(void)
     return server.bin[0] != '\0';
 }
 
+void
+ff_pg_make_dir(struct ff_pg_cluster *cluster)
+{
+    strcpy(cluster->dir, "/tmp/ff-pg-XXXXXX");
+    assert_non_null(mkdtemp(cluster->dir));
+    if (geteuid() == 0) {
+        assert_int_equal(chown(cluster->dir, user()->pw_uid, user()->pw_gid), 0);
+    }
+}
+
 static void
 make_cluster(void)
 {
-    char program[160], data[96], log[96];
-    char *const argv[] = { program, "-D", data,   "-U",        "flowfabric", "-A",
-                           "trust", "-E", "UTF8", "--no-sync", "--locale=C", NULL };
+    static const char *const argv[] = { "initdb", "-D", "d",    "-U",        "flowfabric", "-A",
+                                        "trust",  "-E", "UTF8", "--no-sync", "--locale=C", NULL };
 
-    strcpy(server.dir, "/tmp/ff-pg-XXXXXX");
-    assert_non_null(mkdtemp(server.dir));
-    if (geteuid() == 0) {
-        assert_int_equal(chown(server.dir, user()->pw_uid, user()->pw_gid), 0);
-    }
+    ff_pg_make_dir(&server.cluster);
     server.owner = getpid();
     atexit(at_exit);
-    snprintf(program, sizeof(program), "%s/initdb", server.bin);
-    snprintf(data, sizeof(data), "%s/d", server.dir);
-    snprintf(log, sizeof(log), "%s/log", server.dir);
-    assert_int_equal(await(start(argv, log)), 0);
-}
-
-static void
-url_of(const char *database, char url[FF_PG_URL_MAX])
-{
-    snprintf(url, FF_PG_URL_MAX, "postgres://flowfabric@/%s?host=%s", database, server.dir);
+    ff_pg_run(argv);
 }
 
 void
-ff_pg_setting(const char *setting)
+ff_pg_url_in(const struct ff_pg_cluster *cluster, const char *database, char url[FF_PG_URL_MAX])
 {
-    server.setting = setting;
+    snprintf(url, FF_PG_URL_MAX, "postgres://flowfabric@/%s?host=%s", database, cluster->dir);
+}
+
+void
+ff_pg_settings(const char *const *settings)
+{
+    server.settings = settings;
 }
 
 /* libpq has no event for "is up now". */
 static void
-await_up(void)
+await_up(const struct ff_pg_cluster *cluster)
 {
     char url[FF_PG_URL_MAX];
 
-    url_of("postgres", url);
+    ff_pg_url_in(cluster, "postgres", url);
     for (int i = 0; PQping(url) != PQPING_OK; i++) {
-        assert_true(i < TRIES_MAX);
-        assert_int_equal(waitpid(server.pid, NULL, WNOHANG), 0);
-        poll(NULL, 0, TRY_MS);
+        assert_true(i < FF_PG_TRIES_MAX);
+        assert_int_equal(waitpid(cluster->pid, NULL, WNOHANG), 0);
+        poll(NULL, 0, FF_PG_TRY_MS);
     }
+}
+
+void
+ff_pg_start_in(struct ff_pg_cluster *cluster, const char *const *settings)
+{
+    static const char *const weak[] = { "fsync=off", NULL };
+    char directory[96];
+    const char *argv[ARGS_MAX] = { "postgres",
+                                   "-D",
+                                   "d",
+                                   "-c",
+                                   directory,
+                                   "-c",
+                                   "listen_addresses=",
+                                   "-c",
+                                   "max_connections=60",
+                                   "-c",
+                                   "shared_buffers=64MB" };
+    size_t n = 11;
+
+    for (settings = settings == NULL ? weak : settings; *settings != NULL; settings++) {
+        assert_true(n + 2 < ARGS_MAX);
+        argv[n++] = "-c";
+        argv[n++] = *settings;
+    }
+    snprintf(directory, sizeof(directory), "unix_socket_directories=%s", cluster->dir);
+    cluster->pid = ff_pg_spawn(cluster, argv);
+    await_up(cluster);
 }
 
 void
 ff_pg_start(void)
 {
-    char program[160], data[96], log[96], directory[96];
-    char *argv[] = { program,
-                     "-D",
-                     data,
-                     "-c",
-                     directory,
-                     "-c",
-                     "listen_addresses=",
-                     "-c",
-                     "max_connections=60",
-                     "-c",
-                     "shared_buffers=64MB",
-                     "-c",
-                     server.setting == NULL ? "fsync=off" : (char *) (uintptr_t) server.setting,
-                     NULL };
-
     assert_true(ff_pg_there());
-    if (server.dir[0] == '\0') {
+    if (server.cluster.dir[0] == '\0') {
         make_cluster();
     }
-    snprintf(program, sizeof(program), "%s/postgres", server.bin);
-    snprintf(data, sizeof(data), "%s/d", server.dir);
-    snprintf(log, sizeof(log), "%s/log", server.dir);
-    snprintf(directory, sizeof(directory), "unix_socket_directories=%s", server.dir);
-    server.pid = start(argv, log);
-    await_up();
+    ff_pg_start_in(&server.cluster, server.settings);
+}
+
+void
+ff_pg_end_in(struct ff_pg_cluster *cluster, int signal)
+{
+    if (cluster->pid > 0) {
+        kill(cluster->pid, signal);
+        await(cluster->pid);
+        cluster->pid = 0;
+    }
 }
 
 void
@@ -205,11 +237,7 @@ ff_pg_stop(bool at_once)
 {
     PQfinish(server.admin);
     server.admin = NULL;
-    if (server.pid > 0) {
-        kill(server.pid, at_once ? SIGQUIT : SIGINT);
-        await(server.pid);
-        server.pid = 0;
-    }
+    ff_pg_end_in(&server.cluster, at_once ? SIGQUIT : SIGINT);
 }
 
 /* Only their own user may. */
@@ -240,17 +268,23 @@ ff_pg_limit_files(const char *pids, rlim_t bytes)
 /* ---- databases ---- */
 
 static PGconn *
-connect_to(const char *database)
+connect_by(const char *url)
 {
-    char url[FF_PG_URL_MAX];
-    PGconn *conn = NULL;
+    PGconn *conn = PQconnectdb(url);
 
-    url_of(database, url);
-    conn = PQconnectdb(url);
     if (PQstatus(conn) != CONNECTION_OK) {
         fail_msg("%s", PQerrorMessage(conn));
     }
     return conn;
+}
+
+static PGconn *
+connect_to(const char *database)
+{
+    char url[FF_PG_URL_MAX];
+
+    ff_pg_url_in(&server.cluster, database, url);
+    return connect_by(url);
 }
 
 static void
@@ -282,7 +316,7 @@ ff_pg_fresh(char url[FF_PG_URL_MAX])
     static bool made;
     PGconn *conn = NULL;
 
-    if (server.pid == 0) {
+    if (server.cluster.pid == 0) {
         ff_pg_start();
     }
     if (!made) {
@@ -295,25 +329,29 @@ ff_pg_fresh(char url[FF_PG_URL_MAX])
         server.admin = connect_to("flowfabric");
     }
     run(server.admin, empty_tables);
-    url_of("flowfabric", url);
+    ff_pg_url_in(&server.cluster, "flowfabric", url);
 }
 
 void
 ff_pg_url(char url[FF_PG_URL_MAX])
 {
-    if (server.pid == 0) {
+    if (server.cluster.pid == 0) {
         ff_pg_start();
     }
-    url_of("postgres", url);
+    ff_pg_url_in(&server.cluster, "postgres", url);
 }
 
 const char *
-ff_pg_sql_text(const char *sql)
+ff_pg_text_in(const struct ff_pg_cluster *cluster, const char *sql)
 {
     static char text[1024];
-    PGconn *conn = connect_to("flowfabric");
-    PGresult *result = PQexec(conn, sql);
+    char url[FF_PG_URL_MAX];
+    PGconn *conn = NULL;
+    PGresult *result = NULL;
 
+    ff_pg_url_in(cluster, "flowfabric", url);
+    conn = connect_by(url);
+    result = PQexec(conn, sql);
     text[0] = '\0';
     if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) > 0) {
         snprintf(text, sizeof(text), "%s", PQgetvalue(result, 0, 0));
@@ -324,4 +362,16 @@ ff_pg_sql_text(const char *sql)
     PQclear(result);
     PQfinish(conn);
     return text;
+}
+
+const char *
+ff_pg_sql_text(const char *sql)
+{
+    return ff_pg_text_in(&server.cluster, sql);
+}
+
+struct ff_pg_cluster *
+ff_pg_cluster(void)
+{
+    return &server.cluster;
 }

@@ -258,17 +258,18 @@ promise_with(struct ff_bed *bed, const char *sql)
 static void
 test_a_weak_server_is_told(void **state)
 {
+    static const char *const strong[] = { "fsync=on", NULL };
     struct ff_bed *bed = *state;
 
     assert_non_null(strstr(promise_with(bed, "SELECT 1"), "fsync off"));
     ff_pg_stop(false);
-    ff_pg_setting("fsync=on");
+    ff_pg_settings(strong);
     ff_pg_start();
     assert_non_null(strstr(promise_with(bed, "SELECT 1"), FF_PROMISE_ALL));
     assert_null(strstr(promise_with(bed, "ALTER DATABASE flowfabric SET synchronous_commit = off"),
                        FF_PROMISE_ALL));
     (void) ff_pg_sql_text("ALTER DATABASE flowfabric RESET synchronous_commit");
-    ff_pg_setting(NULL);
+    ff_pg_settings(NULL);
     ff_pg_stop(false);
     ff_pg_start();
 }
