@@ -12,6 +12,7 @@
 
 #define MEMBERS 10000
 #define FRAMES 20000
+#define DESCRIBED 5 /* times, of which the longest is told */
 #define LANE "pause"
 
 enum shape {
@@ -285,6 +286,23 @@ skipped(const struct ff_flow_summary *summary)
     return summary->members_skipped;
 }
 
+/* All of it in one answer. */
+static void
+describe(struct bench *bench, enum shape shape, const struct ff_uuid *flow_id)
+{
+    const struct ff_describe_flow_args args = { .flow_id = *flow_id };
+
+    begin(bench);
+    for (int i = 0; i < DESCRIBED; i++) {
+        struct ff_describe_flow_result described = { 0 };
+        FF_SCOPED(ff_answer) answer = { 0 };
+
+        ff_bench_must(ff_client_describe_flow(bench->client, &args, &described, &answer), &answer,
+                      "describe_flow");
+    }
+    end(bench, shape_names[shape], "describe");
+}
+
 static void
 cancel(struct bench *bench, enum shape shape, const struct ff_uuid *flow_id)
 {
@@ -414,6 +432,7 @@ ff_bench_pause(const struct ff_bench_options *options)
         begin(&bench);
         end(&bench, shape_names[shape], "idle");
         submit(&bench, (enum shape) shape, &flow_id);
+        describe(&bench, (enum shape) shape, &flow_id);
         begin(&bench);
         if (shape == CHAIN) {
             end_first(&bench, false);
@@ -423,6 +442,7 @@ ff_bench_pause(const struct ff_bench_options *options)
             await(&bench, &flow_id, MEMBERS - 1, waiting);
         } else if (shape == ANY_OF) {
             end_first(&bench, true);
+            describe(&bench, (enum shape) shape, &flow_id);
             await(&bench, &flow_id, MEMBERS - 2, sibling_cancelled);
         }
         end(&bench, shape_names[shape], "cascade");

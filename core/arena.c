@@ -1,3 +1,4 @@
+/* Blocks that double; see arena.h. Beside them ff_grow, for arrays of the heap. */
 #include "core/arena.h"
 
 #include <sodium.h>
@@ -134,4 +135,22 @@ ff_grow(void *array, uint32_t *room, uint32_t n, size_t element_bytes)
     array = realloc(array, *room * element_bytes);
     FF_ASSERT(array != NULL);
     return array;
+}
+
+/* Arenas give nothing back one by one: doubling wastes no more than it holds. */
+void *
+ff_arena_grow(struct ff_arena *arena, void *array, uint32_t *room, uint32_t n, size_t element_bytes)
+{
+    void *grown = NULL;
+
+    if (n < *room) {
+        return array;
+    }
+    FF_ASSERT(*room <= UINT32_MAX / 2);
+    *room = *room == 0 ? 16 : *room * 2;
+    grown = ff_arena_alloc(arena, *room * element_bytes);
+    if (n > 0) {
+        memcpy(grown, array, n * element_bytes);
+    }
+    return grown;
 }

@@ -32,6 +32,10 @@ void ff_arena_wipe(struct ff_arena *arena);
  * the process when memory is out, as the arena does. */
 void *ff_grow(void *array, uint32_t *room, uint32_t n, size_t element_bytes);
 
+/* The same of an array in an arena, which keeps the outgrown one, too. */
+void *ff_arena_grow(struct ff_arena *arena, void *array, uint32_t *room, uint32_t n,
+                    size_t element_bytes);
+
 #define FF_ARENA_NEW(arena, type, n) ((type *) ff_arena_zalloc((arena), sizeof(type) * (n)))
 
 #endif

@@ -34,6 +34,7 @@ ff_engine_config_init(struct ff_engine_config *config)
         .cache_bytes_max = 64u << 20,
         .submit_once_max = 256,
         .submit_step = 256,
+        .flow_step = 256,
         .stream_ops_max = 64,
         .parked_max = 16384,
         .retention_ms = 86400000,
@@ -72,6 +73,7 @@ ff_engine_new(const struct ff_engine_config *config, struct ff_store *store)
         .event_retention_ms = config->event_retention_ms,
         .submit_once_max = config->submit_once_max,
         .submit_step = config->submit_step,
+        .flow_step = config->flow_step,
     };
     TAILQ_INIT(&engine->lru);
     TAILQ_INIT(&engine->kept);

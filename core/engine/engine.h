@@ -29,6 +29,9 @@ struct ff_engine_config {
     /* Members and edges of a flow that submit_flow writes in one step; of a larger one, those of
      * each of its steps; at least 1. */
     uint32_t submit_once_max, submit_step;
+    /* Edges and groups of a flow that one step looks at which reads many of them, or takes edges
+     * back: 20 us each where both ends come from the disk; at least 1. */
+    uint32_t flow_step;
     uint32_t stream_ops_max;       /* read_stream, tail_stream at a time (06 §1.7); at least 1 */
     uint32_t parked_max;           /* beyond: resource_exhausted {pool: "parked"} */
     int64_t (*wall_ms)(void *ctx); /* Unix milliseconds */

@@ -30,7 +30,7 @@ struct ff_engine_facts {
     struct ff_strs lanes;  /* configured ones: registered at boot */
     uint64_t retention_ms; /* how long ended executions stay */
     uint64_t flow_retention_ms, event_retention_ms;
-    uint32_t submit_once_max, submit_step;
+    uint32_t submit_once_max, submit_step, flow_step;
     bool consumes;       /* the engine itself does what a change in a flow leaves to be done */
     bool claims_stopped; /* shutting down: claims answer as on a paused lane (08 §4) */
     bool gate_closed;    /* shutdown_prepare was called (01 §10.6) */

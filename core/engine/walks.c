@@ -20,16 +20,8 @@ ff_walk_add(struct ff_txn *txn, const struct ff_eid *id)
 {
     struct ff_walk *walk = ff_txn_walk(txn);
 
-    if (walk->n == walk->room) {
-        struct ff_eid *grown = NULL;
-
-        walk->room = walk->room == 0 ? 64 : walk->room * 2;
-        grown = ff_arena_alloc(&txn->task->frame->arena, walk->room * sizeof(*grown));
-        if (walk->n > 0) {
-            memcpy(grown, walk->todo, walk->n * sizeof(*grown));
-        }
-        walk->todo = grown;
-    }
+    walk->todo = ff_arena_grow(&txn->task->frame->arena, walk->todo, &walk->room, walk->n,
+                               sizeof(*walk->todo));
     walk->todo[walk->n++] = *id;
 }
 

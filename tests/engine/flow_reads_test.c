@@ -256,6 +256,123 @@ test_summary(void **state)
     assert_string_equal(flow_state(rig), "cancelled");
 }
 
+/* ---- large answers, in steps ---- */
+
+/* So many edges or groups a step from here on. */
+static void
+restart(struct ff_rig *rig, uint32_t flow_step)
+{
+    struct ff_engine_config config;
+
+    ff_rig_engine_config(rig, &config);
+    config.flow_step = flow_step;
+    ff_rig_restart(rig, &config);
+}
+
+/* C, D and E wait for others; one of D's upstreams was enough, A (twice) and E are not needed. */
+static void
+make_groups(struct ff_rig *rig)
+{
+    make_flow(rig, 7);
+    policy(rig, D, "{\"kind\":\"any_of\",\"on_satisfied\":\"cancel_remaining\"}");
+    stage(rig, 9, E, D);
+    stage(rig, 8, A, D);
+    stage(rig, 7, B, D);
+    stage(rig, 6, A, D);
+    build(rig, 5, A, C);
+    build(rig, 4, C, E);
+    build(rig, 3, G, C);
+    apply(rig, 7, B, D);
+    succeed(rig, B);
+    assert_true(group_of(rig, D).cancel_siblings_pending);
+}
+
+static struct ff_str
+packed(struct ff_rig *rig, enum ff_op op, const void *result)
+{
+    struct ff_packer packer;
+    struct ff_str out;
+
+    ff_packer_init(&packer);
+    ff_encode(ff_ops[op].result, result, &packer.pk);
+    out = ff_arena_copy(&rig->arena, ff_packer_str(&packer));
+    ff_packer_done(&packer);
+    return out;
+}
+
+static struct ff_str
+described(struct ff_rig *rig)
+{
+    const struct ff_describe_flow_args args = { .flow_id = F };
+    struct ff_describe_flow_result result;
+
+    assert_ok(ff_rig_describe_flow(rig, &args, &result));
+    return packed(rig, FF_OP_describe_flow, &result);
+}
+
+static struct ff_str
+listed(struct ff_rig *rig)
+{
+    const struct ff_list_edges_args args = {
+        .flow_id = F,
+        .direction = { .kind = FF_DIRECTION_INCOMING, .to_node = FF_SOME(ff_opt_eid, ff_rig_id(D)) }
+    };
+    struct ff_list_edges_result result;
+
+    assert_ok(ff_rig_list_edges(rig, &args, &result));
+    assert_int_equal(result.edges.n, 4);
+    return packed(rig, FF_OP_list_edges, &result);
+}
+
+static void
+test_same_in_steps(void **state)
+{
+    struct ff_rig *rig = *state;
+    struct ff_flow_snapshot flow;
+    struct ff_str described_once, listed_once;
+
+    make_groups(rig);
+    flow = describe_flow(rig);
+    assert_int_equal(flow.edge_groups.n, 3);
+    assert_int_equal(flow.edge_groups.v[1].pending_sibling_ids.n, 2);
+    described_once = described(rig);
+    listed_once = listed(rig);
+    for (uint32_t step = 1; step <= 8; step++) {
+        restart(rig, step);
+        assert_true(ff_str_eq(described(rig), described_once));
+        assert_true(ff_str_eq(listed(rig), listed_once));
+    }
+}
+
+/* Others have their turn between its steps; what has ended meanwhile is not owed a cancel. */
+static void
+test_between_steps(void **state)
+{
+    struct ff_rig *rig = *state;
+    const struct ff_describe_flow_args args = { .flow_id = F };
+    const struct ff_ping_args ping = { 0 };
+    struct ff_describe_flow_result result;
+    struct ff_waiting *describing = NULL, *beside = NULL;
+    struct ff_ping_result pong;
+
+    make_groups(rig);
+    restart(rig, 1);
+    assert_ok(cancel_as(rig, E, OPERATOR));
+    describing = ff_rig_submit(rig, FF_OP_describe_flow, &args);
+    beside = ff_rig_submit(rig, FF_OP_ping, &ping);
+    while (!ff_rig_is_done(beside)) {
+        ff_engine_run(rig->engine);
+        ff_store_poll(rig->store, true);
+    }
+    assert_false(ff_rig_is_done(describing));
+    assert_ok(ff_rig_finish(rig, beside, &pong));
+    ff_rig_pump(rig);
+    memset(&result, 0, sizeof(result));
+    assert_ok(ff_rig_finish(rig, describing, &result));
+    assert_int_equal(result.flow->edge_groups.n, 3);
+    assert_int_equal(result.flow->edge_groups.v[1].pending_sibling_ids.n, 1);
+}
+
 static const struct CMUnitTest tests[] = {
     RIG_TEST("04 ex 70 pages of flows", test_pages),
     RIG_TEST("04 ex 71 the status in a list", test_status),
@@ -265,6 +382,8 @@ static const struct CMUnitTest tests[] = {
     RIG_TEST("04 ex 74 derived states", test_derived_states),
     RIG_TEST("04 ex 74 skipped is benign", test_skipped_is_benign),
     RIG_TEST("04 ex 75 the summary", test_summary),
+    RIG_TEST("an answer in steps is the same", test_same_in_steps),
+    RIG_TEST("others have their turn between the steps of an answer", test_between_steps),
 };
 
 int

@@ -44,6 +44,7 @@ start_broker(struct world *world, uint32_t broker)
     if (one_in(world, 2)) { /* submissions in steps */
         config.submit_once_max = below(world, 6);
         config.submit_step = 1 + below(world, 5);
+        config.flow_step = 1 + below(world, 3);
     }
     world->engines[broker] = ff_engine_new(&config, ff_spy_port(world->spy, broker));
     if (world->consuming) {
