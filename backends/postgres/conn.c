@@ -334,12 +334,14 @@ setup(struct pg_conn *conn)
 {
     struct pg *pg = conn->pg;
     const char *isolation = conn->writer ? "read committed" : "repeatable read";
+    const char *durable = conn->writer ? "" /* as the server says */ : "off"; /* beats, news */
     struct pg_params params = { 0 };
     uint64_t session = 0;
 
     conn->phase = PG_READY;
     ff_pg_begin(conn, conn->writer ? &write_setup : &read_setup);
     ff_pg_param(&params, isolation, strlen(isolation));
+    ff_pg_param(&params, durable, strlen(durable));
     ff_pg_send(conn, PG_S_SETUP, TAG_SETUP, &params);
     if (conn->writer) {
         session = htobe64(++pg->session);

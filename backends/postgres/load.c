@@ -11,7 +11,7 @@
 
 /* A tag: what is read, and for which want, or from which place of `order` on. */
 #define TAG(what, at) ((uint64_t) (what) << 32 | (at))
-enum { GET, PAGE, KEYS_PAGE, SCOPES, FEED, FEED_PAGE, WALK, PING };
+enum { GET, PAGE, KEYS_PAGE, SCOPES, FEED, FEED_PAGE, WALK, PING, NEWS };
 
 static struct pg *
 of(struct ff_store *store)
@@ -357,6 +357,7 @@ ask(struct pg *pg, struct pg_load *waiting)
     if (load->n == 0) {
         ff_pg_send(&pg->read, PG_S_PING, TAG(PING, 0), NULL);
     }
+    ff_pg_send_news(pg, TAG(NEWS, 0));
     ff_pg_end(&pg->read);
 }
 
@@ -365,6 +366,9 @@ ff_pg_loads_go(struct pg *pg)
 {
     struct pg_load *waiting = TAILQ_FIRST(&pg->loads);
 
+    if (waiting != NULL) {
+        ff_pg_beat(pg); /* under load the timer never finds the reader free */
+    }
     if (waiting != NULL && ff_pg_conn_free(&pg->read)) {
         ask(pg, waiting);
     }

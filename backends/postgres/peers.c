@@ -57,12 +57,13 @@ peers_lost(struct pg *pg)
 static const struct pg_job peers_job = { peers_result, peers_done, peers_lost };
 
 void
-ff_pg_beat_tick(struct pg *pg, int64_t now_ms)
+ff_pg_beat(struct pg *pg)
 {
+    int64_t now_ms = ff_mono_ms();
     struct pg_params params = { 0 };
 
     if (now_ms - pg->beat_ms < BEAT_MS || !ff_pg_conn_free(&pg->read)) {
-        return;
+        return; /* the load under way is followed by it */
     }
     pg->beat_ms = now_ms;
     pg->beat_sent_us = ff_mono_us();
@@ -72,28 +73,36 @@ ff_pg_beat_tick(struct pg *pg, int64_t now_ms)
     ff_pg_end(&pg->read);
 }
 
-void
-ff_pg_tell_others(struct pg *pg)
+static bool
+news_are_due(const struct pg *pg)
 {
-    int64_t now_ms = 0;
+    return ff_news_any(&pg->news) && ff_mono_ms() - pg->told_ms >= NOTIFY_MS;
+}
+
+void
+ff_pg_send_news(struct pg *pg, uint64_t tag)
+{
     struct pg_params params = { 0 };
     char text[FF_NEWS_TEXT_MAX];
     size_t n = 0;
 
-    if (!ff_news_any(&pg->news) || !ff_pg_conn_free(&pg->read)) {
-        return;
+    if (news_are_due(pg)) {
+        n = ff_news_text(&pg->news, &pg->broker, text);
+        pg->news = (struct ff_news_list){ 0 };
+        pg->told_ms = ff_mono_ms();
+        ff_pg_param(&params, text, n);
+        ff_pg_send(&pg->read, PG_S_NOTIFY, tag, &params);
     }
-    now_ms = ff_mono_ms();
-    if (now_ms - pg->told_ms < NOTIFY_MS) {
-        return; /* the next load, commit or tick comes by here */
-    }
-    n = ff_news_text(&pg->news, &pg->broker, text);
-    pg->news = (struct ff_news_list){ 0 };
-    pg->told_ms = now_ms;
-    ff_pg_begin(&pg->read, &peers_job);
-    ff_pg_param(&params, text, n);
-    ff_pg_send(&pg->read, PG_S_NOTIFY, TAG_NOTIFY, &params);
-    ff_pg_end(&pg->read);
+}
+
+void
+ff_pg_tell_others(struct pg *pg)
+{
+    if (news_are_due(pg) && ff_pg_conn_free(&pg->read)) {
+        ff_pg_begin(&pg->read, &peers_job);
+        ff_pg_send_news(pg, TAG_NOTIFY);
+        ff_pg_end(&pg->read);
+    } /* else the next load, commit or tick comes by here */
 }
 
 void
@@ -112,6 +121,7 @@ ff_pg_hear(struct pg *pg)
 
     while (pg->read.conn != NULL && (note = PQnotifies(pg->read.conn)) != NULL) {
         if (ff_news_read(ff_cstr(note->extra), &pg->broker, &list)) {
+            pg->others = true; /* before the next beat would say so */
             ff_news_tell(&list, &pg->host);
         }
         PQfreemem(note);

@@ -182,10 +182,12 @@ extern const struct ff_store_offline ff_pg_offline;
 /* Tells the others that this broker lives, and learns whether there are any. */
 FF_MUST_USE ff_err ff_pg_look_at_clock(struct pg *pg, PGconn *conn, char words[PG_WORDS_MAX],
                                        struct ff_fault *fault);
-void ff_pg_beat_tick(struct pg *pg, int64_t now_ms);
+void ff_pg_beat(struct pg *pg);
 /* Keeps what a commit has made to be told; sends what is kept, if the reader is free. */
 void ff_pg_committed(struct pg *pg, const struct ff_commit *commit);
 void ff_pg_tell_others(struct pg *pg);
+/* The same as a part of what the reader is being sent; under load it is never free. */
+void ff_pg_send_news(struct pg *pg, uint64_t tag);
 /* Hands over what others have told. */
 void ff_pg_hear(struct pg *pg);
 

@@ -55,7 +55,7 @@ tick(struct pg *pg)
     }
     ff_pg_conn_tick(&pg->write, now_ms);
     ff_pg_conn_tick(&pg->read, now_ms);
-    ff_pg_beat_tick(pg, now_ms);
+    ff_pg_beat(pg);
     ff_pg_commit_tick(pg, now_ms);
     ff_pg_loads_tick(pg, now_ms);
 }

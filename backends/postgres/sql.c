@@ -31,7 +31,9 @@ static const char *const plain[PG_S_KIND] = {
                    " set_config('jit', 'off', false),"
                    " set_config('search_path', 'pg_catalog', false),"
                    " set_config('idle_in_transaction_session_timeout', '60s', false),"
-                   " set_config('default_transaction_isolation', $1::text, false)",
+                   " set_config('default_transaction_isolation', $1::text, false),"
+                   " set_config('synchronous_commit', coalesce(nullif($2::text, ''),"
+                   " current_setting('synchronous_commit')), false)",
     [PG_S_BEGIN] = "BEGIN",
     [PG_S_COMMIT] = "COMMIT",
     [PG_S_ROLLBACK] = "ROLLBACK",

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/clock.h"
 #include "tests/rig/pg_server.h"
 #include "tests/rows.h"
 #include "tests/store/bed.h"
@@ -241,6 +242,65 @@ test_reads_go_on_while_a_commit_waits(void **state)
     ff_bed_check(bed);
 }
 
+/* ---- other brokers ---- */
+
+static void
+load_again(struct ff_load *load)
+{
+    if (*(bool *) load->ctx) {
+        ff_arena_reset(load->arena);
+        ff_store_load(((struct ff_bed *) load->wants[0].owner)->store, load);
+    }
+}
+
+static void
+count_news(void *ctx, const struct ff_news *news)
+{
+    *(uint32_t *) ctx += news != NULL && news->topic.n == 3;
+}
+
+static void
+wake_nobody(void *ctx)
+{
+    (void) ctx;
+}
+
+/* The connection that reads has its next load as soon as one is answered: no moment is free. */
+static void
+test_news_are_told_while_loads_follow_each_other(void **state)
+{
+    struct ff_bed *bed = *state;
+    struct ff_exec exec = ff_bed_exec(1);
+    struct ff_want want = ff_bed_want(FF_R_EXEC, ff_key_eid(&exec.execution_id));
+    struct ff_arena arena = { 0 };
+    bool going = true;
+    struct ff_load load = {
+        .wants = &want, .n = 1, .arena = &arena, .done = load_again, .ctx = &going
+    };
+    const struct ff_news news = { .topic = { .n = 3, .b = "abc" }, .n = 1 };
+    uint32_t heard = 0;
+    const struct ff_store_host host = { .wake = wake_nobody, .news = count_news, .ctx = &heard };
+    struct ff_store *other = NULL;
+    struct ff_fault fault = { 0 };
+    int64_t from_ms = ff_mono_ms();
+
+    assert_int_equal(ff_store_open(ff_cstr(bed->url), &host, &other, &fault), FF_E_OK);
+    want.owner = bed;
+    ff_store_load(bed->store, &load);
+    for (uint32_t i = 1; heard == 0 && ff_mono_ms() - from_ms < 10000; i++) {
+        put_one(bed, i);
+        bed->batch.news = &news;
+        bed->batch.n_news = 1;
+        ff_bed_commit(bed);
+        ff_store_poll(other, false);
+    }
+    assert_int_not_equal(heard, 0);
+    going = false;
+    ff_bed_check(bed);
+    ff_store_close(other);
+    ff_arena_done(&arena);
+}
+
 /* ---- for people ---- */
 
 static const char *
@@ -460,6 +520,7 @@ main(void)
         TEST(texts_with_zero_bytes_come_back),
         TEST(a_full_disk_fails_commits_and_no_reads),
         TEST(reads_go_on_while_a_commit_waits),
+        TEST(news_are_told_while_loads_follow_each_other),
         TEST(a_weak_server_is_told),
         TEST(an_analyst_reads_views_and_nothing_else),
         TEST(a_feed_is_read_and_trimmed_across_rows),
