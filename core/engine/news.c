@@ -12,11 +12,35 @@
 
 /* More topics of one batch than that are told as "everything". */
 #define TOLD_MAX 64
+/* More of one kind are told as all of that kind: each execution that ends closes a stream. */
+#define TOLD_OF_KIND_MAX 16
+
+static bool
+same_kind(const struct ff_scope *a, const struct ff_scope *b)
+{
+    return a->n > 2 && a->b[0] == 1 && b->n > 2 && b->b[0] == 1 && a->b[1] == b->b[1];
+}
+
+static void
+note_all_of_kind(struct batch *open, const struct ff_scope *topic)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < open->n_news; i++) {
+        if (!same_kind(&open->news[i].topic, topic)) {
+            open->news[kept++] = open->news[i];
+        }
+    }
+    open->n_news = kept; /* there is room: some have gone */
+    open->news[open->n_news++] =
+        (struct ff_news){ .topic = ff_topic_all_of(topic->b[1]), .n = UINT32_MAX };
+}
 
 void
 ff_news_note(struct ff_engine *engine, const struct ff_scope *topic, uint32_t n)
 {
     struct batch *open = engine->open;
+    uint32_t n_alike = 0;
 
     if (engine->store->ops->exclusive || topic->b[0] == 0) {
         return; /* each broker has scanners of its own */
@@ -24,10 +48,15 @@ ff_news_note(struct ff_engine *engine, const struct ff_scope *topic, uint32_t n)
     for (uint32_t i = 0; i < open->n_news; i++) {
         struct ff_news *news = &open->news[i];
 
-        if (ff_scope_cmp(&news->topic, topic) == 0) {
+        if (ff_topic_covers(&news->topic, topic)) {
             news->n += n < UINT32_MAX - news->n ? n : UINT32_MAX - news->n;
             return;
         }
+        n_alike += same_kind(&news->topic, topic);
+    }
+    if (n_alike == TOLD_OF_KIND_MAX) {
+        note_all_of_kind(open, topic);
+        return;
     }
     if (open->n_news == TOLD_MAX) {
         open->much_news = true;
@@ -101,7 +130,7 @@ ff_news_heard(const struct ff_engine *engine, const struct ff_scope *topic)
     for (uint32_t i = 0; i < FF_COUNT(hearing->v); i++) {
         const struct heard *heard = &hearing->v[i];
 
-        if (heard->at > at && (ff_scope_cmp(&heard->topic, topic) == 0 ||
+        if (heard->at > at && (ff_topic_covers(&heard->topic, topic) ||
                                ff_watches_has(&engine->watching, &heard->topic))) {
             at = heard->at;
         }

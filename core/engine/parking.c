@@ -151,7 +151,7 @@ bool
 ff_watches_has(const struct watches *watches, const struct ff_scope *what)
 {
     for (uint32_t i = 0; i < watches->n; i++) {
-        if (ff_scope_cmp(&watches->v[i], what) == 0) {
+        if (ff_topic_covers(what, &watches->v[i])) {
             return true;
         }
     }
@@ -185,6 +185,16 @@ topic_watch(struct ff_engine *engine, struct topic *topic, const struct watches 
     to->all = to->all || from->all;
 }
 
+static void
+tell_unless_watching(struct ff_engine *engine, struct topic *topic, const struct ff_scope *what,
+                     uint32_t how_many)
+{
+    if (topic != NULL && ff_topic_covers(what, &topic->scope) &&
+        !ff_watches_has(&topic->watches, what)) {
+        credit(engine, topic, how_many);
+    }
+}
+
 void
 ff_parking_tell(struct ff_engine *engine, const struct ff_scope *what, uint32_t how_many)
 {
@@ -199,9 +209,13 @@ ff_parking_tell(struct ff_engine *engine, const struct ff_scope *what, uint32_t 
             credit(engine, topic, how_many);
         }
     }
-    topic = topic_find(engine, what);
-    if (topic != NULL && !ff_watches_has(&topic->watches, what)) {
-        credit(engine, topic, how_many);
+    if (ff_topic_is_kind(what)) {
+        RB_FOREACH(topic, topic_tree, &engine->topics)
+        {
+            tell_unless_watching(engine, topic, what, how_many);
+        }
+    } else {
+        tell_unless_watching(engine, topic_find(engine, what), what, how_many);
     }
 }
 

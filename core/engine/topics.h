@@ -6,6 +6,25 @@
 
 #include "core/engine/scan.h"
 
+/* All topics of a kind, the second byte, where one by one they would be too many to be told. */
+static inline struct ff_scope
+ff_topic_all_of(uint8_t kind)
+{
+    return (struct ff_scope){ .n = 2, .b = { 1, kind } };
+}
+static inline bool
+ff_topic_is_kind(const struct ff_scope *topic)
+{
+    return topic->n == 2 && topic->b[0] == 1;
+}
+/* Whether who waits for `topic` waits for what `told` is of. */
+static inline bool
+ff_topic_covers(const struct ff_scope *told, const struct ff_scope *topic)
+{
+    return ff_topic_is_kind(told) ? topic->n >= 2 && topic->b[0] == 1 && topic->b[1] == told->b[1]
+                                  : ff_scope_cmp(told, topic) == 0;
+}
+
 static inline struct ff_scope
 ff_topic_uuid(char kind, const struct ff_uuid *id)
 {
