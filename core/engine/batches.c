@@ -198,6 +198,7 @@ commit_ok(struct ff_engine *engine, struct batch *batch)
         cell->base = NULL;
         ff_cell_store(engine, cell, row, version);
         cell->loaded_in = batch->loads;
+        cell->ours = true;
         if (row->absent) {
             ff_cell_forget_removed(engine, cell);
         }

@@ -171,6 +171,7 @@ ff_cell_store(struct ff_engine *engine, struct cell *cell, struct row *row, uint
     cell->version = version;
     cell->wanted = false;
     cell->old = false;
+    cell->ours = false;
     if (row != NULL) {
         engine->stats.cache_bytes += row->bytes;
     }

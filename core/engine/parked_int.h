@@ -32,11 +32,13 @@ RB_HEAD(topic_tree, topic);
 /* Who takes from one scope of candidates, beside this broker (shares.c). */
 struct taker {
     uint64_t who;
-    int64_t until_ms; /* real time: believed so long */
+    int64_t until_ms;         /* real time: believed so long */
+    int64_t foreign_until_ms; /* the same: that it takes what others have written */
 };
 struct taking {
-    uint64_t what;   /* hash of the scope */
-    int64_t said_ms; /* when this broker has said so last */
+    uint64_t what;           /* hash of the scope */
+    int64_t said_ms;         /* when this broker has said so last */
+    uint32_t taken, foreign; /* since then */
     struct taker others[7];
 };
 

@@ -16,8 +16,6 @@
 #define LAPSED_GRANTS_MAX 256
 /* Of one class whose quota is exhausted: those with a live guard or a slot, judged one by one. */
 #define ADMITTED_MAX 256
-/* Of other brokers' shares, stepped over in search of the next of the own one. */
-#define PASSED_OVER_MAX 1024
 
 ff_err
 ff_offered_caps(struct ff_txn *txn, struct ff_str packed, struct ff_strs *out)
@@ -64,16 +62,20 @@ next_of(struct ff_txn *txn, struct ff_pick_source *source, const struct ff_entry
         uint32_t expect, bool *found)
 {
     struct ff_entry entry = { 0 }, next = { 0 };
+    uint32_t reach = ff_share_reach(&source->share, expect);
 
-    for (uint32_t n = 0; n < PASSED_OVER_MAX; n++) {
+    for (uint32_t n = 0; n < reach; n++) {
         FF_TRY(ff_txn_next(txn, source->index, &source->scope, n == 0 ? after : &entry,
                            ff_share_whole(&source->share, expect), &next, found));
-        if (!*found || ff_share_has(&source->share, &next.id)) {
+        if (!*found || ff_share_has(txn, &source->share, &next.id)) {
+            *found = *found && !(source->passed_over &&
+                                 ff_share_too_late(&source->share, source->passed_rank, next.sort));
             source->head = next;
             return FF_E_OK;
         }
-        entry = next;
+        source->passed_rank = source->passed_over ? source->passed_rank : next.sort;
         source->passed_over = true;
+        entry = next;
     }
     *found = false;
     return FF_E_OK;
@@ -295,7 +297,8 @@ advance(struct ff_txn *txn, struct ff_pick *pick)
         pick->at_extra++;
         return FF_E_OK;
     }
-    FF_TRY(next_of(txn, pick->last, pick->last->share.of > 1 ? &pick->last->head : NULL,
+    FF_TRY(next_of(txn, pick->last,
+                   pick->last->share.part == FF_SHARE_ALL ? NULL : &pick->last->head,
                    pick->want->expect, &found));
     pick->last->spent = !found;
     if (found) {
@@ -316,12 +319,12 @@ begin_rest(struct ff_txn *txn, struct ff_pick *pick, bool *any)
         struct ff_pick_source *source = &pick->sources[i];
         bool found = false;
 
-        if (source->passed_over && !source->refused) {
+        if (source->passed_over && !source->refused && source->share.part != FF_SHARE_ALL) {
             source->passed_over = false;
-            source->share.of = 1;
+            source->share.part++;
             FF_TRY(ff_gather(next_of(txn, source, NULL, pick->want->expect, &found), &pending));
             source->spent = !found;
-            *any = *any || found;
+            *any = true;
         }
     }
     ff_pick_heapify(txn, pick);
@@ -505,7 +508,7 @@ ff_pick_admit(struct ff_txn *txn, struct ff_pick *pick, struct ff_exec *exec,
 
     pick->taken++;
     if (pick->last != NULL) {
-        ff_txn_taken(txn, &pick->last->scope);
+        ff_txn_taken(txn, &pick->last->scope, &pick->last->head.id);
     }
     if (!quota->asked) {
         return FF_E_OK;

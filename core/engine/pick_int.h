@@ -13,6 +13,7 @@ struct ff_pick_source {
     bool passed;           /* its class was judged and may be taken */
     struct ff_share share; /* of it, while other brokers take from it, too */
     bool passed_over;      /* there is something outside of that */
+    int64_t passed_rank;   /* the rank of the first of it */
     struct ff_entry head;
 };
 
