@@ -34,7 +34,6 @@ enum ff_want_what {
     FF_WANT_EVENTS,
     FF_WANT_WALK /* store_offline.h */
 };
-
 struct ff_walk_page;
 
 /* One thing to load: the question, and the store's answer in the load's arena. */
@@ -111,8 +110,9 @@ struct ff_event_trim {
 
 enum ff_commit_outcome {
     FF_COMMIT_OK,
-    FF_COMMIT_FAILED,  /* nothing was committed; see fault (FF_E_TRANSPORT) */
-    FF_COMMIT_CONFLICT /* nothing was committed; conflicts names the records that have moved */
+    FF_COMMIT_FAILED,   /* nothing was committed; see fault (FF_E_TRANSPORT) */
+    FF_COMMIT_CONFLICT, /* nothing was committed; conflicts names the records that have moved */
+    FF_COMMIT_ORPHANED  /* nothing was committed, as it follows one that was not */
 };
 
 /* Of a topic that calls wait for, with any broker: there is something for `n` of them. */
@@ -122,8 +122,9 @@ struct ff_news {
 };
 
 /* One batch, all or nothing, durable when done says FF_COMMIT_OK. Events of a family get the next
- * sequence numbers in the order given. At most one commit is under way at a time. */
+ * sequence numbers in the order given. Those under way are made and done in their order. */
 struct ff_commit {
+    bool follows; /* the one before is under way: if that is not FF_COMMIT_OK, nor is this */
     struct ff_write *writes;
     uint32_t n_writes;
     struct ff_index_change *changes;
@@ -159,11 +160,13 @@ void ff_store_default_counts(struct ff_partition_counts *counts);
 struct ff_store_offline;
 
 struct ff_store_ops {
-    const char *label;  /* backend_label (01 §10.1) */
-    uint8_t handle_tag; /* 0x10 and upward (01 §8.2) */
-    bool exclusive;     /* one broker owns it: what the engine keeps in memory stays true */
-    bool immediate;     /* ff_store_load completes before it returns */
-    bool columns;       /* takes records as structs: the engine leaves ff_write.body out */
+    const char *label;    /* backend_label (01 §10.1) */
+    uint8_t handle_tag;   /* 0x10 and upward (01 §8.2) */
+    bool exclusive;       /* one broker owns it: what the engine keeps in memory stays true */
+    bool immediate;       /* ff_store_load completes before it returns */
+    bool columns;         /* takes records as structs: the engine leaves ff_write.body out */
+    uint32_t commits_max; /* under way at a time, up to FF_COMMITS_MAX; 0: one */
+#define FF_COMMITS_MAX 2
     /* Sets up or upgrades; stores `counts` at first, adopts stored ones where 0, else compares.
      * FF_E_PARTITION_MISMATCH, FF_E_CORRUPTION {reason: "schema_version"}, FF_E_TRANSPORT.
      * *applied: this call changed something. */

@@ -25,7 +25,8 @@ struct feed {
 struct later {
     struct ff_load *load;
     struct ff_commit *commit;
-    uint32_t polls; /* still to wait */
+    uint64_t number; /* in order of arrival */
+    uint32_t polls;  /* still to wait */
 };
 
 struct memory {
@@ -39,8 +40,10 @@ struct memory {
     struct feed feeds[FF_FAMILIES];
     struct later *later;
     uint32_t n_later, later_room;
+    uint64_t next_number;
     uint32_t *conflicts;
     uint32_t conflicts_room;
+    bool unmade; /* the last commit was not made */
     uint64_t random;
 };
 
@@ -272,6 +275,11 @@ static void
 answer_commit(struct memory *memory, struct ff_commit *commit)
 {
     commit->n_conflicts = 0;
+    if (commit->follows && memory->unmade) {
+        commit->outcome = FF_COMMIT_ORPHANED;
+        commit->done(commit);
+        return;
+    }
     find_conflicts(memory, commit);
     if (commit->n_conflicts > 0) {
         commit->outcome = FF_COMMIT_CONFLICT;
@@ -294,6 +302,7 @@ answer_commit(struct memory *memory, struct ff_commit *commit)
             trim_events(memory, &commit->trims[i]);
         }
     }
+    memory->unmade = commit->outcome != FF_COMMIT_OK;
     commit->done(commit);
 }
 
@@ -333,6 +342,7 @@ put_off(struct memory *memory, struct ff_load *load, struct ff_commit *commit)
     memory->later[memory->n_later++] = (struct later){
         .load = load,
         .commit = commit,
+        .number = memory->next_number++,
         .polls = (uint32_t) (draw(memory) % (memory->options.delay_polls_max + 1u)),
     };
     memory->host.wake(memory->host.ctx);
@@ -354,6 +364,20 @@ static void
 memory_commit(struct ff_store *store, struct ff_commit *commit)
 {
     put_off(of(store), NULL, commit);
+}
+
+/* Commits are made in the order in which they came; loads have none. */
+static bool
+is_early(const struct memory *memory, uint32_t at)
+{
+    const struct later *later = &memory->later[at];
+
+    for (uint32_t i = 0; later->commit != NULL && i < memory->n_later; i++) {
+        if (memory->later[i].commit != NULL && memory->later[i].number < later->number) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void
@@ -380,7 +404,7 @@ poll_once(struct memory *memory)
         }
         if (memory->later[i - 1].polls > 0) {
             memory->later[i - 1].polls--;
-        } else {
+        } else if (!is_early(memory, i - 1)) {
             answer(memory, i - 1);
             any = true;
         }
@@ -476,6 +500,7 @@ static const struct ff_store_ops contrary_ops = {
     .handle_tag = 0x10,
     .exclusive = false,
     .immediate = false,
+    .commits_max = 2,
     .prepare = memory_prepare,
     .load = memory_load,
     .commit = memory_commit,

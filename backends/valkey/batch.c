@@ -19,7 +19,7 @@ put_events_key(struct valkey *valkey, enum ff_event_family family)
 static void
 put_entry(struct valkey *valkey, enum ff_event_family family, const struct ff_vk_entry *entry)
 {
-    struct waiting_commit *waiting = &valkey->commit;
+    struct waiting_commit *waiting = valkey->making;
 
     ff_vk_list_text(waiting, ff_cstr(ff_vk_family_name(family)));
     put_events_key(valkey, family);
@@ -33,7 +33,7 @@ put_entry(struct valkey *valkey, enum ff_event_family family, const struct ff_vk
 static void
 put_events(struct valkey *valkey, const struct ff_commit *commit)
 {
-    struct waiting_commit *waiting = &valkey->commit;
+    struct waiting_commit *waiting = valkey->making;
     struct ff_vk_entry entry;
     bool open = false;
 
@@ -57,7 +57,7 @@ put_events(struct valkey *valkey, const struct ff_commit *commit)
 static void
 put_trims(struct valkey *valkey, const struct ff_commit *commit)
 {
-    struct waiting_commit *waiting = &valkey->commit;
+    struct waiting_commit *waiting = valkey->making;
 
     if (commit->n_trims == 0) {
         return;
@@ -92,7 +92,7 @@ begin_members(struct valkey *valkey, const struct ff_index_change *change,
     struct ff_valkey_name key;
 
     ff_vk_index_name((enum ff_index) change->key.index, scope, &key);
-    ff_vk_list_begin(&valkey->commit, change->add ? "ZADD" : "ZREM");
+    ff_vk_list_begin(valkey->making, change->add ? "ZADD" : "ZREM");
     ff_vk_list_key(valkey, &key);
 }
 
@@ -100,7 +100,7 @@ begin_members(struct valkey *valkey, const struct ff_index_change *change,
 static void
 put_members(struct valkey *valkey, const struct ff_index_change *const *changes, uint32_t n)
 {
-    struct waiting_commit *waiting = &valkey->commit;
+    struct waiting_commit *waiting = valkey->making;
     enum ff_index index = (enum ff_index) changes[0]->key.index;
     struct ff_valkey_name scope, member;
 
@@ -128,7 +128,7 @@ begin_scopes(struct valkey *valkey, const struct ff_index_change *change)
     struct ff_valkey_name scopes;
 
     ff_vk_scopes_name((enum ff_index) change->key.index, &scopes);
-    ff_vk_list_begin(&valkey->commit, change->add ? "ZADD" : "EMPTY");
+    ff_vk_list_begin(valkey->making, change->add ? "ZADD" : "EMPTY");
     ff_vk_list_key(valkey, &scopes);
 }
 
@@ -137,7 +137,7 @@ begin_scopes(struct valkey *valkey, const struct ff_index_change *change)
 static void
 put_scopes(struct valkey *valkey, const struct ff_index_change *const *changes, uint32_t n)
 {
-    struct waiting_commit *waiting = &valkey->commit;
+    struct waiting_commit *waiting = valkey->making;
     enum ff_index index = (enum ff_index) changes[0]->key.index;
     struct ff_valkey_name scope, key;
 
@@ -201,7 +201,7 @@ put_changes(struct valkey *valkey, const struct ff_commit *commit)
 static void
 put_news(struct valkey *valkey, const struct ff_commit *commit)
 {
-    struct waiting_commit *waiting = &valkey->commit;
+    struct waiting_commit *waiting = valkey->making;
     struct ff_str text = ff_vk_news(valkey, commit);
 
     for (uint32_t i = 0; i < valkey->n_peers && text.p != NULL; i++) {
@@ -220,7 +220,7 @@ put_news(struct valkey *valkey, const struct ff_commit *commit)
 void
 ff_vk_batch(struct valkey *valkey, const struct ff_commit *commit)
 {
-    struct waiting_commit *waiting = &valkey->commit;
+    struct waiting_commit *waiting = valkey->making;
     struct ff_vk_writes writes;
     uint32_t end = 0;
 

@@ -10,11 +10,22 @@
 
 static void on_commit(struct valkey *valkey, const redisReply *reply, uint64_t tag);
 
-/* The head of the call; its arguments follow as they are made. */
-void
-ff_vk_commit_begin(struct valkey *valkey)
+static struct waiting_commit *
+nth(struct valkey *valkey, uint32_t n)
 {
-    struct waiting_commit *waiting = &valkey->commit;
+    return &valkey->commits[(valkey->first_commit + n) % FF_COMMITS_MAX];
+}
+
+struct waiting_commit *
+ff_vk_commit_first(struct valkey *valkey)
+{
+    return valkey->n_commits == 0 ? NULL : nth(valkey, 0);
+}
+
+/* The head of the call; its arguments follow as they are made. */
+static void
+begin_commit(struct valkey *valkey, struct waiting_commit *waiting)
+{
     struct link *link = &valkey->main;
     char mark[64];
 
@@ -22,12 +33,19 @@ ff_vk_commit_begin(struct valkey *valkey)
         return; /* what is sent to nobody would have to be asked for */
     }
     snprintf(mark, sizeof(mark), "{g}:broker:%s", valkey->id);
-    ff_vk_fcall(&link->out, "commit", 3 + waiting->n_args);
+    ff_vk_fcall(&link->out, "commit", 4 + waiting->n_args);
     ff_vk_key_text(valkey, &link->out, mark);
     ff_resp_u64(&link->out, valkey->generation);
     ff_resp_u64(&link->out, waiting->number);
+    ff_resp_u64(&link->out, waiting->follows ? waiting->number - 1 : 0);
     waiting->begun = true;
     waiting->streamed = 0;
+}
+
+void
+ff_vk_commit_begin(struct valkey *valkey)
+{
+    begin_commit(valkey, valkey->making);
 }
 
 static void
@@ -41,7 +59,7 @@ stream_rest(struct waiting_commit *waiting, struct link *link)
 void
 ff_vk_commit_stream(struct valkey *valkey)
 {
-    struct waiting_commit *waiting = &valkey->commit;
+    struct waiting_commit *waiting = valkey->making;
 
     if (waiting->begun && waiting->args.n - waiting->streamed >= STREAM_BYTES) {
         stream_rest(waiting, &valkey->main);
@@ -51,9 +69,8 @@ ff_vk_commit_stream(struct valkey *valkey)
 
 /* All arguments are there. */
 static void
-end_commit(struct valkey *valkey)
+end_commit(struct valkey *valkey, struct waiting_commit *waiting)
 {
-    struct waiting_commit *waiting = &valkey->commit;
     struct link *link = &valkey->main;
 
     if (!waiting->begun) {
@@ -68,50 +85,64 @@ end_commit(struct valkey *valkey)
 }
 
 static void
-send_commit(struct valkey *valkey)
+send_commit(struct valkey *valkey, struct waiting_commit *waiting)
 {
-    ff_vk_commit_begin(valkey);
-    end_commit(valkey);
+    waiting->written = waiting->sent = false;
+    begin_commit(valkey, waiting);
+    end_commit(valkey, waiting);
 }
 
 void
 ff_vk_commit_left(struct valkey *valkey, size_t up_to, bool all)
 {
-    struct waiting_commit *waiting = &valkey->commit;
+    for (uint32_t i = 0; i < valkey->n_commits; i++) {
+        struct waiting_commit *waiting = nth(valkey, i);
 
-    if (waiting->written && (all || up_to >= waiting->ends_at)) {
-        waiting->sent = true;
+        if (waiting->written && (all || up_to >= waiting->ends_at)) {
+            waiting->sent = true;
+        }
     }
 }
 
 void
 ff_vk_commit_lost(struct valkey *valkey)
 {
-    struct waiting_commit *waiting = &valkey->commit;
+    for (uint32_t i = 0; i < valkey->n_commits; i++) {
+        struct waiting_commit *waiting = nth(valkey, i);
 
-    waiting->begun = false;
-    if (waiting->commit != NULL && !waiting->sent) {
-        waiting->written = false;
-        waiting->since_ms = ff_mono_ms();
+        waiting->begun = false;
+        if (!waiting->sent) {
+            waiting->written = false;
+            waiting->since_ms = ff_mono_ms();
+        }
     }
 }
 
+/* The oldest one is. What follows one that was not made must not be sent to find that out: the
+ * server may have made both. */
 static void
 finish(struct valkey *valkey, enum ff_commit_outcome outcome)
 {
-    struct ff_commit *commit = valkey->commit.commit;
+    struct waiting_commit *waiting = nth(valkey, 0), *next = NULL;
+    struct ff_commit *commit = waiting->commit;
 
-    valkey->commit.commit = NULL;
-    valkey->commit.written = valkey->commit.sent = false;
+    waiting->commit = NULL;
+    waiting->written = waiting->sent = false;
+    valkey->first_commit = (valkey->first_commit + 1) % FF_COMMITS_MAX;
+    valkey->n_commits--;
+    next = ff_vk_commit_first(valkey);
+    if (next != NULL) {
+        next->follows = outcome != FF_COMMIT_OK;
+        next->doomed = next->follows;
+    }
     valkey->delivered = true;
     commit->outcome = outcome;
     commit->done(commit);
 }
 
 static void
-take_conflicts(struct valkey *valkey, const redisReply *reply)
+take_conflicts(struct waiting_commit *waiting, const redisReply *reply)
 {
-    struct waiting_commit *waiting = &valkey->commit;
     struct ff_commit *commit = waiting->commit;
 
     for (size_t i = 0; i < reply->elements; i++) {
@@ -129,21 +160,22 @@ take_conflicts(struct valkey *valkey, const redisReply *reply)
 static void
 refused(struct valkey *valkey, const redisReply *reply)
 {
-    struct waiting_commit *waiting = &valkey->commit;
+    struct waiting_commit *waiting = nth(valkey, 0);
 
-    waiting->written = waiting->sent = false;
     waiting->tries++;
     if (waiting->tries < TRIES_MAX && strstr(reply->str, "unction not found") != NULL) {
         ff_vk_function_load(valkey); /* flushed, or another server by now */
-        send_commit(valkey);
+        send_commit(valkey, waiting);
         return;
     }
     if (waiting->tries < TRIES_MAX && ff_reply_fails(reply, "FFGIVENUP")) {
+        waiting->written = waiting->sent = false;
         ff_vk_drop(&valkey->main, "%s", reply->str); /* flushed: the greeting marks us again */
         return;
     }
     ff_vk_fail(valkey, &waiting->commit->fault, reply->str);
     if (ff_reply_fails(reply, "READONLY") || ff_reply_fails(reply, "LOADING")) {
+        waiting->written = waiting->sent = false;
         ff_vk_drop(&valkey->main, "%s", reply->str); /* a failover: perhaps there is another one */
     }
     finish(valkey, FF_COMMIT_FAILED);
@@ -152,50 +184,61 @@ refused(struct valkey *valkey, const redisReply *reply)
 static void
 on_commit(struct valkey *valkey, const redisReply *reply, uint64_t tag)
 {
-    struct waiting_commit *waiting = &valkey->commit;
+    struct waiting_commit *waiting = nth(valkey, 0);
 
-    FF_ASSERT(waiting->commit != NULL && waiting->number == tag);
-    if (reply->type == REDIS_REPLY_ERROR) {
+    FF_ASSERT(valkey->n_commits > 0);
+    if (waiting->number != tag) { /* that is being sent again: this one was not made without it */
+        FF_ASSERT(valkey->n_commits > 1 && nth(valkey, 1)->number == tag);
+        send_commit(valkey, nth(valkey, 1));
+    } else if (reply->type == REDIS_REPLY_ERROR) {
         refused(valkey, reply);
     } else if (reply->type == REDIS_REPLY_ARRAY) {
-        take_conflicts(valkey, reply);
+        take_conflicts(waiting, reply);
         finish(valkey, FF_COMMIT_CONFLICT);
-    } else {
+    } else if (strcmp(reply->str, "ORPHANED") != 0) {
         finish(valkey, FF_COMMIT_OK);
+    } else if (waiting->follows) {
+        finish(valkey, FF_COMMIT_ORPHANED);
+    } else {
+        send_commit(valkey, waiting); /* made as it was, the one before is gone again */
     }
 }
 
 void
 ff_vk_commit_resume(struct valkey *valkey, uint64_t made)
 {
-    struct waiting_commit *waiting = &valkey->commit;
+    for (uint32_t n = valkey->n_commits; n > 0; n--) {
+        const struct waiting_commit *waiting = nth(valkey, 0);
 
-    if (waiting->commit == NULL) {
-        return;
+        if (waiting->doomed) {
+            finish(valkey, FF_COMMIT_ORPHANED);
+        } else if (waiting->sent && made >= waiting->number) {
+            finish(valkey, FF_COMMIT_OK); /* only its answer was lost */
+        } else {
+            break;
+        }
     }
-    if (waiting->sent && made == waiting->number) {
-        finish(valkey, FF_COMMIT_OK); /* only its answer was lost */
-        return;
+    /* the others were not made, and no older connection can make them any more */
+    for (uint32_t i = 0; i < valkey->n_commits && valkey->main.state == LINK_READY; i++) {
+        send_commit(valkey, nth(valkey, i));
     }
-    /* it was not made, and no older connection can make it any more */
-    waiting->written = waiting->sent = false;
-    send_commit(valkey);
 }
 
 void
 ff_vk_commit_expire(struct valkey *valkey, int64_t now_ms)
 {
-    struct waiting_commit *waiting = &valkey->commit;
-
-    if (waiting->commit == NULL || valkey->main.state == LINK_READY) {
+    if (valkey->n_commits == 0 || valkey->main.state == LINK_READY ||
+        ff_vk_commit_until_ms(valkey) > now_ms) {
         return;
     }
-    if (ff_vk_commit_until_ms(valkey) <= now_ms) {
+    while (valkey->n_commits > 0) {
+        struct waiting_commit *waiting = nth(valkey, 0);
+
         ff_vk_fail(valkey, &waiting->commit->fault,
                    waiting->sent ? "the server is gone, and whether it has made this commit could "
                                    "not be found out"
                                  : valkey->why_text);
-        finish(valkey, FF_COMMIT_FAILED);
+        finish(valkey, waiting->doomed && !waiting->sent ? FF_COMMIT_ORPHANED : FF_COMMIT_FAILED);
     }
 }
 
@@ -203,29 +246,35 @@ void
 ff_vk_commit(struct ff_store *store, struct ff_commit *commit)
 {
     struct valkey *valkey = (struct valkey *) store;
-    struct waiting_commit *waiting = &valkey->commit;
+    struct waiting_commit *waiting = nth(valkey, valkey->n_commits);
 
-    FF_ASSERT(waiting->commit == NULL);
+    FF_ASSERT(valkey->n_commits < FF_COMMITS_MAX && commit->follows == (valkey->n_commits > 0));
+    valkey->n_commits++;
     commit->n_conflicts = 0;
     commit->fault = (struct ff_fault){ 0 };
     waiting->tries = 0;
-    waiting->number++;
+    waiting->number = ++valkey->commit_number;
+    waiting->follows = commit->follows;
+    waiting->doomed = false;
     waiting->since_ms = ff_mono_ms();
     waiting->commit = commit;
+    valkey->making = waiting;
     ff_vk_batch(valkey, commit);
-    end_commit(valkey);
+    end_commit(valkey, waiting);
     ff_vk_arm(valkey);
 }
 
 void
 ff_vk_commit_done(struct valkey *valkey)
 {
-    struct waiting_commit *waiting = &valkey->commit;
+    for (uint32_t i = 0; i < FF_COMMITS_MAX; i++) {
+        struct waiting_commit *waiting = &valkey->commits[i];
 
-    ff_resp_done(&waiting->args);
-    ff_resp_done(&waiting->list);
-    ff_resp_done(&waiting->lists);
-    ff_resp_done(&waiting->dump);
-    free(waiting->checks);
-    free(waiting->conflicts);
+        ff_resp_done(&waiting->args);
+        ff_resp_done(&waiting->list);
+        ff_resp_done(&waiting->lists);
+        ff_resp_done(&waiting->dump);
+        free(waiting->checks);
+        free(waiting->conflicts);
+    }
 }

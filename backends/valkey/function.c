@@ -7,6 +7,7 @@
 
 /* commit: a batch, all or nothing.
  *   mark, generation, number     the broker's mark; a connection that was given up is refused
+ *   after                        the batch before it, which must be the last one made; 0: any
  *   n, (key, dump)*              hashes in serialised form
  *   then lists of words packed by msgpack, one behind the other, in this order:
  *   NONE, key*                   records that must not be there
@@ -104,11 +105,15 @@ static const char code[] =
     "end\n"
     "local function commit(_, args)\n"
     "  call, feeds, newest = redis.call, nil, {}\n"
-    "  if call('HGET', args[1], 'generation') ~= args[2] then\n"
+    "  local last = call('HMGET', args[1], 'generation', 'number')\n"
+    "  if last[1] ~= args[2] then\n"
     "    return redis.error_reply('FFGIVENUP this connection is not the broker\\'s last one')\n"
     "  end\n"
-    "  local at, moved, records = 0, {}, tonumber(args[4]) * 2\n"
-    "  local text, next, words = args[5 + records], 0, nil\n"
+    "  if args[4] ~= '0' and last[2] ~= args[4] then\n"
+    "    return redis.status_reply('ORPHANED')\n"
+    "  end\n"
+    "  local at, moved, records = 0, {}, tonumber(args[5]) * 2\n"
+    "  local text, next, words = args[6 + records], 0, nil\n"
     "  local function list()\n"
     "    if next < 0 or text == '' then\n"
     "      return {}\n"
@@ -124,7 +129,7 @@ static const char code[] =
     "  if #moved > 0 then\n"
     "    return moved\n"
     "  end\n"
-    "  restore(args, 5, 4 + records)\n"
+    "  restore(args, 6, 5 + records)\n"
     "  while words[1] do\n"
     "    if does[words[1]] then\n"
     "      does[words[1]](words)\n"

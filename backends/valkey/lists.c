@@ -41,13 +41,13 @@ ff_vk_list_number(struct waiting_commit *waiting, uint64_t value)
 void
 ff_vk_list_key(struct valkey *valkey, const struct ff_valkey_name *name)
 {
-    ff_vk_list_word(&valkey->commit, valkey->options.prefix, ff_str(name->b, name->n));
+    ff_vk_list_word(valkey->making, valkey->options.prefix, ff_str(name->b, name->n));
 }
 
 void
 ff_vk_list_plain_key(struct valkey *valkey, const char *name)
 {
-    ff_vk_list_word(&valkey->commit, valkey->options.prefix, ff_cstr(name));
+    ff_vk_list_word(valkey->making, valkey->options.prefix, ff_cstr(name));
 }
 
 void

@@ -73,15 +73,20 @@ earlier(int64_t *due_ms, int64_t at_ms)
 static int64_t
 answer_max_ms(const struct valkey *valkey)
 {
-    return valkey->options.answer_max_ms +
-           (valkey->commit.sent ? (int64_t) (valkey->commit.args.n / 1000) : 0);
+    int64_t max_ms = valkey->options.answer_max_ms;
+
+    for (uint32_t i = 0; i < FF_COMMITS_MAX; i++) {
+        max_ms += valkey->commits[i].sent ? (int64_t) (valkey->commits[i].args.n / 1000) : 0;
+    }
+    return max_ms;
 }
 
 int64_t
-ff_vk_commit_until_ms(const struct valkey *valkey)
+ff_vk_commit_until_ms(struct valkey *valkey)
 {
-    return valkey->commit.since_ms + (valkey->commit.sent
-                                          ? valkey->options.outcome_wait_ms + answer_max_ms(valkey)
+    const struct waiting_commit *first = ff_vk_commit_first(valkey);
+
+    return first->since_ms + (first->sent ? valkey->options.outcome_wait_ms + answer_max_ms(valkey)
                                           : valkey->options.patience_ms);
 }
 
@@ -120,7 +125,7 @@ ff_vk_arm(struct valkey *valkey)
         for (uint32_t i = 0; i < valkey->n_loads; i++) {
             earlier(&due_ms, valkey->loads[i].since_ms + valkey->options.patience_ms);
         }
-        if (valkey->commit.commit != NULL) {
+        if (valkey->n_commits > 0) {
             earlier(&due_ms, ff_vk_commit_until_ms(valkey));
         }
     }
@@ -212,7 +217,7 @@ valkey_poll(struct ff_store *store, bool wait)
 
     valkey->delivered = false;
     turn(valkey, 0);
-    while (wait && !valkey->delivered && (valkey->n_loads > 0 || valkey->commit.commit != NULL)) {
+    while (wait && !valkey->delivered && (valkey->n_loads > 0 || valkey->n_commits > 0)) {
         turn(valkey, -1);
     }
 }
@@ -250,7 +255,7 @@ valkey_close(struct ff_store *store)
 {
     struct valkey *valkey = of(store);
 
-    while (valkey->commit.commit != NULL || valkey->n_loads > 0) {
+    while (valkey->n_commits > 0 || valkey->n_loads > 0) {
         valkey_poll(store, true);
     }
     ff_vk_leave(valkey);
@@ -278,6 +283,7 @@ static const struct ff_store_ops valkey_ops = {
     .exclusive = false,
     .immediate = false,
     .columns = true,
+    .commits_max = 2,
     .prepare = ff_vk_prepare,
     .load = ff_vk_load,
     .commit = ff_vk_commit,

@@ -2,7 +2,7 @@
  *
  *   link   a connection: bytes out, replies in, and who waits for which; the second one listens
  *   loads  under way or waiting for a link; sent again after a broken connection
- *   commit at most one; after a broken connection the server says whether it was made
+ *   commit at most two; after a broken connection the server says which were made
  *
  * Everything happens on the owner's thread, inside the calls of the port. An epoll set holds both
  * sockets and a timer; it is what ff_store_fd gives out.
@@ -17,7 +17,6 @@
 #include "backends/valkey/valkey.h"
 
 struct valkey;
-
 /* ---- links (link.c) ---- */
 
 enum link_state { LINK_DOWN, LINK_CONNECTING, LINK_GREETING, LINK_READY };
@@ -89,14 +88,15 @@ struct waiting_load {
 #define LOADS_MAX 8 /* the engine has one under way, the broker another */
 
 struct waiting_commit {
-    struct ff_commit *commit; /* NULL: none */
-    struct ff_resp args;      /* what follows the number */
-    struct ff_resp list;      /* of words, being written */
-    struct ff_resp lists;     /* the finished ones, one argument */
-    struct ff_resp dump;      /* of a record */
+    struct ff_commit *commit;
+    struct ff_resp args;  /* what follows the numbers */
+    struct ff_resp list;  /* of words, being written */
+    struct ff_resp lists; /* the finished ones, one argument */
+    struct ff_resp dump;  /* of a record */
     uint32_t n_args, n_words;
     uint64_t number;
-    uint32_t *checks; /* which write each is for, in the order in which they are sent */
+    bool follows, doomed; /* the one before it is not made yet; nor ever, or nobody knows */
+    uint32_t *checks;     /* which write each is for, in the order in which they are sent */
     uint32_t n_checks, checks_room;
     uint32_t *conflicts;
     uint32_t conflicts_room;
@@ -129,7 +129,10 @@ struct valkey {
     struct waiting_load loads[LOADS_MAX];
     uint32_t n_loads;
     uint64_t next_tag;
-    struct waiting_commit commit;
+    struct waiting_commit commits[FF_COMMITS_MAX]; /* a ring */
+    uint32_t first_commit, n_commits;
+    struct waiting_commit *making; /* the newest: its arguments are being written */
+    uint64_t commit_number;
     struct ff_arena scratch; /* of one answer or one commit */
     bool delivered;          /* something has, in the present poll */
 
@@ -193,7 +196,7 @@ bool ff_vk_events_take(struct ff_want *want, redisReply *const *replies, struct 
 bool ff_vk_events_short(const struct ff_want *want, redisReply *const *replies);
 
 /* ---- commits (batch.c, commit.c) ---- */
-/* Writes waiting.args, and sends what it has meanwhile. */
+/* Writes making->args, and sends what it has meanwhile. */
 void ff_vk_batch(struct valkey *valkey, const struct ff_commit *commit);
 /* The number of arguments is known: sending begins, if there is somebody to send to. */
 void ff_vk_commit_begin(struct valkey *valkey);
@@ -207,8 +210,9 @@ void ff_vk_commit_left(struct valkey *valkey, size_t up_to, bool all);
 /* The link is gone: what has not left in whole cannot have been made. */
 void ff_vk_commit_lost(struct valkey *valkey);
 void ff_vk_commit_expire(struct valkey *valkey, int64_t now_ms);
-/* When it is given up without a server. */
-int64_t ff_vk_commit_until_ms(const struct valkey *valkey);
+/* The oldest, or NULL; when it is given up. */
+struct waiting_commit *ff_vk_commit_first(struct valkey *valkey);
+int64_t ff_vk_commit_until_ms(struct valkey *valkey);
 void ff_vk_commit_done(struct valkey *valkey);
 
 /* ---- functions (function.c) ---- */

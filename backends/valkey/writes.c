@@ -180,7 +180,7 @@ note(struct waiting_commit *waiting, const struct ff_vk_writes *writes,
 static void
 put_check(struct valkey *valkey, const struct ff_vk_writes *writes, uint32_t i, enum check check)
 {
-    struct waiting_commit *waiting = &valkey->commit;
+    struct waiting_commit *waiting = valkey->making;
     const struct ff_write *write = &writes->commit->writes[i];
 
     note(waiting, writes, write);
@@ -197,7 +197,7 @@ put_check(struct valkey *valkey, const struct ff_vk_writes *writes, uint32_t i, 
 void
 ff_vk_writes_checks(struct valkey *valkey, const struct ff_vk_writes *writes)
 {
-    struct waiting_commit *waiting = &valkey->commit;
+    struct waiting_commit *waiting = valkey->making;
 
     for (enum check check = CHECK_NONE; check < CHECKS; check++) {
         bool open = false;
@@ -229,7 +229,7 @@ is_gone(const struct ff_write *write, const struct ff_vk_written *of)
 static struct ff_str
 dump_of(struct valkey *valkey, const struct ff_write *write, const struct ff_vk_written *of)
 {
-    struct ff_resp *dump = &valkey->commit.dump;
+    struct ff_resp *dump = &valkey->making->dump;
     struct ff_valkey_part parts[2];
     uint32_t n = 0;
 
@@ -255,7 +255,7 @@ is_whole(const struct ff_vk_writes *writes, uint32_t i, bool gone)
 uint32_t
 ff_vk_writes_large(struct valkey *valkey, const struct ff_vk_writes *writes)
 {
-    struct waiting_commit *waiting = &valkey->commit;
+    struct waiting_commit *waiting = valkey->making;
     struct ff_valkey_name name;
     uint32_t n = 0, end = 0;
 
@@ -281,7 +281,7 @@ ff_vk_writes_large(struct valkey *valkey, const struct ff_vk_writes *writes)
 static void
 put_whole(struct valkey *valkey, const struct ff_vk_writes *writes, uint32_t from, bool gone)
 {
-    struct waiting_commit *waiting = &valkey->commit;
+    struct waiting_commit *waiting = valkey->making;
     bool open = false;
 
     for (uint32_t i = from; i < writes->commit->n_writes; i++) {
@@ -331,7 +331,7 @@ stays(const struct changing *changing, const struct ff_field *field)
 static void
 put_fields(struct valkey *valkey, const struct changing *changing)
 {
-    struct waiting_commit *waiting = &valkey->commit;
+    struct waiting_commit *waiting = valkey->making;
 
     ff_vk_list_begin(waiting, "HSET");
     put_key(valkey, changing->write);
@@ -357,11 +357,11 @@ static void
 remove_field(struct valkey *valkey, const struct changing *changing, bool *open, struct ff_str name)
 {
     if (!*open) {
-        ff_vk_list_begin(&valkey->commit, "HDEL");
+        ff_vk_list_begin(valkey->making, "HDEL");
         put_key(valkey, changing->write);
         *open = true;
     }
-    ff_vk_list_word(&valkey->commit, changing->prefix, name);
+    ff_vk_list_word(valkey->making, changing->prefix, name);
 }
 
 static void
@@ -384,7 +384,7 @@ remove_fields(struct valkey *valkey, const struct changing *changing)
         remove_field(valkey, changing, &open, ff_cstr(FF_VALKEY_RAW));
     }
     if (open) {
-        ff_vk_list_finish(&valkey->commit);
+        ff_vk_list_finish(valkey->making);
     }
 }
 

@@ -34,7 +34,7 @@ batch_reset(struct ff_engine *engine, struct batch *batch)
     batch->bytes = 0;
     batch->n_news = 0;
     batch->much_news = false;
-    batch->kept = false;
+    batch->kept = batch->answered = false;
     engine->follow.begun = 0;
     memset(batch->trims, 0, sizeof(batch->trims));
     batch->packer.buf.size = 0;
@@ -71,12 +71,53 @@ ff_batch_full(const struct ff_engine *engine)
 /* Versions count up. Where several brokers write, a new record begins with one that no record had
  * before it: else what was removed and made again would look as if it had not moved. */
 static uint64_t
-next_version(struct ff_engine *engine, const struct cell *cell)
+next_version(struct ff_engine *engine, uint64_t from)
 {
-    if (cell->version > 0 || engine->store->ops->exclusive) {
-        return cell->version + 1;
+    if (from > 0 || engine->store->ops->exclusive) {
+        return from + 1;
     }
     return ((uint64_t) engine->last_now_ms << 20 | (engine->fresh_versions++ & 0xfffff)) + 1;
+}
+
+/* One write: from what the batches before this one leave to what it makes of the cell. */
+static void
+seal_write(struct ff_engine *engine, struct batch *batch, struct cell *cell, struct row *row)
+{
+    struct ff_commit *commit = &batch->commit;
+    struct ff_write *write = &commit->writes[commit->n_writes];
+    const struct row *before = cell->base != NULL ? cell->base : cell->stored;
+    size_t start = batch->packer.buf.size;
+
+    write->kind = ff_cell_kind(cell);
+    write->key = ff_cell_key(cell);
+    write->deleted = row->absent;
+    write->unseen = row->absent && before == NULL;
+    write->version_from = cell->base != NULL ? cell->base_version : cell->version;
+    write->version = next_version(engine, write->version_from);
+    if (before != NULL && !before->absent) {
+        write->before = before->data;
+    }
+    if (!row->absent) {
+        write->record = row->data;
+        write->live = ff_record_live(write->kind, row->data);
+        if (!engine->store->ops->columns) {
+            ff_row_encode(write->kind, row->data, &batch->packer.pk);
+        }
+    }
+    write->body = ff_str(NULL, batch->packer.buf.size - start);
+    batch->rows[commit->n_writes] = row;
+    batch->written[commit->n_writes++] = cell;
+}
+
+static void
+set_base(struct ff_engine *engine, struct cell *cell, struct row *row, uint64_t version)
+{
+    ff_row_unref(engine, cell->base); /* the earlier batch has it, too */
+    cell->base = row;
+    cell->base_version = row == NULL || row->absent ? 0 : version;
+    if (row != NULL) {
+        row->refs++;
+    }
 }
 
 /* Bodies are encoded into one growing buffer; `p` is an offset until all are in. */
@@ -87,43 +128,34 @@ seal_writes(struct ff_engine *engine, struct batch *batch)
 
     commit->writes = FF_ARENA_NEW(&batch->arena, struct ff_write, batch->n_cells + 1);
     batch->written = FF_ARENA_NEW(&batch->arena, struct cell *, batch->n_cells + 1);
+    batch->rows = FF_ARENA_NEW(&batch->arena, struct row *, batch->n_cells + 1);
     for (uint32_t i = 0; i < batch->n_cells; i++) {
         struct cell *cell = batch->cells[i];
-        struct ff_write *write = &commit->writes[commit->n_writes];
-        struct row *row = cell->open;
-        size_t start = batch->packer.buf.size;
+        struct row *row = cell->open, *before = NULL;
 
         cell->listed = false;
         cell->open = NULL;
-        if (row == NULL || (row->absent && cell->stored != NULL && cell->stored->absent)) {
+        before = ff_cell_top(cell);
+        if (row == NULL || (row->absent && before != NULL && before->absent)) {
             ff_row_unref(engine, row); /* taken back, or made and removed again */
-            continue;
+        } else {
+            seal_write(engine, batch, cell, row);
         }
-        cell->base = row;
-        write->kind = ff_cell_kind(cell);
-        write->key = ff_cell_key(cell);
-        write->deleted = row->absent;
-        write->unseen = row->absent && cell->stored == NULL;
-        write->version_from = cell->version;
-        write->version = next_version(engine, cell);
-        if (cell->stored != NULL && !cell->stored->absent) {
-            write->before = cell->stored->data;
-        }
-        if (!row->absent) {
-            write->record = row->data;
-            write->live = ff_record_live(write->kind, row->data);
-            if (!engine->store->ops->columns) {
-                ff_row_encode(write->kind, row->data, &batch->packer.pk);
-            }
-        }
-        write->body = ff_str(NULL, batch->packer.buf.size - start);
-        batch->written[commit->n_writes++] = cell;
     }
     for (uint32_t i = 0, at = 0; i < commit->n_writes; i++) {
         commit->writes[i].body.p = at + commit->writes[i].body.n == 0
                                        ? "" /* a batch of removals has no buffer */
                                        : batch->packer.buf.data + at;
         at += commit->writes[i].body.n;
+    }
+}
+
+/* From here on the next batch goes by what this one makes. */
+static void
+raise_base(struct ff_engine *engine, struct batch *batch)
+{
+    for (uint32_t i = 0; i < batch->commit.n_writes; i++) {
+        set_base(engine, batch->written[i], batch->rows[i], batch->commit.writes[i].version);
     }
 }
 
@@ -160,12 +192,14 @@ seal_news(struct batch *batch)
 
 /* ---- after the commit ---- */
 
-/* Its calls can be answered; what only this batch needed is given back. */
+/* Its calls can be answered; what only this batch needed is given back. It is the oldest one. */
 static void
 finish(struct ff_engine *engine, struct batch *batch)
 {
+    FF_ASSERT(engine->sealed[0] == batch);
     engine->committed = batch->number;
-    engine->sealed = NULL;
+    engine->n_sealed--;
+    memmove(engine->sealed, engine->sealed + 1, engine->n_sealed * sizeof(engine->sealed[0]));
     engine->solo = false;
     if (engine->loading || !TAILQ_EMPTY(&engine->lonely)) {
         ff_marks_linger(engine, batch);
@@ -192,10 +226,12 @@ commit_ok(struct ff_engine *engine, struct batch *batch)
 {
     for (uint32_t i = 0; i < batch->commit.n_writes; i++) {
         struct cell *cell = batch->written[i];
-        struct row *row = cell->base;
+        struct row *row = batch->rows[i];
         uint64_t version = row->absent ? 0 : batch->commit.writes[i].version;
 
-        cell->base = NULL;
+        if (cell->base == row) {
+            set_base(engine, cell, NULL, 0);
+        } /* else the batch behind it has written it again */
         ff_cell_store(engine, cell, row, version);
         cell->loaded_in = batch->loads;
         cell->ours = true;
@@ -211,6 +247,8 @@ commit_ok(struct ff_engine *engine, struct batch *batch)
     finish(engine, batch);
 }
 
+/* ---- batches that were not made ---- */
+
 /* What it would have made of flows' summaries is lost. */
 static void
 note_summaries(struct ff_engine *engine, const struct batch *batch)
@@ -222,22 +260,27 @@ note_summaries(struct ff_engine *engine, const struct batch *batch)
     }
 }
 
-/* Throws away what the sealed batch and the open one have made. */
+/* Throws away what the open batch has made. */
 static void
-drop_overlay(struct ff_engine *engine, struct batch *sealed)
+drop_open(struct ff_engine *engine)
 {
     struct batch *open = engine->open;
 
     ff_marks_drop(engine, open);
-    ff_marks_drop(engine, sealed);
     for (uint32_t i = 0; i < open->n_cells; i++) {
         ff_row_unref(engine, open->cells[i]->open);
         open->cells[i]->open = NULL;
         open->cells[i]->listed = false;
     }
-    for (uint32_t i = 0; i < sealed->commit.n_writes; i++) {
-        ff_row_unref(engine, sealed->written[i]->base);
-        sealed->written[i]->base = NULL;
+}
+
+static void
+drop_sealed(struct ff_engine *engine, struct batch *batch)
+{
+    ff_marks_drop(engine, batch);
+    for (uint32_t i = 0; i < batch->commit.n_writes; i++) {
+        set_base(engine, batch->written[i], NULL, 0); /* no batch is left that writes it */
+        ff_row_unref(engine, batch->rows[i]);
     }
 }
 
@@ -327,71 +370,154 @@ back_to_queue(struct ff_engine *engine, struct task_list *front)
     }
 }
 
+/* Nothing of it was made, or nobody knows: its calls are answered so. */
 static void
-commit_failed(struct ff_engine *engine, struct batch *batch)
+fail_batch(struct ff_engine *engine, struct batch *batch)
 {
-    struct task_list front = TAILQ_HEAD_INITIALIZER(front);
-    struct batch *open = engine->open;
-
     engine->stats.failed_commits++;
-    note_summaries(engine, batch);
-    drop_overlay(engine, batch);
     for (uint32_t i = 0; i < batch->n_entries; i++) {
         ff_task_answer_fault(engine, batch->entries[i].task, batch->entries[i].call,
                              &batch->commit.fault);
     }
-    run_again(engine, open, NULL, &front);
-    back_to_queue(engine, &front);
-    ff_parking_wake(engine, NULL); /* what they were judged by is gone */
     ff_walks_undo(engine, batch->number, &batch->commit.fault);
-    ff_walks_undo(engine, open->number, NULL);
-    ff_feeds_stale(engine);
-    batch_reset(engine, open);
-    ff_cells_clear(engine);
-    finish(engine, batch);
+}
+
+/* Its calls are run again. */
+static void
+repeat_batch(struct ff_engine *engine, struct batch *batch, struct task_list *front)
+{
+    bool moved = batch->commit.outcome == FF_COMMIT_CONFLICT;
+
+    engine->stats.conflicts += moved;
+    run_again(engine, batch, moved ? batch : NULL, front);
+    ff_walks_undo(engine, batch->number, NULL);
+    batch->n_entries = 0; /* nothing of it is answered */
 }
 
 static void
-commit_conflict(struct ff_engine *engine, struct batch *batch)
+forget_moved(struct ff_engine *engine, const struct batch *batch)
 {
-    struct task_list front = TAILQ_HEAD_INITIALIZER(front);
-    struct batch *open = engine->open;
-
-    engine->stats.conflicts++;
-    drop_overlay(engine, batch);
-    run_again(engine, batch, batch, &front);
-    run_again(engine, open, NULL, &front);
-    back_to_queue(engine, &front);
     for (uint32_t i = 0; i < batch->commit.n_conflicts; i++) {
         ff_trust_conflict(engine, &batch->commit.writes[batch->commit.conflicts[i]]);
         ff_cell_store(engine, batch->written[batch->commit.conflicts[i]], NULL, 0);
     }
-    ff_parking_wake(engine, NULL);
+}
+
+/* The oldest batch was not made, so none is that was built on it: all that they have made is thrown
+ * away, the open batch's with it, and what is not answered is run again. */
+static void
+unmake(struct ff_engine *engine)
+{
+    struct task_list front = TAILQ_HEAD_INITIALIZER(front);
+    bool failed = false;
+
+    engine->load_doubted = true;
+    drop_open(engine);
+    for (uint32_t i = engine->n_sealed; i > 0; i--) {
+        note_summaries(engine, engine->sealed[i - 1]);
+        drop_sealed(engine, engine->sealed[i - 1]);
+    }
+    for (uint32_t i = 0; i < engine->n_sealed; i++) {
+        struct batch *batch = engine->sealed[i];
+
+        if (batch->commit.outcome == FF_COMMIT_FAILED) {
+            fail_batch(engine, batch);
+            failed = true;
+        } else {
+            repeat_batch(engine, batch, &front);
+        }
+    }
+    run_again(engine, engine->open, NULL, &front);
+    back_to_queue(engine, &front);
+    ff_parking_wake(engine, NULL); /* what they were judged by is gone */
+    ff_walks_undo(engine, engine->open->number, NULL);
     ff_spans_stale(engine);
-    ff_walks_undo(engine, batch->number, NULL);
-    ff_walks_undo(engine, open->number, NULL);
-    batch->n_entries = 0; /* nothing of it is answered */
-    batch_reset(engine, open);
-    finish(engine, batch);
+    batch_reset(engine, engine->open);
+    if (failed) {
+        ff_feeds_stale(engine);
+        ff_cells_clear(engine);
+    } else {
+        forget_moved(engine, engine->sealed[0]);
+    }
+    while (engine->n_sealed > 0) {
+        finish(engine, engine->sealed[0]);
+    }
+}
+
+/* Answers of the store's that are to outlive its call. */
+static void
+keep_answer(struct batch *batch)
+{
+    struct ff_commit *commit = &batch->commit;
+
+    if (commit->outcome == FF_COMMIT_CONFLICT) {
+        uint32_t *conflicts = FF_ARENA_NEW(&batch->arena, uint32_t, commit->n_conflicts + 1);
+
+        memcpy(conflicts, commit->conflicts, commit->n_conflicts * sizeof(*conflicts));
+        commit->conflicts = conflicts;
+    }
+    if (commit->fault.message != NULL) {
+        commit->fault.message = ff_arena_copy(&batch->arena, ff_cstr(commit->fault.message)).p;
+    }
 }
 
 static void
 commit_done(struct ff_commit *commit)
 {
     struct ff_engine *engine = commit->ctx;
-    struct batch *batch = engine->sealed;
+    struct batch *first = engine->sealed[0];
+    struct batch *last = engine->sealed[engine->n_sealed - 1];
 
-    switch (commit->outcome) {
-    case FF_COMMIT_OK:
-        commit_ok(engine, batch);
-        break;
-    case FF_COMMIT_FAILED:
-        commit_failed(engine, batch);
-        break;
-    case FF_COMMIT_CONFLICT:
-        commit_conflict(engine, batch);
-        break;
+    if (commit->outcome == FF_COMMIT_OK) {
+        FF_ASSERT(commit == &first->commit); /* one after the other */
+        commit_ok(engine, first);
+        if (engine->n_sealed > 0 && last->answered) {
+            finish(engine, last); /* it had nothing to commit */
+        }
+        return;
     }
+    FF_ASSERT(commit == (first->answered ? &last->commit : &first->commit));
+    if (commit == &last->commit || last->answered) {
+        unmake(engine);
+    } else {
+        keep_answer(first);
+        first->answered = true; /* the other one has still to be heard of */
+    }
+}
+
+/* ---- sending off ---- */
+
+static bool
+writes_nothing(const struct batch *batch)
+{
+    return batch->commit.n_writes == 0 && batch->commit.n_changes == 0 && batch->n_events == 0 &&
+           batch->commit.n_trims == 0;
+}
+
+static bool
+may_start(const struct ff_engine *engine)
+{
+    const struct batch *batch = engine->open;
+
+    if (batch->n_entries == 0 && !batch->kept) {
+        return false;
+    }
+    if (engine->n_sealed == 0) {
+        return true;
+    }
+    return engine->n_sealed < engine->store->ops->commits_max && !engine->solo &&
+           !engine->sealed[0]->answered && batch->n_cells >= engine->config.follower_writes_min;
+}
+
+static struct batch *
+spare_batch(struct ff_engine *engine)
+{
+    struct batch *batch = engine->batches;
+
+    while (batch == engine->sealed[0] || (engine->n_sealed > 1 && batch == engine->sealed[1])) {
+        batch++;
+    }
+    return batch;
 }
 
 bool
@@ -399,23 +525,27 @@ ff_batch_start(struct ff_engine *engine)
 {
     struct batch *batch = engine->open;
 
-    if (engine->sealed != NULL || (batch->n_entries == 0 && !batch->kept)) {
+    if (!may_start(engine)) {
         return false;
     }
-    batch->commit = (struct ff_commit){ .done = commit_done, .ctx = engine };
+    batch->commit =
+        (struct ff_commit){ .done = commit_done, .ctx = engine, .follows = engine->n_sealed > 0 };
     seal_writes(engine, batch);
     ff_marks_seal(engine, batch);
     seal_events(engine, batch);
     seal_news(batch);
     batch->loads = engine->stats.loads;
-    engine->sealed = batch;
-    engine->open = batch == &engine->batches[0] ? &engine->batches[1] : &engine->batches[0];
+    engine->sealed[engine->n_sealed++] = batch;
+    engine->open = spare_batch(engine);
     batch_reset(engine, engine->open);
-    if (batch->commit.n_writes == 0 && batch->commit.n_changes == 0 && batch->n_events == 0 &&
-        batch->commit.n_trims == 0) {
+    if (writes_nothing(batch) && engine->n_sealed == 1) {
         finish(engine, batch); /* reads, of what is committed */
+    } else if (writes_nothing(batch)) {
+        batch->commit.outcome = FF_COMMIT_ORPHANED; /* if what it has seen is not made */
+        batch->answered = true;
     } else {
-        ff_store_commit(engine->store, &batch->commit);
+        ff_store_commit(engine->store, &batch->commit); /* needs what was before: `before` */
+        raise_base(engine, batch);
     }
     return true;
 }

@@ -443,15 +443,16 @@ evict_list(struct ff_engine *engine, struct cell_list *list)
     }
 }
 
-/* What the open batch has not looked at. */
+/* What no batch has looked at that is not committed yet. */
 static void
 put_aside(struct ff_engine *engine)
 {
+    const struct batch *oldest = engine->n_sealed > 0 ? engine->sealed[0] : engine->open;
     struct cell *cell = NULL, *next = NULL;
 
     TAILQ_FOREACH_SAFE(cell, &engine->lru, lru, next)
     {
-        if (cell->read_in >= engine->open->number) {
+        if (cell->read_in >= oldest->number) {
             break; /* the list is in order of use */
         }
         if (!cell_is_idle(cell)) {

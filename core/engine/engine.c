@@ -31,6 +31,7 @@ ff_engine_config_init(struct ff_engine_config *config)
         .frame_bytes_max = 16u << 20,
         .batch_calls_max = 2048,
         .batch_bytes_max = 32u << 20,
+        .follower_writes_min = 128,
         .cache_bytes_max = 64u << 20,
         .submit_once_max = 256,
         .submit_step = 256,
@@ -84,8 +85,9 @@ ff_engine_new(const struct ff_engine_config *config, struct ff_store *store)
     TAILQ_INIT(&engine->loading_tasks);
     TAILQ_INIT(&engine->alive);
     TAILQ_INIT(&engine->lingering);
-    ff_batch_init(&engine->batches[0]);
-    ff_batch_init(&engine->batches[1]);
+    for (size_t i = 0; i < FF_COUNT(engine->batches); i++) {
+        ff_batch_init(&engine->batches[i]);
+    }
     ff_packer_init(&engine->reply);
     engine->open = &engine->batches[0];
     engine->open->number = ++engine->next_batch;
@@ -121,7 +123,7 @@ ff_engine_free(struct ff_engine *engine)
         return;
     }
     engine->closing = true;
-    while (engine->sealed != NULL || engine->loading) {
+    while (engine->n_sealed > 0 || engine->loading) {
         ff_store_poll(engine->store, true);
     }
     answer_everybody(engine);
@@ -134,8 +136,9 @@ ff_engine_free(struct ff_engine *engine)
     ff_feeds_stale(engine);
     ff_cells_clear(engine);
     ff_spares_free(engine);
-    ff_batch_free(&engine->batches[0]);
-    ff_batch_free(&engine->batches[1]);
+    for (size_t i = 0; i < FF_COUNT(engine->batches); i++) {
+        ff_batch_free(&engine->batches[i]);
+    }
     ff_packer_done(&engine->reply);
     ff_arena_done(&engine->scratch);
     ff_arena_done(&engine->load_arena);
@@ -200,11 +203,11 @@ ff_engine_run_queue(struct ff_engine *engine)
     if (!TAILQ_EMPTY(&engine->lonely) && engine->open->n_entries == 0) {
         engine->solo = true;
     }
-    while (engine->solo && engine->sealed == NULL && !ff_batch_full(engine) &&
+    while (engine->solo && engine->n_sealed == 0 && !ff_batch_full(engine) &&
            (task = TAILQ_FIRST(&engine->lonely)) != NULL) {
         ff_task_run(engine, task);
     }
-    if (engine->solo && engine->sealed == NULL && engine->open->n_entries == 0) {
+    if (engine->solo && engine->n_sealed == 0 && engine->open->n_entries == 0) {
         engine->solo = false; /* all of them wait for a load */
     }
     while (!engine->solo && !ff_batch_full(engine) &&
@@ -221,7 +224,7 @@ step(struct ff_engine *engine)
     uint64_t calls = engine->stats.calls;
     bool any = ff_parking_due(engine);
 
-    if (engine->sealed != NULL) {
+    if (engine->n_sealed > 0) {
         ff_store_poll(engine->store, false);
     }
     ff_engine_run_queue(engine);
@@ -265,7 +268,7 @@ ff_engine_wait_ms(const struct ff_engine *engine)
 bool
 ff_engine_busy(const struct ff_engine *engine)
 {
-    return engine->sealed != NULL || engine->loading || engine->open->n_entries > 0 ||
+    return engine->n_sealed > 0 || engine->loading || engine->open->n_entries > 0 ||
            engine->open->kept || !TAILQ_EMPTY(&engine->queue) || !TAILQ_EMPTY(&engine->lonely) ||
            !TAILQ_EMPTY(&engine->wanting) || !TAILQ_EMPTY(&engine->walking) ||
            engine->follow.n_notes > 0;

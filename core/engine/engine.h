@@ -22,6 +22,9 @@ struct ff_engine_config {
     uint32_t frame_bytes_max;   /* replies stay under it */
     uint32_t batch_calls_max;   /* calls of one commit */
     size_t batch_bytes_max;     /* stored bytes of one commit */
+    /* Records that a batch has to write before it is sent off while another one is under way:
+     * smaller commits cost the store more than it would idle. */
+    uint32_t follower_writes_min;
     size_t cache_bytes_max;     /* resident records that no batch uses */
     uint64_t retention_ms;      /* when scan_due lists ended executions (07 §4) */
     uint64_t flow_retention_ms; /* the same for ended flows (04 §7.7) */

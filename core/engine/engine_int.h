@@ -1,10 +1,10 @@
 /* engine_int.h: the engine's own structures; for the files of core/engine that make the engine, not
  * for operations.
  *
- *   cell   one record: what the store has, what the batch being committed makes of it (base), what
- *          the open batch makes of it. The newest of the three counts.
- *   span   one scope of one index: a page of what the store has, and the positions that the two
- *          batches add to it or take away.
+ *   cell   one record: what the store has, what the batches being committed make of it (base: the
+ *          newest of them), what the open batch makes of it. The newest of the three counts.
+ *   span   one scope of one index: a page of what the store has, and the positions that batches add
+ *          to it or take away.
  *   task   one frame on its way; runs its calls in order.
  *   batch  the calls that one commit carries, and all they changed.
  */
@@ -61,6 +61,8 @@ struct batch {
     struct ff_packer packer; /* bodies of the writes */
     struct ff_commit commit;
     struct cell **written; /* by position in commit.writes */
+    struct row **rows;     /* the same; owned */
+    bool answered;         /* not made, but what becomes of the next one is not known yet */
 };
 
 /* Something that a change has left to be done (follow.c). */
@@ -188,8 +190,10 @@ struct ff_engine {
     uint32_t n_parked;
     struct watches watching; /* of the running call */
 
-    struct batch batches[2];
-    struct batch *open, *sealed; /* sealed: being committed, or NULL */
+    struct batch batches[FF_COMMITS_MAX + 1];
+    struct batch *open;
+    struct batch *sealed[FF_COMMITS_MAX]; /* being committed, the oldest first */
+    uint32_t n_sealed;
     uint64_t next_batch;
     uint64_t committed;       /* number of the last batch that is done */
     uint32_t stream_ops;      /* permits of the stream pool that are out */
@@ -208,6 +212,7 @@ struct ff_engine {
     struct ff_want *wants; /* gathered for the next load */
     uint32_t n_wants, wants_room;
     bool loading;
+    bool load_doubted;   /* marks that hide what it may not show were dropped since */
     uint64_t load_epoch; /* last batch that the store had when the load under way was sent */
     struct task_list loading_tasks; /* they wait for the load under way */
     struct ff_load load;

@@ -145,10 +145,14 @@ ff_txn_feed(struct ff_txn *txn, enum ff_event_family family, uint64_t after_seq,
 static uint64_t
 trimmed_to(const struct ff_engine *engine, enum ff_event_family family)
 {
-    uint64_t open = engine->open->trims[family];
-    uint64_t sealed = engine->sealed == NULL ? 0 : engine->sealed->trims[family];
+    uint64_t up_to = engine->open->trims[family];
 
-    return open > sealed ? open : sealed;
+    for (uint32_t i = 0; i < engine->n_sealed; i++) {
+        uint64_t sealed = engine->sealed[i]->trims[family];
+
+        up_to = sealed > up_to ? sealed : up_to;
+    }
+    return up_to;
 }
 
 /* What nobody can read goes first. */

@@ -283,6 +283,9 @@ load_done(struct ff_load *load)
     } else {
         fail_tasks(engine, &load->fault);
     }
+    if (engine->load_doubted) {
+        ff_spans_stale(engine);
+    }
     free(load->wants);
     load->wants = NULL;
     ff_arena_reset(&engine->load_arena);
@@ -307,6 +310,7 @@ ff_loads_start(struct ff_engine *engine)
         return true;
     }
     engine->loading = true;
+    engine->load_doubted = false;
     engine->load_epoch = engine->committed;
     engine->load = (struct ff_load){ .wants = engine->wants,
                                      .n = engine->n_wants,

@@ -26,9 +26,10 @@ struct cell {
     UT_hash_handle hh;
     TAILQ_ENTRY(cell) lru;         /* in engine->lru; if it is kept, in engine->kept */
     struct row *stored;            /* NULL: not resident */
-    struct row *base;              /* NULL: the batch being committed does not write it */
+    struct row *base;              /* of the newest batch under way that writes it, or NULL */
     struct row *open;              /* NULL: the open batch does not write it */
     uint64_t version;              /* of stored */
+    uint64_t base_version;         /* of base, once that is committed */
     uint64_t read_in;              /* number of the last batch that looked at it */
     uint64_t loaded_in;            /* number of the load that brought stored, or is as old */
     bool wanted;                   /* part of a load to come or under way */
@@ -49,7 +50,7 @@ struct mark {
     RB_ENTRY(mark) all;          /* by position */
     RB_ENTRY(mark) present;      /* those that stand, by position */
     TAILQ_ENTRY(mark) next;      /* in the open batch's list */
-    TAILQ_ENTRY(mark) base_next; /* in the sealed batch's list, or the lingering one */
+    TAILQ_ENTRY(mark) base_next; /* in the last sealed batch's list, or the lingering one */
     struct span *span;
     int8_t base; /* by batches that are sealed and that a page may not show yet */
     int8_t open; /* by the open batch */

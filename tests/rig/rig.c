@@ -100,6 +100,7 @@ ff_rig_engine_config(struct ff_rig *rig, struct ff_engine_config *out)
 {
     ff_engine_config_init(out);
     memset(out->seed, 1, sizeof(out->seed)); /* the same ids at every run */
+    out->follower_writes_min = 1;
     out->wall_ms = rig_now_ms;
     out->mono_ms = rig_now_ms;
     out->clock_ctx = rig;

@@ -3,13 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LATER_MAX 8 /* a broker has one load and one commit under way */
+#define LATER_MAX 8 /* a broker has one load and two commits under way */
 
 /* What is to be answered at a later poll. */
 struct later {
     struct ff_load *load;
     struct ff_commit *commit;
-    uint32_t polls; /* still to wait */
+    uint64_t number; /* in order of arrival */
+    uint32_t polls;  /* still to wait */
 };
 
 struct port {
@@ -18,6 +19,9 @@ struct port {
     struct spy *spy;
     struct later later[LATER_MAX];
     uint32_t n_later;
+    uint64_t next_number;
+    bool unmade; /* the last commit was not answered as made */
+    bool untold; /* but it was made: what follows it may be, too */
     bool dying;
 };
 
@@ -69,6 +73,7 @@ forward(struct spy *spy, struct ff_commit *commit)
 
     copy.done = inner_done;
     copy.ctx = &done;
+    copy.follows = false; /* it is the only one there */
     ff_store_commit(spy->inner, &copy);
     while (!done) {
         ff_store_poll(spy->inner, true);
@@ -91,6 +96,25 @@ fail(struct ff_commit *commit, const char *why)
     ff_fail_transport(&commit->fault, "simulated", "transport", why);
 }
 
+/* It follows one that was not made, or may not have been. */
+static void
+answer_orphan(struct port *port, struct ff_commit *commit)
+{
+    struct spy *spy = port->spy;
+
+    if (port->untold && chance(spy, 50)) {
+        forward(spy, commit);
+        port->untold = commit->outcome == FF_COMMIT_OK;
+        fail(commit, "the spy has kept the answer of this one, too");
+    } else if (port->untold || chance(spy, 10)) {
+        port->untold = false;
+        fail(commit, "the spy does not say what it knows of this commit");
+    } else {
+        commit->outcome = FF_COMMIT_ORPHANED;
+    }
+    commit->done(commit);
+}
+
 static void
 answer_commit(struct port *port, struct ff_commit *commit)
 {
@@ -98,6 +122,11 @@ answer_commit(struct port *port, struct ff_commit *commit)
     const struct spy_options *options = &spy->options;
 
     commit->n_conflicts = 0;
+    if (commit->follows && port->unmade) {
+        answer_orphan(port, commit);
+        return;
+    }
+    port->untold = false;
     if (options->shared && commit->n_writes > 0 && chance(spy, options->conflict)) {
         spy->moved = (uint32_t) (draw(spy) % commit->n_writes);
         commit->outcome = FF_COMMIT_CONFLICT;
@@ -108,9 +137,11 @@ answer_commit(struct port *port, struct ff_commit *commit)
     } else {
         forward(spy, commit);
         if (commit->outcome == FF_COMMIT_OK && chance(spy, options->lost)) {
+            port->untold = true;
             fail(commit, "the spy has kept the answer of this commit");
         }
     }
+    port->unmade = commit->outcome != FF_COMMIT_OK;
     commit->done(commit);
 }
 
@@ -138,7 +169,7 @@ put_off(struct port *port, struct ff_load *load, struct ff_commit *commit)
     struct later *later = &port->later[port->n_later++];
 
     FF_ASSERT(port->n_later <= LATER_MAX);
-    *later = (struct later){ .load = load, .commit = commit };
+    *later = (struct later){ .load = load, .commit = commit, .number = port->next_number++ };
     if (port->spy->options.delay > 0) {
         later->polls = (uint32_t) (draw(port->spy) % (port->spy->options.delay + 1u));
     }
@@ -162,6 +193,18 @@ port_commit(struct ff_store *store, struct ff_commit *commit)
     put_off(of(store), NULL, commit);
 }
 
+/* Commits are made in the order in which they came. */
+static bool
+is_early(const struct port *port, const struct later *later)
+{
+    for (uint32_t i = 0; later->commit != NULL && i < port->n_later; i++) {
+        if (port->later[i].commit != NULL && port->later[i].number < later->number) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool
 poll_once(struct port *port)
 {
@@ -176,6 +219,9 @@ poll_once(struct port *port)
         later = port->later[i - 1];
         if (later.polls > 0) {
             port->later[i - 1].polls--;
+            continue;
+        }
+        if (is_early(port, &later)) {
             continue;
         }
         port->later[i - 1] = port->later[--port->n_later];
@@ -236,6 +282,7 @@ ff_spy_new(struct ff_store *inner, const struct spy_options *options, uint64_t s
             .handle_tag = inner->ops->handle_tag,
             .exclusive = !options->shared,
             .immediate = !options->late,
+            .commits_max = FF_COMMITS_MAX,
             .prepare = port_prepare,
             .load = port_load,
             .commit = port_commit,

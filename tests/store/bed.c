@@ -98,15 +98,24 @@ ff_bed_reopen(struct ff_bed *bed)
 }
 
 static void
-batch_clear(struct ff_bed *bed)
+batch_clear(struct ff_commit *batch)
 {
-    for (uint32_t i = 0; i < bed->batch.n_writes; i++) {
-        free((char *) (uintptr_t) bed->batch.writes[i].body.p);
+    for (uint32_t i = 0; i < batch->n_writes; i++) {
+        free((char *) (uintptr_t) batch->writes[i].body.p);
     }
-    for (uint32_t i = 0; i < bed->batch.n_events; i++) {
-        free((char *) (uintptr_t) bed->batch.events[i].body.p);
+    for (uint32_t i = 0; i < batch->n_events; i++) {
+        free((char *) (uintptr_t) batch->events[i].body.p);
     }
-    bed->batch.n_writes = bed->batch.n_changes = bed->batch.n_events = 0;
+    batch->n_writes = batch->n_changes = batch->n_events = 0;
+}
+
+static void
+batch_free(struct ff_commit *batch)
+{
+    batch_clear(batch);
+    free(batch->writes);
+    free(batch->changes);
+    free(batch->events);
 }
 
 void
@@ -116,10 +125,8 @@ ff_bed_done(struct ff_bed *bed)
     struct bed_record *record = NULL, *next = NULL;
 
     ff_store_close(bed->store);
-    batch_clear(bed);
-    free(bed->batch.writes);
-    free(bed->batch.changes);
-    free(bed->batch.events);
+    batch_free(&bed->batch);
+    batch_free(&bed->first);
     HASH_ITER(hh, bed->records, record, next)
     {
         HASH_DELETE(hh, bed->records, record);
@@ -293,16 +300,10 @@ ff_bed_event(struct ff_bed *bed, enum ff_event_family family, const char *body)
 }
 
 static void
-commit_done(struct ff_commit *commit)
+follow(struct ff_bed *bed, struct ff_commit *batch)
 {
-    ((struct ff_bed *) commit->ctx)->finished = true;
-}
-
-static void
-follow(struct ff_bed *bed)
-{
-    for (uint32_t i = 0; i < bed->batch.n_writes; i++) {
-        struct ff_write *write = &bed->batch.writes[i];
+    for (uint32_t i = 0; i < batch->n_writes; i++) {
+        struct ff_write *write = &batch->writes[i];
         struct bed_record *record = record_of(bed, write->kind, &write->key);
 
         free((char *) (uintptr_t) record->body.p);
@@ -310,8 +311,24 @@ follow(struct ff_bed *bed)
         record->version = write->deleted ? 0 : write->version;
         write->body = ff_str(NULL, 0);
     }
-    for (uint32_t i = 0; i < bed->batch.n_events; i++) {
-        bed->events[bed->batch.events[i].family]++;
+    for (uint32_t i = 0; i < batch->n_events; i++) {
+        bed->events[batch->events[i].family]++;
+    }
+}
+
+static void
+commit_done(struct ff_commit *commit)
+{
+    struct ff_bed *bed = commit->ctx;
+
+    assert_false(commit == &bed->batch && bed->first_under_way); /* one after the other */
+    if (commit == &bed->batch) {
+        bed->finished = true;
+    } else {
+        bed->first_under_way = false;
+    }
+    if (commit->outcome == FF_COMMIT_OK) {
+        follow(bed, commit);
     }
 }
 
@@ -347,6 +364,7 @@ ff_bed_try_commit(struct ff_bed *bed, bool keep)
 
     batch->done = commit_done;
     batch->ctx = bed;
+    batch->follows = bed->first_under_way;
     bed->finished = false;
     give_records(bed);
     ff_store_commit(bed->store, batch);
@@ -358,13 +376,26 @@ ff_bed_try_commit(struct ff_bed *bed, bool keep)
         assert_true(polls < RETRIES_MAX);
         ff_store_poll(bed->store, true);
     }
-    if (batch->outcome == FF_COMMIT_OK) {
-        follow(bed);
-    }
     if (batch->outcome == FF_COMMIT_OK || !keep) {
-        batch_clear(bed);
+        batch_clear(batch);
     }
     return batch->outcome;
+}
+
+void
+ff_bed_send(struct ff_bed *bed)
+{
+    assert_false(bed->first_under_way);
+    give_records(bed);
+    batch_free(&bed->first);
+    bed->first = bed->batch;
+    bed->batch = (struct ff_commit){ .n_writes = 0 };
+    bed->writes_room = bed->changes_room = bed->events_room = 0;
+    bed->first.done = commit_done;
+    bed->first.ctx = bed;
+    bed->first.follows = false;
+    bed->first_under_way = true;
+    ff_store_commit(bed->store, &bed->first);
 }
 
 void

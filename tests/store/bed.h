@@ -27,6 +27,8 @@ struct ff_bed {
     uint32_t writes_room, changes_room, events_room;
     unsigned commits;
     bool finished;
+    struct ff_commit first; /* what ff_bed_send has sent off */
+    bool first_under_way;
     void (*on_commit)(void); /* when one was handed over; NULL: nothing */
 };
 
@@ -49,6 +51,9 @@ void ff_bed_event(struct ff_bed *bed, enum ff_event_family family, const char *b
 /* Commits the batch once. The model follows if that succeeds; the batch is empty afterwards unless
  * `keep`. The fault's message lives until the next commit. */
 enum ff_commit_outcome ff_bed_try_commit(struct ff_bed *bed, bool keep);
+/* Sends the batch off, and does not wait; the next ff_bed_try_commit follows it, and waits for
+ * both: bed->first.outcome. */
+void ff_bed_send(struct ff_bed *bed);
 /* Commits it, as often as it takes with a contrary store; anything else fails the test. */
 void ff_bed_commit(struct ff_bed *bed);
 
