@@ -158,6 +158,10 @@ valkey_option(struct ff_valkey_options *options, struct ff_str name, struct ff_s
         options->db = (uint32_t) n;
         return n <= 65535;
     }
+    if (ff_str_is(name, "replicas")) {
+        options->replicas = (uint32_t) n;
+        return n <= FF_VALKEY_REPLICAS_MAX;
+    }
     if (ff_str_is(name, "patience_ms")) {
         options->patience_ms = (uint32_t) n;
     } else if (ff_str_is(name, "answer_max_ms")) {

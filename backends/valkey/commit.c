@@ -7,8 +7,26 @@
 #define TRIES_MAX 5
 /* Bytes that are sent while the next ones are made: the server reads meanwhile. */
 #define STREAM_BYTES 32768
+/* So long the connection waits for replicas at a time; loads wait behind it. */
+#define COPY_WAIT_MS 100
 
 static void on_commit(struct valkey *valkey, const redisReply *reply, uint64_t tag);
+static void on_copied(struct valkey *valkey, const redisReply *reply, uint64_t tag);
+
+/* How many replicas have what this connection has written. With replicas, commits go one by one. */
+static void
+ask_copies(struct valkey *valkey, const struct waiting_commit *waiting)
+{
+    struct link *link = &valkey->main;
+
+    if (valkey->options.replicas > 0) {
+        ff_resp_head(&link->out, 3);
+        ff_resp_text(&link->out, "WAIT");
+        ff_resp_u64(&link->out, valkey->options.replicas);
+        ff_resp_u64(&link->out, COPY_WAIT_MS);
+        ff_vk_expect(link, on_copied, waiting->number);
+    }
+}
 
 static struct waiting_commit *
 nth(struct valkey *valkey, uint32_t n)
@@ -81,6 +99,7 @@ end_commit(struct valkey *valkey, struct waiting_commit *waiting)
     waiting->begun = false;
     waiting->written = true;
     waiting->ends_at = link->out.n;
+    ask_copies(valkey, waiting);
     ff_vk_flush(link);
 }
 
@@ -110,7 +129,7 @@ ff_vk_commit_lost(struct valkey *valkey)
     for (uint32_t i = 0; i < valkey->n_commits; i++) {
         struct waiting_commit *waiting = nth(valkey, i);
 
-        waiting->begun = false;
+        waiting->begun = waiting->made = false;
         if (!waiting->sent) {
             waiting->written = false;
             waiting->since_ms = ff_mono_ms();
@@ -127,7 +146,7 @@ finish(struct valkey *valkey, enum ff_commit_outcome outcome)
     struct ff_commit *commit = waiting->commit;
 
     waiting->commit = NULL;
-    waiting->written = waiting->sent = false;
+    waiting->written = waiting->sent = waiting->made = false;
     valkey->first_commit = (valkey->first_commit + 1) % FF_COMMITS_MAX;
     valkey->n_commits--;
     next = ff_vk_commit_first(valkey);
@@ -138,6 +157,41 @@ finish(struct valkey *valkey, enum ff_commit_outcome outcome)
     valkey->delivered = true;
     commit->outcome = outcome;
     commit->done(commit);
+}
+
+/* The oldest one is made, and done once the replicas have it that are wanted. */
+static void
+made(struct valkey *valkey)
+{
+    nth(valkey, 0)->made = true;
+    if (valkey->options.replicas == 0) {
+        finish(valkey, FF_COMMIT_OK);
+    }
+}
+
+static void
+on_copied(struct valkey *valkey, const redisReply *reply, uint64_t tag)
+{
+    struct waiting_commit *waiting = ff_vk_commit_first(valkey);
+    char text[160];
+
+    if (waiting == NULL || waiting->number != tag || !waiting->made) {
+        return; /* there is nothing to copy of one that was not made */
+    }
+    if (reply->type == REDIS_REPLY_INTEGER && ff_reply_u64(reply) >= valkey->options.replicas) {
+        finish(valkey, FF_COMMIT_OK);
+        return;
+    }
+    if (reply->type == REDIS_REPLY_INTEGER && ff_mono_ms() < ff_vk_commit_until_ms(valkey)) {
+        ask_copies(valkey, waiting);
+        ff_vk_flush(&valkey->main);
+        return;
+    }
+    snprintf(text, sizeof(text),
+             "made, but %s of %u replicas have it; attach them, or lower replicas",
+             reply->type == REDIS_REPLY_INTEGER ? "too few" : reply->str, valkey->options.replicas);
+    ff_vk_fail(valkey, &waiting->commit->fault, text);
+    finish(valkey, FF_COMMIT_FAILED);
 }
 
 static void
@@ -196,7 +250,7 @@ on_commit(struct valkey *valkey, const redisReply *reply, uint64_t tag)
         take_conflicts(waiting, reply);
         finish(valkey, FF_COMMIT_CONFLICT);
     } else if (strcmp(reply->str, "ORPHANED") != 0) {
-        finish(valkey, FF_COMMIT_OK);
+        made(valkey);
     } else if (waiting->follows) {
         finish(valkey, FF_COMMIT_ORPHANED);
     } else {
@@ -205,23 +259,28 @@ on_commit(struct valkey *valkey, const redisReply *reply, uint64_t tag)
 }
 
 void
-ff_vk_commit_resume(struct valkey *valkey, uint64_t made)
+ff_vk_commit_resume(struct valkey *valkey, uint64_t newest)
 {
     for (uint32_t n = valkey->n_commits; n > 0; n--) {
         const struct waiting_commit *waiting = nth(valkey, 0);
 
         if (waiting->doomed) {
             finish(valkey, FF_COMMIT_ORPHANED);
-        } else if (waiting->sent && made >= waiting->number) {
-            finish(valkey, FF_COMMIT_OK); /* only its answer was lost */
+        } else if (waiting->sent && newest >= waiting->number) { /* only its answer was lost */
+            ask_copies(valkey,
+                       waiting); /* of what is before the mark, which this link has written */
+            made(valkey);
         } else {
             break;
         }
     }
     /* the others were not made, and no older connection can make them any more */
     for (uint32_t i = 0; i < valkey->n_commits && valkey->main.state == LINK_READY; i++) {
-        send_commit(valkey, nth(valkey, i));
+        if (!nth(valkey, i)->made) {
+            send_commit(valkey, nth(valkey, i));
+        }
     }
+    ff_vk_flush(&valkey->main);
 }
 
 void

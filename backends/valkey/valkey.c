@@ -40,7 +40,7 @@ is_refusal(const char *what)
 {
     return strncmp(what, "OOM", 3) == 0 || strncmp(what, "MISCONF", 7) == 0 ||
            strncmp(what, "READONLY", 8) == 0 || strncmp(what, "NOPERM", 6) == 0 ||
-           lacks_a_right(what);
+           strncmp(what, "NOREPLICAS", 10) == 0 || lacks_a_right(what);
 }
 
 void
@@ -53,6 +53,8 @@ ff_vk_fail(struct valkey *valkey, struct ff_fault *fault, const char *what)
         hint = "; the server is full: raise maxmemory, or let retention purge";
     } else if (strncmp(what, "MISCONF", 7) == 0) {
         hint = "; the server cannot write its files";
+    } else if (strncmp(what, "NOREPLICAS", 10) == 0) {
+        hint = "; attach replicas, or lower its min-replicas-to-write";
     } else if (lacks_a_right(what)) {
         hint = "; its user lacks a command, perhaps RESTORE: see docs/deployment.md";
     }
@@ -231,10 +233,8 @@ valkey_fd(const struct ff_store *store)
 /* ---- what a reply promises ---- */
 
 static const char *
-valkey_promise(const struct ff_store *store)
+promise_of(const struct server *server)
 {
-    const struct server *server = &((const struct valkey *) store)->server;
-
     if (!server->aof) {
         return "appendonly no: a server that ends may lose all since its last snapshot";
     }
@@ -246,6 +246,20 @@ valkey_promise(const struct ff_store *store)
     }
     return server->appendfsync[0] == '\0' ? "appendonly yes; the server does not tell appendfsync"
                                           : "appendfsync no: a power cut may lose half a minute";
+}
+
+static const char *
+valkey_promise(const struct ff_store *store)
+{
+    static char text[160]; /* one thread */
+    const struct valkey *valkey = (const struct valkey *) store;
+
+    if (valkey->options.replicas == 0) {
+        return promise_of(&valkey->server);
+    }
+    snprintf(text, sizeof(text), "%s; a reply waits for %u replicas", promise_of(&valkey->server),
+             valkey->options.replicas);
+    return text;
 }
 
 /* ---- life ---- */
@@ -310,7 +324,11 @@ ff_valkey_open(const struct ff_valkey_options *options, const struct ff_store_ho
     struct epoll_event timer = { .events = EPOLLIN };
 
     FF_ASSERT(valkey != NULL && sodium_init() >= 0);
-    valkey->store.ops = &valkey_ops;
+    valkey->ops = valkey_ops;
+    if (options->replicas > 0) {
+        valkey->ops.commits_max = 1;
+    }
+    valkey->store.ops = &valkey->ops;
     valkey->host = *host;
     valkey->options = *options;
     valkey->options.host = keep(valkey, options->host, "");

@@ -8,6 +8,8 @@
 
 #include "core/store.h"
 
+#define FF_VALKEY_REPLICAS_MAX 16 /* more than anybody has */
+
 struct ff_valkey_options {
     struct ff_str host; /* name or address; absent: `path` is a socket */
     struct ff_str path;
@@ -18,6 +20,7 @@ struct ff_valkey_options {
     uint32_t patience_ms;     /* without a server: so long calls wait before they fail */
     uint32_t answer_max_ms;   /* without an answer: the connection counts as dead */
     uint32_t outcome_wait_ms; /* so long it is tried to find out what became of a commit */
+    uint32_t replicas;        /* so many have a commit before it is done */
 };
 
 /* Remembers where the server is; `prepare` is the first to talk to it. The options' texts are

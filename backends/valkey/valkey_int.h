@@ -104,9 +104,9 @@ struct waiting_commit {
     uint32_t tries;
     bool begun; /* its head and args up to `streamed` are in the link's buffer, or have left */
     size_t streamed;
-    bool written;   /* all of it is */
-    size_t ends_at; /* in it */
-    bool sent;      /* all of it has left: perhaps made, until it is answered */
+    bool written;    /* all of it is */
+    size_t ends_at;  /* in it */
+    bool sent, made; /* all of it has left: perhaps made; surely: replicas are waited for */
 };
 
 #define PEERS_MAX 64
@@ -114,6 +114,7 @@ struct waiting_commit {
 
 struct valkey {
     struct ff_store store; /* first */
+    struct ff_store_ops ops;
     struct ff_store_host host;
     struct ff_valkey_options options;
     struct ff_arena own; /* the options' texts */
@@ -135,7 +136,6 @@ struct valkey {
     uint64_t commit_number;
     struct ff_arena scratch; /* of one answer or one commit */
     bool delivered;          /* something has, in the present poll */
-
     int64_t beat_at_ms;
     bool leaving;                         /* no beats any more */
     char peers[PEERS_MAX][BROKER_ID_MAX]; /* the other live brokers */
@@ -203,8 +203,8 @@ void ff_vk_commit_begin(struct valkey *valkey);
 /* Sends what has been written, if it is worth it. */
 void ff_vk_commit_stream(struct valkey *valkey);
 void ff_vk_commit(struct ff_store *store, struct ff_commit *commit);
-/* The link is ready, and the server says that `made` was the last batch of this broker. */
-void ff_vk_commit_resume(struct valkey *valkey, uint64_t made);
+/* The link is ready, and the server says which was the newest batch of this broker's. */
+void ff_vk_commit_resume(struct valkey *valkey, uint64_t newest);
 /* The link has let go of its bytes up to this one; all: of all that it had. */
 void ff_vk_commit_left(struct valkey *valkey, size_t up_to, bool all);
 /* The link is gone: what has not left in whole cannot have been made. */

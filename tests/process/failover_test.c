@@ -3,7 +3,11 @@
  *
  * FF_SEED: of the load.
  */
+#include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "core/clock.h"
 #include "tests/process/calls.h"
@@ -69,12 +73,120 @@ test_a_standby_takes_over(void **state)
     ff_pg_standby_stop();
 }
 
+/* ---- Valkey ---- */
+
+#define SETTINGS_MAX 16
+
+/* Two servers that take turns, and the socket that is whichever one is to be used. */
+struct pair {
+    struct ff_test_server servers[2];
+    const char *settings[2][SETTINGS_MAX];
+    char ports[2][8];
+    char current[160];
+};
+
+static void
+pick_port(char port[8])
+{
+    struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t size = sizeof(at);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_int_equal(bind(fd, (struct sockaddr *) &at, sizeof(at)), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *) &at, &size), 0);
+    snprintf(port, 8, "%u", (unsigned) ntohs(at.sin_port));
+    close(fd);
+}
+
+/* follows: it is a replica of the other one. */
+static void
+set_role(struct pair *pair, int i, bool follows)
+{
+    const char *const settings[SETTINGS_MAX] = {
+        "--port",
+        pair->ports[i],
+        "--appendonly",
+        "yes",
+        "--repl-diskless-sync-delay",
+        "0",
+        follows ? "--replicaof" : NULL,
+        "127.0.0.1",
+        pair->ports[1 - i],
+    };
+
+    memcpy(pair->settings[i], settings, sizeof(settings));
+}
+
+/* What a virtual address or a proxy does where servers are on hosts of their own. */
+static void
+point_to(struct pair *pair, int i)
+{
+    char fresh[sizeof(pair->current) + 8];
+
+    snprintf(fresh, sizeof(fresh), "%s.new", pair->current);
+    assert_int_equal(symlink(pair->servers[i].socket, fresh), 0);
+    assert_int_equal(rename(fresh, pair->current), 0);
+}
+
+static void
+start_pair(struct pair *pair, struct ff_fleet *fleet)
+{
+    snprintf(pair->current, sizeof(pair->current), "%s/current", fleet->daemons[0].dir);
+    for (int i = 0; i < 2; i++) {
+        pick_port(pair->ports[i]);
+    }
+    for (int i = 0; i < 2; i++) {
+        set_role(pair, i, i == 1);
+        ff_test_server_start(&pair->servers[i], pair->settings[i]);
+    }
+    point_to(pair, 0);
+    snprintf(fleet->url, sizeof(fleet->url), "valkey://%s?replicas=1&patience_ms=30000",
+             pair->current);
+}
+
+static void
+fail_over(struct pair *pair, int from)
+{
+    const struct ff_test_server *next = &pair->servers[1 - from];
+
+    ff_test_server_kill(&pair->servers[from], SIGKILL);
+    assert_string_equal(ff_test_server_say(next, "REPLICAOF", "NO", "ONE", NULL), "OK");
+    assert_string_equal(ff_test_server_say(next, "FUNCTION", "FLUSH", NULL), "OK");
+    point_to(pair, 1 - from);
+    set_role(pair, from, true);
+    ff_test_server_restart(&pair->servers[from]); /* commits wait for it */
+}
+
+/* There and back again. */
+static void
+test_a_replica_takes_over(void **state)
+{
+    struct ff_fleet *fleet = *state;
+    struct pair pair;
+    struct ff_crew crew;
+
+    start_pair(&pair, fleet);
+    ff_fleet_start_whole(fleet, 2, NULL);
+    start_crew(&crew, fleet);
+    for (int i = 0; i < 2; i++) {
+        int64_t killed_ms = ff_mono_ms();
+
+        fail_over(&pair, i);
+        say_back(&crew, killed_ms);
+    }
+    end_crew(&crew, fleet);
+    for (int i = 0; i < 2; i++) {
+        ff_test_server_stop(&pair.servers[i]);
+    }
+}
+
 int
 main(void)
 {
     static const struct CMUnitTest tests[] = {
         FF_FLEET_TEST(ff_fleet_postgres, "PostgreSQL: a standby takes over",
                       test_a_standby_takes_over),
+        FF_FLEET_TEST(ff_fleet_valkey, "Valkey: a replica takes over", test_a_replica_takes_over),
     };
 
     return ff_run_rows("failover", NULL, 0, tests, FF_COUNT(tests));

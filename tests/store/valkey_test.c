@@ -355,6 +355,38 @@ test_a_server_that_becomes_a_replica_is_left_until_it_is_none(void **state)
     end(&place);
 }
 
+/* A reply waits for the replicas that are wanted, and there are none. */
+static void
+test_a_commit_that_no_replica_has_is_not_acknowledged(void **state)
+{
+    struct place place;
+
+    (void) state;
+    begin(&place, false, "replicas=1&answer_max_ms=2000&outcome_wait_ms=1");
+    put(&place, 1);
+    assert_int_equal(ff_bed_try_commit(&place.bed, true), FF_COMMIT_FAILED);
+    assert_non_null(strstr(place.bed.batch.fault.message, "too few of 1 replicas have it"));
+    assert_non_null(strstr(ff_store_promise(place.bed.store), "a reply waits for 1 replicas"));
+    end(&place);
+}
+
+static void
+test_a_server_that_wants_replicas_refuses_without(void **state)
+{
+    struct place place;
+
+    (void) state;
+    begin(&place, false, "");
+    ff_test_server_say(&place.server, "CONFIG", "SET", "min-replicas-to-write", "1", NULL);
+    put(&place, 1);
+    assert_int_equal(ff_bed_try_commit(&place.bed, true), FF_COMMIT_FAILED);
+    assert_non_null(strstr(place.bed.batch.fault.message, "attach replicas"));
+    ff_test_server_say(&place.server, "CONFIG", "SET", "min-replicas-to-write", "0", NULL);
+    ff_bed_commit(&place.bed);
+    ff_bed_check(&place.bed);
+    end(&place);
+}
+
 /* What its user may not do fails the commit before anything of it is made. */
 static void
 test_a_user_without_restore_is_told_so(void **state)
@@ -673,6 +705,8 @@ main(void)
         cmocka_unit_test(test_flushed_functions_are_loaded_again),
         cmocka_unit_test(test_a_full_server_refuses_and_later_takes),
         cmocka_unit_test(test_a_server_that_becomes_a_replica_is_left_until_it_is_none),
+        cmocka_unit_test(test_a_commit_that_no_replica_has_is_not_acknowledged),
+        cmocka_unit_test(test_a_server_that_wants_replicas_refuses_without),
         cmocka_unit_test(test_a_user_without_restore_is_told_so),
         cmocka_unit_test(test_events_of_one_commit_share_entries),
         cmocka_unit_test(test_the_checksum_is_the_servers),
