@@ -115,6 +115,10 @@ static const struct odd_row {
     { "infinity", "91 cb 7ff0000000000000", "[null]" },
     { "a key that is a number", "82 05 01 a1'5' 02", "{\"5\":2}" },
     { "a key that is a list", "81 91 01 02", "{\"[1]\":2}" },
+    { "a key that comes twice", "83 a1'a' 01 a1'b' 02 a1'a' 03", "{\"a\":3,\"b\":2}" },
+    { "nothing in it", "92 80 90", "[{},[]]" },
+    { "what has to be escaped", "a8'a' 22 5c 0a 1f 00 2f 7f",
+      "\"a\\\"\\\\\\n\\u001F\\u0000/\x7f\"" },
     { "the highest u64", "cf ffffffffffffffff", "\"18446744073709551615\"" },
     { "f32", "ca 3fc00000", "1.5" },
 };
