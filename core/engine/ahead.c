@@ -8,6 +8,8 @@
 #define AHEAD_CALLS_MAX 128
 /* Of a lane, whose candidates are read before the classes are known to be still there. */
 #define AHEAD_CLASSES_MAX 16
+/* As large as the first one: they find candidates in its page. */
+#define AHEAD_CLAIMS 3
 
 static void
 want(struct ff_engine *engine, enum ff_record kind, const struct ff_key *key, bool fresh)
@@ -39,6 +41,13 @@ want_held(struct ff_engine *engine, const struct ff_handle *handle, bool fresh)
     want(engine, FF_R_ATTEMPT, &key, fresh);
 }
 
+/* Pages behind something are read on, never asked for ahead. */
+static bool
+is_fresh(const struct ff_task *task, const struct span *span)
+{
+    return span->page_valid && span->page_from_start && span->loaded_in >= task->fresh_from;
+}
+
 /* The call has met none of its pages yet, or only old ones; what it asks for itself stays so. */
 static void
 want_page(struct ff_engine *engine, const struct ff_task *task, struct ff_place place,
@@ -47,9 +56,22 @@ want_page(struct ff_engine *engine, const struct ff_task *task, struct ff_place 
     struct span *span = ff_span_get(engine, place.index, place.scope);
     struct ff_fault fault = { 0 };
 
-    if (!span->wanted && !(span->page_valid && span->loaded_in >= task->fresh_from)) {
+    if (!span->wanted && !is_fresh(task, span)) {
         span->page_valid = false;
         (void) (ff_want_page(engine, span, NULL, limit, &fault) == FF_E_PENDING);
+    }
+}
+
+/* What several claims would take adds up, and more of them come before the page is there. */
+static void
+want_class(struct ff_engine *engine, const struct ff_task *task, struct span *span, uint32_t limit)
+{
+    uint32_t more = span->wanted ? 0 : AHEAD_CLAIMS * limit + span->removed;
+    struct ff_fault fault = { 0 };
+
+    if (!is_fresh(task, span)) {
+        span->page_valid = false;
+        (void) (ff_want_page(engine, span, NULL, limit + more, &fault) == FF_E_PENDING);
     }
 }
 
@@ -58,11 +80,17 @@ static void
 want_candidates(struct ff_engine *engine, const struct ff_task *task, struct ff_place lane,
                 uint32_t limit)
 {
+    struct span *span = ff_span_from(engine, (uint8_t) lane.index, lane.scope);
     struct scopes *scopes = ff_scopes_get(engine, lane.index, lane.scope);
     struct ff_fault fault = { 0 };
+    uint32_t n = 0;
 
-    for (uint32_t i = 0; i < scopes->n && i < AHEAD_CLASSES_MAX; i++) {
-        want_page(engine, task, (struct ff_place){ lane.index, &scopes->v[i], NULL }, limit);
+    while (span != NULL && ff_scope_begins(&span->scope, lane.scope) && n < AHEAD_CLASSES_MAX) {
+        if (ff_span_is_known(engine, span)) {
+            want_class(engine, task, span, limit);
+            n++;
+        }
+        span = ff_span_behind(span);
     }
     if (!scopes->wanted && !(scopes->valid && scopes->loaded_in >= task->fresh_from)) {
         scopes->valid = false;

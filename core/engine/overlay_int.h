@@ -83,8 +83,10 @@ struct span {
     bool page_complete;   /* nothing behind its last entry */
     bool wanted;          /* page part of a load to come or under way */
     uint32_t expect;      /* entries that the running call is likely to read */
+    int64_t until;        /* what sorts behind it is not looked for */
     uint64_t loaded_in;   /* number of the load that brought the page's first part */
     uint64_t used_by;     /* the last call that the page has served */
+    uint64_t read_in;     /* number of the last batch that asked for it */
     uint32_t want_at;     /* which want */
     struct ff_entry page_after;
     struct page_entry *page; /* ascending */

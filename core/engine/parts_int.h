@@ -95,6 +95,8 @@ void ff_span_load(struct ff_engine *engine, const struct ff_want *want);
 void ff_span_unwant(struct ff_engine *engine, const struct ff_want *want);
 /* Pages live for one batch: they are to be read again. */
 void ff_spans_stale(struct ff_engine *engine);
+/* A class of a lane that calls have looked into lately. */
+bool ff_span_is_known(const struct ff_engine *engine, const struct span *span);
 /* The first position behind `after` (NULL: from the start), the batches' changes included. The span
  * tells how many are likely to be read (span->expect). */
 ff_err ff_span_next(struct ff_txn *txn, struct span *span, const struct ff_entry *after,

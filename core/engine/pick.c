@@ -114,10 +114,11 @@ wake_no_later(struct ff_pick *pick, int64_t at_ms)
 static ff_err
 mark_lapsed_leases(struct ff_txn *txn, struct ff_pick *pick)
 {
-    struct ff_pick_source due = {
+    struct ff_pick_source lapsed = {
         .index = FF_IX_LEASE_DUE,
         .scope = ff_scope_lease_due(pick->want->lane_id, FF_OWNER_LEASED),
     };
+    struct ff_due due = { lapsed.index, lapsed.scope, .until = txn->now_ms, .expect = 1 };
     struct ff_picking some = { .expect = 64 };
     struct ff_exec exec = { 0 };
     bool found = false;
@@ -125,21 +126,19 @@ mark_lapsed_leases(struct ff_txn *txn, struct ff_pick *pick)
     for (int i = 0; i < LAPSED_LEASES_MAX; i++) {
         ff_err err = FF_E_OK;
 
-        FF_TRY(ff_txn_next(txn, due.index, &due.scope, NULL, 1, &due.head, &found));
-        if (!found || due.head.sort > txn->now_ms) {
+        FF_TRY(ff_txn_next_due(txn, &due, NULL, &lapsed.head, &found));
+        if (!found) {
             break;
         }
-        err = follow(txn, &due, &due.head, &exec);
+        err = follow(txn, &lapsed, &lapsed.head, &exec);
         if (err == FF_E_PENDING) {
-            return want_scope(txn, &due, &some);
+            return want_scope(txn, &lapsed, &some);
         }
         FF_TRY(err);
         FF_TRY(ff_lease_mark_expired(txn, &exec, "lease_ttl"));
         pick->wrote = true;
     }
-    if (found) {
-        wake_no_later(pick, due.head.sort);
-    }
+    wake_no_later(pick, due.next_at);
     return FF_E_OK;
 }
 
@@ -171,18 +170,17 @@ static ff_err
 thin_lapsed_grants(struct ff_txn *txn, const struct ff_pick_source *granted, uint32_t *n_out,
                    int64_t *next_at)
 {
+    struct ff_due due = { granted->index, granted->scope, .until = txn->now_ms, .expect = 1 };
     struct ff_entry entry = { 0 }, next = { 0 };
     struct ff_entry oldest[LAPSED_GRANTS_MAX];
     bool found = true;
     uint32_t n = 0;
 
-    *next_at = INT64_MAX;
     for (;;) {
         struct ff_exec exec = { 0 };
 
-        FF_TRY(ff_txn_next(txn, FF_IX_GRANTED, &granted->scope, n == 0 ? NULL : &entry, 1, &next,
-                           &found));
-        if (!found || next.sort > txn->now_ms) {
+        FF_TRY(ff_txn_next_due(txn, &due, n == 0 ? NULL : &entry, &next, &found));
+        if (!found) {
             break;
         }
         if (n >= LAPSED_GRANTS_MAX) {
@@ -194,7 +192,7 @@ thin_lapsed_grants(struct ff_txn *txn, const struct ff_pick_source *granted, uin
         entry = next;
     }
     *n_out = n < LAPSED_GRANTS_MAX ? n : LAPSED_GRANTS_MAX;
-    *next_at = found ? next.sort : INT64_MAX;
+    *next_at = due.next_at;
     return FF_E_OK;
 }
 

@@ -57,6 +57,7 @@ ff_span_get(struct ff_engine *engine, enum ff_index index, const struct ff_scope
 {
     struct span *span = span_get(engine, (uint8_t) index, scope);
 
+    span->read_in = engine->open->number;
     if (!span->is_read) {
         span->is_read = true;
         LIST_INSERT_HEAD(&engine->read_spans, span, read);
@@ -172,7 +173,7 @@ mark_free(struct ff_engine *engine, struct mark *mark)
     RB_REMOVE(mark_tree, &span->all, mark);
     span->marks--;
     ff_pool_give(&engine->spare_marks, mark, SPARE_MARKS_MAX);
-    if (span->marks == 0 && !span->page_valid && !span->wanted) {
+    if (span->marks == 0 && !span->is_read && !span->wanted) {
         span_free(engine, span);
     }
 }
@@ -410,21 +411,33 @@ ff_span_unwant(struct ff_engine *engine, const struct ff_want *want)
 {
     struct span *span = ff_span_get(engine, want->index, &want->scope);
 
-    span->wanted = false;
-    if (span->marks == 0 && !span->page_valid) {
-        span_free(engine, span);
-    }
+    span->wanted = false; /* goes with the next ff_spans_stale, if nothing stands in it */
+}
+
+/* Batches for which a class of a lane is known although nobody asks for it. */
+#define CLASS_KNOWN_BATCHES 64
+
+bool
+ff_span_is_known(const struct ff_engine *engine, const struct span *span)
+{
+    return span->is_read && !engine->closing &&
+           (span->index == FF_IX_READY || span->index == FF_IX_RECLAIMABLE) &&
+           span->read_in + CLASS_KNOWN_BATCHES > engine->open->number;
 }
 
 void
 ff_spans_stale(struct ff_engine *engine)
 {
-    struct span *span = NULL;
+    struct span *span = NULL, *next = NULL;
 
-    while ((span = LIST_FIRST(&engine->read_spans)) != NULL) {
+    LIST_FOREACH_SAFE(span, &engine->read_spans, read, next)
+    {
+        span->page_valid = false;
+        if (ff_span_is_known(engine, span)) {
+            continue; /* the next claim asks for its page at once */
+        }
         LIST_REMOVE(span, read);
         span->is_read = false;
-        span->page_valid = false;
         if (span->marks == 0 && !span->wanted) {
             span_free(engine, span);
         }
@@ -482,7 +495,16 @@ page_after(const struct span *span, const struct ff_entry *after)
     return i;
 }
 
-/* The earlier of the page's entry i and the mark; false if more of the page is needed to know. */
+/* Nothing that stands, and sorts before the span's `until`, can be behind the page. */
+static bool
+ends_until(const struct span *span)
+{
+    return span->page_complete ||
+           (span->page_n > 0 && span->page[span->page_n - 1].entry.sort > span->until);
+}
+
+/* The earlier of the page's entry i and the mark; false if more of the page is needed to know.
+ * Where there is none, out is where more may come. */
 static bool
 choose(const struct span *span, uint32_t i, const struct mark *mark, struct ff_entry *out,
        bool *found)
@@ -501,7 +523,11 @@ choose(const struct span *span, uint32_t i, const struct mark *mark, struct ff_e
         return true;
     }
     *found = false;
-    return span->page_complete;
+    out->sort = span->page_complete ? INT64_MAX : span->until;
+    if (!span->page_complete && span->page_n > 0) {
+        *out = span->page[span->page_n - 1].entry;
+    }
+    return ends_until(span);
 }
 
 /* The running call has used the page, and reads on behind it. On a store that answers later it

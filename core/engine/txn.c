@@ -227,7 +227,22 @@ ff_txn_next(struct ff_txn *txn, enum ff_index index, const struct ff_scope *scop
     struct span *span = ff_span_get(txn->engine, index, scope);
 
     span->expect = expect;
+    span->until = INT64_MAX;
     return ff_span_next(txn, span, after, out, found);
+}
+
+ff_err
+ff_txn_next_due(struct ff_txn *txn, struct ff_due *due, const struct ff_entry *after,
+                struct ff_entry *out, bool *found)
+{
+    struct span *span = ff_span_get(txn->engine, due->index, &due->scope);
+
+    span->expect = due->expect;
+    span->until = due->until;
+    FF_TRY(ff_span_next(txn, span, after, out, found));
+    due->next_at = out->sort;
+    *found = *found && out->sort <= due->until;
+    return FF_E_OK;
 }
 
 ff_err

@@ -73,6 +73,16 @@ FF_MUST_USE ff_err ff_txn_remove(struct ff_txn *txn, enum ff_record kind, const 
 FF_MUST_USE ff_err ff_txn_next(struct ff_txn *txn, enum ff_index index,
                                const struct ff_scope *scope, const struct ff_entry *after,
                                uint32_t expect, struct ff_entry *out, bool *found);
+/* The same of what sorts up to `until` only: what follows that is not read to the end. */
+struct ff_due {
+    enum ff_index index;
+    struct ff_scope scope;
+    int64_t until;
+    uint32_t expect;
+    int64_t next_at; /* nothing found: what stands behind sorts no lower; INT64_MAX: nothing does */
+};
+FF_MUST_USE ff_err ff_txn_next_due(struct ff_txn *txn, struct ff_due *due,
+                                   const struct ff_entry *after, struct ff_entry *out, bool *found);
 /* The scopes of an index that begin with `prefix` and have entries, ascending, in the call's arena.
  * FF_E_PENDING. */
 FF_MUST_USE ff_err ff_txn_scopes(struct ff_txn *txn, enum ff_index index,
