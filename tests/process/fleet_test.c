@@ -116,8 +116,12 @@ test_a_drain_knows_workers_from_before_a_restart(void **state)
 
 /* ---- what is left behind ---- */
 
-/* A broker looks at what others have left to be done every second; the rest is a busy machine. */
+/* A broker looks at what others have left to be done every second; the rest is a busy machine, on
+ * which it is so many times as long as one call takes. */
 #define LATE_MAX_MS 1750
+#define LATE_CALLS_MAX 10
+/* A measurement of the server's clock errs by half of its round trip, on a busy machine. */
+#define EARLY_MAX_MS 500
 
 static const struct row {
     const char *name;
@@ -175,7 +179,7 @@ test_what_falls_due(void **state)
     struct ff_client *here = NULL, *there = NULL;
     FF_SCOPED(ff_answer) answer = { 0 };
     struct ff_fleet fleet;
-    int64_t due_ms = 0, late_ms = 0;
+    int64_t call_ms = 0, due_ms = 0, late_ms = 0;
 
     if (!ff_fleet_open(&fleet, row->server)) {
         skip();
@@ -183,12 +187,16 @@ test_what_falls_due(void **state)
     ff_fleet_start_whole(&fleet, 2, NULL);
     here = ff_test_client(fleet.daemons[0].worker, NULL);
     there = ff_test_client(fleet.daemons[1].worker, NULL);
+    call_ms = ff_mono_ms();
     due_ms = leave_behind(here, row);
+    call_ms = ff_mono_ms() - call_ms;
     kill_whole(&fleet.daemons[0]);
+    due_ms = ff_wall_ms() > due_ms ? ff_wall_ms() : due_ms; /* that may have taken long */
     claimed = ff_test_claim(there, &claim, &answer);
     late_ms = ff_wall_ms() - due_ms;
     print_message("%lld ms late\n", (long long) late_ms);
-    assert_in_range(late_ms, 0, LATE_MAX_MS);
+    assert_true(late_ms >= -EARLY_MAX_MS);
+    assert_true(late_ms <= LATE_MAX_MS + LATE_CALLS_MAX * call_ms);
     complete(there, &claimed);
     ff_client_close(here);
     ff_client_close(there);

@@ -8,8 +8,10 @@
 
 #define WAKES 15
 /* Far more than a wake-up takes, and less than the half second that it would take on average until
- * a broker looks by itself. */
+ * a broker looks by itself; and on a machine that is busy with other things so many times as long
+ * as the call took that woke it. */
 #define WAKE_MEDIAN_MAX_MS 250
+#define WAKE_CALLS_MAX 4
 /* A measurement errs by half of its round trip, on a busy machine. */
 #define CLOCKS_APART_MAX_MS 2000
 
@@ -169,18 +171,24 @@ by_value(const void *a, const void *b)
     return (*x > *y) - (*x < *y);
 }
 
-static int64_t
+struct took {
+    int64_t call_ms, wake_ms;
+};
+
+static struct took
 wake_once(struct scene *scene, const struct waking *waking)
 {
+    struct took took = { 0 };
     int64_t from = 0;
 
     waking->wait(scene);
     ff_test_ping(scene->there); /* answered behind it: it waits by now, or is about to */
     from = ff_mono_ms();
     waking->act(scene);
+    took.call_ms = ff_mono_ms() - from;
     assert_int_equal(ff_pending_await(&scene->waiting), FF_E_OK);
-    from = ff_mono_ms() - from;
-    assert_true(from < 10000); /* or else only its time was over */
+    took.wake_ms = ff_mono_ms() - from;
+    assert_true(took.wake_ms < 10000); /* or else only its time was over */
     if (waking->claims) {
         struct ff_claim_result claimed = { 0 };
 
@@ -192,7 +200,7 @@ wake_once(struct scene *scene, const struct waking *waking)
     if (waking->holds) {
         complete_held(scene);
     }
-    return from;
+    return took;
 }
 
 static void
@@ -201,7 +209,7 @@ test_waking(void **state)
     const struct waking *waking = *state;
     struct scene scene = { .claim = ff_test_claim_args("w", 600000, 30000) };
     struct ff_fleet fleet;
-    int64_t took[WAKES];
+    int64_t calls[WAKES], wakes[WAKES], max_ms = WAKE_MEDIAN_MAX_MS;
 
     start_fleet(&fleet, waking->postgres);
     scene.here = ff_test_client(fleet.daemons[0].worker, NULL);
@@ -211,12 +219,19 @@ test_waking(void **state)
         (void) wake_once(&scene, waking);
     }
     for (int i = 0; i < WAKES; i++) {
-        took[i] = wake_once(&scene, waking);
+        struct took took = wake_once(&scene, waking);
+
+        calls[i] = took.call_ms;
+        wakes[i] = took.wake_ms;
     }
-    qsort(took, WAKES, sizeof(took[0]), by_value);
-    print_message("woken after %lld ms (median), %lld ms (longest)\n", (long long) took[WAKES / 2],
-                  (long long) took[WAKES - 1]);
-    assert_true(took[WAKES / 2] < WAKE_MEDIAN_MAX_MS);
+    qsort(calls, WAKES, sizeof(calls[0]), by_value);
+    qsort(wakes, WAKES, sizeof(wakes[0]), by_value);
+    max_ms =
+        calls[WAKES / 2] * WAKE_CALLS_MAX > max_ms ? calls[WAKES / 2] * WAKE_CALLS_MAX : max_ms;
+    print_message("woken after %lld ms (median), %lld ms (longest), by calls of %lld ms\n",
+                  (long long) wakes[WAKES / 2], (long long) wakes[WAKES - 1],
+                  (long long) calls[WAKES / 2]);
+    assert_in_range(wakes[WAKES / 2], 0, max_ms);
     ff_client_close(scene.here);
     ff_client_close(scene.admin);
     ff_client_close(scene.there);
