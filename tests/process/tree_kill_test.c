@@ -96,6 +96,8 @@ test_kills(void **state)
         int64_t killed_ms = 0, there_ms = 0;
 
         ff_crew_await(&crew, 1 + (uint64_t) rand_r(&crew.seed) % STEPS_MAX);
+        ff_test_ping(
+            control); /* it has found its way back from the last kill: that may take long */
         killed_ms = ff_mono_ms();
         end_one(&daemon, control, row);
         there_ms = ff_mono_ms();
