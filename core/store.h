@@ -88,7 +88,7 @@ struct ff_write {
     bool deleted;
     bool unseen;           /* to be removed whatever its version is, if it is there */
     bool live;             /* ff_record_live of the new record */
-    uint64_t version_from; /* what the batch read; 0 = it found no record */
+    uint64_t version_from; /* what the batch read; 0 = it found no record (deleted, too: a check) */
     uint64_t version;      /* above it: of a new record any, else the next */
 };
 

@@ -132,11 +132,12 @@ seal_writes(struct ff_engine *engine, struct batch *batch)
     for (uint32_t i = 0; i < batch->n_cells; i++) {
         struct cell *cell = batch->cells[i];
         struct row *row = cell->open, *before = NULL;
+        bool held = cell->held;
 
-        cell->listed = false;
+        cell->listed = cell->held = false;
         cell->open = NULL;
         before = ff_cell_top(cell);
-        if (row == NULL || (row->absent && before != NULL && before->absent)) {
+        if (row == NULL || (row->absent && !held && before != NULL && before->absent)) {
             ff_row_unref(engine, row); /* taken back, or made and removed again */
         } else {
             seal_write(engine, batch, cell, row);

@@ -37,6 +37,7 @@ struct cell {
     bool listed;                   /* in the open batch's cells */
     bool old;                      /* shared stores: stored may have been changed since (trust.c) */
     bool kept;                     /* no batch uses it */
+    bool held;                     /* the open batch relies on its absence (rely.h) */
     bool ours;                     /* stored is what this broker has written itself */
     uint8_t key_n;                 /* bytes of ident in use */
     uint8_t ident[1 + FF_KEY_MAX]; /* kind, then key */

@@ -2,6 +2,7 @@
 
 #include "core/engine/flow.h"
 #include "core/engine/quota.h"
+#include "core/engine/rely.h"
 #include "core/engine/stream.h"
 #include "core/engine/walk.h"
 #include "core/records_wait.h"
@@ -9,6 +10,8 @@
 /* One removal under way. What is to be loaded is passed over: the step is run again with it. */
 struct purging {
     struct ff_txn *txn;
+    enum ff_record of; /* what is purged: its own record is written by each step */
+    struct ff_key key;
     uint32_t left; /* records that may still be removed; 0: the rest is for the next step */
     bool pending;
 };
@@ -22,6 +25,7 @@ remove_scope(struct purging *purging, enum ff_index index, const struct ff_scope
     struct ff_txn *txn = purging->txn;
     bool found = true;
 
+    FF_TRY(ff_txn_guard(txn, index, scope, purging->of, &purging->key));
     for (; purging->left > 0; purging->left--) {
         ff_err err = ff_txn_next(txn, index, scope, &at, 256, &next, &found);
 
@@ -71,6 +75,7 @@ remove_waitpoints(struct purging *purging, const struct ff_eid *id, bool open)
     struct ff_entry at = { .sort = INT64_MIN }, next = { 0 };
     bool found = true;
 
+    FF_TRY(ff_txn_guard(purging->txn, FF_IX_WAITPOINTS, &scope, purging->of, &purging->key));
     while (purging->left > 0) {
         ff_err err = ff_txn_next(purging->txn, FF_IX_WAITPOINTS, &scope, &at, 256, &next, &found);
 
@@ -151,8 +156,8 @@ remove_singles(struct purging *purging, const struct ff_exec *exec)
 ff_err
 ff_purge_exec(struct ff_txn *txn, const struct ff_exec *exec, uint32_t *n)
 {
-    struct purging purging = { .txn = txn, .left = FF_PURGE_STEP };
     struct ff_key key = ff_key_eid(&exec->execution_id);
+    struct purging purging = { .txn = txn, .of = FF_R_EXEC, .key = key, .left = FF_PURGE_STEP };
     uint32_t attempts = exec->purging.is ? exec->purging.v : exec->total_attempt_count;
     struct ff_exec rest = *exec;
 
@@ -185,6 +190,7 @@ remove_unborn(struct purging *purging, const struct ff_scope *scope)
     struct ff_txn *txn = purging->txn;
     bool found = true;
 
+    FF_TRY(ff_txn_guard(txn, FF_IX_MEMBERS, scope, purging->of, &purging->key));
     while (purging->left > 0) {
         struct ff_exec exec = { 0 };
         struct ff_eid id;
@@ -214,9 +220,9 @@ remove_unborn(struct purging *purging, const struct ff_scope *scope)
 ff_err
 ff_purge_flow(struct ff_txn *txn, const struct ff_flow *flow)
 {
-    struct purging purging = { .txn = txn, .left = FF_PURGE_STEP };
-    struct ff_scope scope = ff_scope_flow(&flow->flow_id);
     struct ff_key key = ff_key_flow(&flow->flow_id);
+    struct purging purging = { .txn = txn, .of = FF_R_FLOW, .key = key, .left = FF_PURGE_STEP };
+    struct ff_scope scope = ff_scope_flow(&flow->flow_id);
     struct ff_flow rest = *flow;
 
     FF_TRY(flow->submitting ? remove_unborn(&purging, &scope)

@@ -108,6 +108,7 @@ static ff_err
 record(struct ff_txn *txn, const struct ff_check_admission_args *args,
        const struct ff_quota_ask *ask, struct ff_quota_answer *answer)
 {
+    const struct ff_key key = ff_key_eid(&args->execution_id);
     struct ff_quota_hold hold = { 0 };
     struct ff_exec exec = { 0 };
     bool found = false;
@@ -121,7 +122,8 @@ record(struct ff_txn *txn, const struct ff_check_admission_args *args,
         hold.slot_until = slot_end(txn, &exec, hold.slot_until);
     }
     FF_TRY(ff_quota_record(txn, ask, answer, &hold));
-    return found ? note_on_exec(txn, &exec, args, answer, ask->cap > 0) : FF_E_OK;
+    return found ? note_on_exec(txn, &exec, args, answer, ask->cap > 0)
+                 : ff_txn_hold(txn, FF_R_EXEC, &key); /* it may come to life meanwhile */
 }
 
 static uint64_t

@@ -121,8 +121,10 @@ ff_txn_hold(struct ff_txn *txn, enum ff_record kind, const struct ff_key *key)
 
     FF_TRY(ff_txn_resident(txn, kind, key, &cell));
     row = ff_cell_top(cell);
-    if (!txn->engine->store->ops->exclusive && !row->absent) {
-        ff_cell_write(txn->engine, cell, ff_row_new(txn->engine, kind, row->data));
+    if (!txn->engine->store->ops->exclusive) {
+        cell->held = row->absent;
+        ff_cell_write(txn->engine, cell,
+                      ff_row_new(txn->engine, kind, row->absent ? NULL : row->data));
     }
     return FF_E_OK;
 }

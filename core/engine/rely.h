@@ -51,8 +51,9 @@ FF_MUST_USE ff_err ff_txn_guard(struct ff_txn *txn, enum ff_index index,
 void ff_txn_anew(struct ff_txn *txn, enum ff_index index, const struct ff_scope *scope);
 
 /* What the call decides holds only as long as this record, which it does not write, stays as it is:
- * on a store that brokers share the commit then conflicts with others that write it. (What a claim
- * merely consults is not held: spec/records.md §1.6.) FF_E_PENDING, FF_E_CORRUPTION. */
+ * on a store that brokers share the commit then conflicts with others that write it; of one that is
+ * not there, if it has been made before the commit. (What a claim merely consults is not held:
+ * spec/records.md §1.6.) FF_E_PENDING, FF_E_CORRUPTION. */
 FF_MUST_USE ff_err ff_txn_hold(struct ff_txn *txn, enum ff_record kind, const struct ff_key *key);
 
 #endif

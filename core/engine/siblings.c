@@ -4,6 +4,7 @@
 #include "core/engine/cancel.h"
 #include "core/engine/flow_work.h"
 #include "core/engine/group.h"
+#include "core/engine/rely.h"
 #include "core/state.h"
 
 /* ---- cancelling ---- */
@@ -99,6 +100,7 @@ ff_follow_siblings(struct ff_txn *txn, const void *args, void *result)
     if (!found || !group.cancel_siblings_pending) {
         return FF_E_OK;
     }
+    FF_TRY(ff_txn_hold(txn, FF_R_GROUP, args)); /* each step cancels for what it says */
     FF_TRY(cancel_listed(txn, &group, &left));
     if (left) {
         return FF_E_OK;

@@ -5,6 +5,7 @@
 #include "core/condition.h"
 #include "core/engine/events.h"
 #include "core/engine/keyring.h"
+#include "core/engine/rely.h"
 #include "core/engine/walk.h"
 
 #define PAYLOAD_BYTES_MAX 65536
@@ -116,7 +117,9 @@ trim(struct ff_txn *txn, struct ff_waitpoint *waitpoint, uint64_t signal_maxlen)
 {
     struct ff_scope scope =
         ff_scope_signals(waitpoint->execution_id.partition, &waitpoint->waitpoint_id);
+    const struct ff_key key = ff_record_key(FF_R_WAITPOINT, waitpoint);
 
+    FF_TRY(ff_txn_guard(txn, FF_IX_SIGNALS, &scope, FF_R_WAITPOINT, &key));
     for (int i = 0; i < TRIM_MAX && signal_maxlen > 0 && waitpoint->kept_count >= signal_maxlen;
          i++) {
         struct ff_entry entry = { 0 };

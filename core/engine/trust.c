@@ -88,7 +88,7 @@ ff_trust_guess(struct ff_engine *engine, const struct ff_task *task, struct cell
 void
 ff_trust_conflict(struct ff_engine *engine, const struct ff_write *write)
 {
-    if (write->kind == FF_R_EXEC && write->version_from == 0) {
+    if (write->kind == FF_R_EXEC && write->version_from == 0 && !write->deleted) {
         engine->guess_from_call = engine->stats.calls + GUESSES_REST_CALLS;
     }
 }

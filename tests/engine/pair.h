@@ -9,12 +9,16 @@
 #include "core/store.h"
 #include "tests/engine/life.h"
 
+struct pair;
+
 /* What one engine sees of the store. */
 struct port {
     struct ff_store store; /* first */
     struct ff_store *real;
-    struct ff_news_list news; /* not passed on yet */
-    uint32_t loaded[FF_R_N];  /* records asked for */
+    struct ff_news_list news;             /* not passed on yet */
+    uint32_t loaded[FF_R_N];              /* records asked for */
+    void (*meanwhile)(struct pair *pair); /* once, before the next commit reaches the store */
+    struct pair *pair;
 };
 
 struct pair {
@@ -45,7 +49,13 @@ port_commit(struct ff_store *store, struct ff_commit *commit)
 {
     struct port *port = port_of(store);
 
+    void (*meanwhile)(struct pair * pair) = port->meanwhile;
+
     ff_news_add(&port->news, commit);
+    port->meanwhile = NULL;
+    if (meanwhile != NULL) {
+        meanwhile(port->pair);
+    }
     ff_store_commit(port->real, commit);
 }
 
@@ -88,7 +98,8 @@ pair_setup(void **state)
     for (int i = 0; i < 2; i++) {
         struct ff_rig *rig = pair->rigs[i] = ff_rig_new();
 
-        pair->ports[i] = (struct port){ .store = { .ops = &ops }, .real = pair->store };
+        pair->ports[i] =
+            (struct port){ .store = { .ops = &ops }, .real = pair->store, .pair = pair };
         ff_store_close(rig->store);
         rig->store = &pair->ports[i].store;
         ff_rig_engine_config(rig, &config);

@@ -227,7 +227,9 @@ ff_sim_committed(void *ctx, const struct ff_commit *commit)
         CHECK(world, write->unseen || (stored == NULL ? 0 : stored->version) == write->version_from,
               "a commit of kind %d writes over version %" PRIu64 "\n", (int) write->kind,
               write->version_from);
-        see_record(world, write, before, after);
+        if (before != NULL || after != NULL) { /* else it is checked that it is not there */
+            see_record(world, write, before, after);
+        }
         derive_changes(write->kind, before, after, &added, &removed);
         keep(world, write);
     }
