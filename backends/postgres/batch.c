@@ -31,21 +31,22 @@ by_table(const void *a, const void *b)
 void
 ff_pg_order_writes(struct pg *pg)
 {
-    const struct ff_commit *commit = pg->commit;
+    struct pg_commit *making = pg->making;
+    const struct ff_commit *commit = making->commit;
 
-    if (commit->n_writes > pg->writes_room) {
-        pg->writes_room = commit->n_writes;
-        pg->writes = realloc(pg->writes, pg->writes_room * sizeof(*pg->writes));
-        FF_ASSERT(pg->writes != NULL);
+    if (commit->n_writes > making->writes_room) {
+        making->writes_room = commit->n_writes;
+        making->writes = realloc(making->writes, making->writes_room * sizeof(*making->writes));
+        FF_ASSERT(making->writes != NULL);
     }
     for (uint32_t i = 0; i < commit->n_writes; i++) {
-        pg->writes[i] = (struct pg_write){ .write = &commit->writes[i],
-                                           .at = i,
-                                           .kind = (uint8_t) commit->writes[i].kind,
-                                           .how = (uint8_t) how_of(&commit->writes[i]) };
+        making->writes[i] = (struct pg_write){ .write = &commit->writes[i],
+                                               .at = i,
+                                               .kind = (uint8_t) commit->writes[i].kind,
+                                               .how = (uint8_t) how_of(&commit->writes[i]) };
     }
     if (commit->n_writes > 0) {
-        qsort(pg->writes, commit->n_writes, sizeof(*pg->writes), by_table);
+        qsort(making->writes, commit->n_writes, sizeof(*making->writes), by_table);
     }
 }
 
@@ -118,14 +119,14 @@ send_spoilt(struct pg *pg, enum ff_record kind, const struct spoilt *spoilt)
 static int
 statement_of(struct pg *pg, uint32_t from, uint32_t to)
 {
-    enum ff_record kind = (enum ff_record) pg->writes[from].kind;
-    enum pg_op op = pg->writes[from].how == PG_BY_INSERT ? PG_INSERT : PG_UPDATE;
+    enum ff_record kind = (enum ff_record) pg->making->writes[from].kind;
+    enum pg_op op = pg->making->writes[from].how == PG_BY_INSERT ? PG_INSERT : PG_UPDATE;
     struct pg_mask mask = { { 0 } };
 
     for (uint32_t i = from; i < to; i++) {
-        const struct ff_write *write = pg->writes[i].write;
+        const struct ff_write *write = pg->making->writes[i].write;
 
-        if (!pg->fresh || !ff_pg_is_wide(&pg->tables[kind]) || write->record == NULL ||
+        if (!pg->making->fresh || !ff_pg_is_wide(&pg->tables[kind]) || write->record == NULL ||
             !ff_pg_fits(kind, write->record) ||
             (op == PG_UPDATE && (write->before == NULL || !ff_pg_fits(kind, write->before)))) {
             return PG_OF_KIND(op, kind);
@@ -149,7 +150,7 @@ put_row(struct pg *pg, const struct pg_write *of, const struct form *form)
     struct ff_index_key stands[FF_INDEX_KEYS_MAX];
     struct ff_fault fault = { 0 };
     struct pg_row row = { .kind = write->kind, .key = write->key, .only = form->only };
-    const void *record = pg->fresh ? write->record : NULL;
+    const void *record = pg->making->fresh ? write->record : NULL;
     bool fits = true;
 
     if (record == NULL) {
@@ -178,8 +179,8 @@ put_row(struct pg *pg, const struct pg_write *of, const struct form *form)
 static void
 send_rows(struct pg *pg, uint32_t from, uint32_t to)
 {
-    enum ff_record kind = (enum ff_record) pg->writes[from].kind;
-    bool insert = pg->writes[from].how == PG_BY_INSERT;
+    enum ff_record kind = (enum ff_record) pg->making->writes[from].kind;
+    bool insert = pg->making->writes[from].how == PG_BY_INSERT;
     int statement = statement_of(pg, from, to);
     struct form form = { 0 };
     struct pg_params params = { 0 };
@@ -189,10 +190,10 @@ send_rows(struct pg *pg, uint32_t from, uint32_t to)
     form.table = ff_pg_variant_rows(pg, statement, kind, &form.only);
     array_begin(&pg->scratch[ROWS], form.table->array_oid);
     for (uint32_t i = from; i < to; i++) {
-        if (put_row(pg, &pg->writes[i], &form)) {
+        if (put_row(pg, &pg->making->writes[i], &form)) {
             n++;
         } else {
-            spoil(pg, &spoilt, pg->writes[i].write);
+            spoil(pg, &spoilt, pg->making->writes[i].write);
         }
     }
     if (n > 0) {
@@ -219,7 +220,7 @@ put_keys(struct pg *pg, uint32_t from, uint32_t to)
     array_begin(keys, PG_OID_BYTEA);
     array_begin(versions, PG_OID_INT8);
     for (uint32_t i = from; i < to; i++) {
-        const struct ff_write *write = pg->writes[i].write;
+        const struct ff_write *write = pg->making->writes[i].write;
 
         ff_pg_put_bytes(keys, write->key.b, write->key.n);
         add_u64(versions, write->version_from);
@@ -231,7 +232,7 @@ put_keys(struct pg *pg, uint32_t from, uint32_t to)
 static void
 send_removals(struct pg *pg, uint32_t from, uint32_t to)
 {
-    const struct pg_write *first = &pg->writes[from];
+    const struct pg_write *first = &pg->making->writes[from];
     enum pg_op op = first->how == PG_BY_DELETE ? PG_DELETE
                     : first->how == PG_BY_DROP ? PG_DROP
                                                : PG_ABSENT;
@@ -252,13 +253,13 @@ static void
 each_group(struct pg *pg, bool split_by_how,
            void (*send)(struct pg *pg, uint32_t from, uint32_t to))
 {
-    uint32_t n = pg->commit->n_writes, from = 0;
+    uint32_t n = pg->making->commit->n_writes, from = 0;
 
     while (from < n) {
         uint32_t to = from + 1;
 
-        while (to < n && pg->writes[to].kind == pg->writes[from].kind &&
-               (!split_by_how || pg->writes[to].how == pg->writes[from].how)) {
+        while (to < n && pg->making->writes[to].kind == pg->making->writes[from].kind &&
+               (!split_by_how || pg->making->writes[to].how == pg->making->writes[from].how)) {
             to++;
         }
         send(pg, from, to);
@@ -269,7 +270,7 @@ each_group(struct pg *pg, bool split_by_how,
 static void
 send_group(struct pg *pg, uint32_t from, uint32_t to)
 {
-    if (pg->writes[from].how <= PG_BY_UPDATE) {
+    if (pg->making->writes[from].how <= PG_BY_UPDATE) {
         send_rows(pg, from, to);
     } else {
         send_removals(pg, from, to);
@@ -284,7 +285,7 @@ send_look(struct pg *pg, uint32_t from, uint32_t to)
     put_keys(pg, from, to);
     ff_pg_param_buf(&params, &pg->scratch[KEYS]);
     ff_pg_param_buf(&params, &pg->scratch[VERSIONS]);
-    ff_pg_send(&pg->write, PG_OF_KIND(PG_MOVED, pg->writes[from].kind), from, &params);
+    ff_pg_send(&pg->write, PG_OF_KIND(PG_MOVED, pg->making->writes[from].kind), from, &params);
 }
 
 void
@@ -329,7 +330,7 @@ send_page(struct pg *pg, uint32_t family, uint32_t n)
 static void
 send_family(struct pg *pg, uint32_t family)
 {
-    const struct ff_commit *commit = pg->commit;
+    const struct ff_commit *commit = pg->making->commit;
     uint32_t n = 0;
 
     for (uint32_t i = 0; i < commit->n_events; i++) {
@@ -356,8 +357,8 @@ send_events(struct pg *pg)
 {
     uint32_t families = 0;
 
-    for (uint32_t i = 0; i < pg->commit->n_events; i++) {
-        families |= UINT32_C(1) << pg->commit->events[i].family;
+    for (uint32_t i = 0; i < pg->making->commit->n_events; i++) {
+        families |= UINT32_C(1) << pg->making->commit->events[i].family;
     }
     for (uint32_t f = 0; f < FF_FAMILIES; f++) {
         if ((families >> f & 1) != 0) {
@@ -381,7 +382,7 @@ send_trim(struct pg *pg, const struct ff_event_trim *trim)
 void
 ff_pg_send_batch(struct pg *pg)
 {
-    const struct ff_commit *commit = pg->commit;
+    const struct ff_commit *commit = pg->making->commit;
 
     each_group(pg, true, send_group);
     send_events(pg); /* last: the feeds are locked from here on */

@@ -88,17 +88,19 @@ drop(struct pg_conn *conn)
 static void
 lost(struct pg_conn *conn)
 {
-    const struct pg_job *job = conn->job;
+    const struct pg_job *jobs[FF_COMMITS_MAX];
+    uint32_t n_jobs = conn->n_jobs;
 
+    memcpy(jobs, conn->jobs, sizeof(jobs));
     if (conn->state[0] == '\0' || conn->words[0] == '\0') {
         keep_words(conn->words, PQerrorMessage(conn->conn));
     }
     drop(conn);
     conn->retry_at_ms = ff_mono_ms() + conn->wait_ms;
     conn->wait_ms = conn->wait_ms * 2 < RETRY_MAX_MS ? conn->wait_ms * 2 : RETRY_MAX_MS;
-    conn->job = NULL;
-    if (job != NULL) {
-        job->lost(conn->pg);
+    conn->n_jobs = 0;
+    for (uint32_t i = 0; i < n_jobs; i++) {
+        jobs[i]->lost(conn->pg);
     }
 }
 
@@ -135,15 +137,24 @@ sent(struct pg_conn *conn, uint64_t tag)
     conn->tags[conn->sent++] = tag;
 }
 
+/* Of the job that comes next. */
+static void
+look_for_errors(struct pg_conn *conn)
+{
+    conn->refused = false;
+    conn->state[0] = conn->words[0] = '\0';
+}
+
 void
 ff_pg_begin(struct pg_conn *conn, const struct pg_job *job)
 {
-    FF_ASSERT(ff_pg_conn_free(conn));
-    conn->job = job;
-    conn->sent = conn->at = 0;
-    conn->got = false;
-    conn->refused = false;
-    conn->state[0] = conn->words[0] = '\0';
+    FF_ASSERT(ff_pg_conn_takes(conn));
+    if (conn->n_jobs == 0) {
+        conn->sent = conn->at = 0;
+        conn->got = false;
+        look_for_errors(conn);
+    }
+    conn->jobs[conn->n_jobs++] = job;
     if (conn->open_block) {
         conn->open_block = false;
         ff_pg_send(conn, PG_S_ROLLBACK, 0, NULL);
@@ -188,6 +199,7 @@ void
 ff_pg_end(struct pg_conn *conn)
 {
     PQpipelineSync(conn->conn);
+    conn->ends[conn->n_jobs - 1] = conn->sent;
     flush(conn);
     if (is_lost(conn)) {
         lost(conn);
@@ -218,7 +230,7 @@ take(struct pg_conn *conn, const PGresult *result)
         if ((tag & TAG_PREPARE) != 0) {
             conn->prepared[tag & ~TAG_PREPARE] = PREPARED_YES;
         } else if (!conn->refused) {
-            conn->job->result(conn->pg, tag, result);
+            conn->jobs[0]->result(conn->pg, tag, result);
         }
         break;
     case PGRES_PIPELINE_ABORTED:
@@ -230,25 +242,45 @@ take(struct pg_conn *conn, const PGresult *result)
 }
 
 static void
+next_job(struct pg_conn *conn)
+{
+    uint32_t n = conn->ends[0];
+
+    conn->n_jobs--;
+    conn->sent -= n;
+    conn->at = 0;
+    memmove(conn->tags, conn->tags + n, conn->sent * sizeof(*conn->tags));
+    for (uint32_t i = 0; i < conn->n_jobs; i++) {
+        conn->jobs[i] = conn->jobs[i + 1];
+        conn->ends[i] = conn->ends[i + 1] - n;
+    }
+}
+
+static void
 finish(struct pg_conn *conn)
 {
-    const struct pg_job *job = conn->job;
+    const struct pg_job *job = conn->jobs[0];
+    bool refused = conn->refused;
 
     for (int i = 0; conn->refused && i < PG_S_N; i++) {
         if (conn->prepared[i] == PREPARED_SENT) {
             conn->prepared[i] = PREPARED_NOT;
         }
     }
-    conn->open_block = PQtransactionStatus(conn->conn) == PQTRANS_INERROR ||
+    /* While another job is under way libpq does not say. A rollback too many is a notice. */
+    conn->open_block = refused || PQtransactionStatus(conn->conn) == PQTRANS_INERROR ||
                        PQtransactionStatus(conn->conn) == PQTRANS_INTRANS;
-    conn->job = NULL;
-    job->done(conn->pg, !conn->refused);
+    next_job(conn);
+    job->done(conn->pg, !refused);
+    if (conn->n_jobs > 0) {
+        look_for_errors(conn);
+    }
 }
 
 static void
 take_all(struct pg_conn *conn)
 {
-    while (conn->job != NULL && conn->conn != NULL && !PQisBusy(conn->conn)) {
+    while (conn->n_jobs > 0 && conn->conn != NULL && !PQisBusy(conn->conn)) {
         PGresult *result = PQgetResult(conn->conn);
         bool sync = PQresultStatus(result) == PGRES_PIPELINE_SYNC;
 

@@ -1,6 +1,7 @@
 /* pg_int.h: the PostgreSQL store's own structures.
  *
- *   pg_conn  one connection in pipeline mode. It carries one job at a time: statements, a sync.
+ *   pg_conn  one connection in pipeline mode. It carries jobs: statements, a sync; the one that
+ *            writes has the next one behind the present one.
  *   pg       the store: one connection that writes, one that reads; what waits for them.
  *
  * Both connections and a timer stand in one epoll set, whose descriptor the owner watches.
@@ -43,9 +44,11 @@ struct pg_conn {
     int fd;          /* in the epoll set; -1: none */
     uint32_t events; /* what it is watched for */
     int64_t retry_at_ms;
-    uint32_t wait_ms;         /* before the next try */
-    uint8_t prepared[PG_S_N]; /* enum prepared, conn.c */
-    const struct pg_job *job; /* NULL: nothing under way */
+    uint32_t wait_ms;                          /* before the next try */
+    uint8_t prepared[PG_S_N];                  /* enum prepared, conn.c */
+    const struct pg_job *jobs[FF_COMMITS_MAX]; /* under way; results come of the first */
+    uint32_t ends[FF_COMMITS_MAX];             /* where the statements of each end */
+    uint32_t n_jobs;
     uint64_t *tags;           /* of the statements sent */
     uint32_t sent, tags_room; /* statements */
     uint32_t at;              /* statement whose results come now */
@@ -90,6 +93,20 @@ enum pg_commit_phase {
     PG_C_LOOKING  /* refused: which records have moved? */
 };
 
+struct pg_commit {
+    struct ff_commit *commit;
+    enum pg_commit_phase phase;
+    bool follows, doomed; /* the one before it is not made yet; nor ever */
+    bool fresh; /* ff_store_commit has not returned yet: its records are there as structs */
+    int64_t since_ms;
+    uint64_t number;
+    uint32_t retries;
+    struct pg_write *writes; /* in the order in which they are made */
+    uint32_t writes_room;
+    uint32_t *conflicts;
+    uint32_t n_conflicts, conflicts_room;
+};
+
 struct pg {
     struct ff_store store;
     struct ff_store_host host;
@@ -110,18 +127,12 @@ struct pg {
     struct ff_fault load_fault;
 
     struct ff_uuid broker;
-    uint64_t session; /* one more for each connection that writes */
-    struct ff_commit *commit;
-    enum pg_commit_phase commit_phase;
-    bool fresh; /* ff_store_commit has not returned yet: its records are there as structs */
-    int64_t commit_since_ms;
-    uint64_t number;         /* of the commit under way, or the last one */
-    uint64_t marked;         /* what the fence has read */
-    uint32_t retries;        /* of this commit */
-    struct pg_write *writes; /* of the commit, in the order in which they are made */
-    uint32_t writes_room;
-    uint32_t *conflicts;
-    uint32_t n_conflicts, conflicts_room;
+    uint64_t session;                         /* one more for each connection that writes */
+    struct pg_commit commits[FF_COMMITS_MAX]; /* under way: a ring */
+    uint32_t first_commit, n_commits;
+    struct pg_commit *making; /* whose statements are being made */
+    uint64_t number;          /* of the newest commit */
+    uint64_t marked;          /* what the fence has read */
 
     bool others; /* brokers that were alive at the last beat */
     int64_t beat_ms, told_ms;
@@ -143,7 +154,13 @@ void ff_pg_conn_close(struct pg_conn *conn);
 static inline bool
 ff_pg_conn_free(const struct pg_conn *conn)
 {
-    return conn->phase == PG_READY && conn->job == NULL;
+    return conn->phase == PG_READY && conn->n_jobs == 0;
+}
+/* The same, or has one job, behind which another can go. */
+static inline bool
+ff_pg_conn_takes(const struct pg_conn *conn)
+{
+    return conn->phase == PG_READY && conn->n_jobs < FF_COMMITS_MAX;
 }
 void ff_pg_begin(struct pg_conn *conn, const struct pg_job *job);
 void ff_pg_send(struct pg_conn *conn, int statement, uint64_t tag, const struct pg_params *params);
@@ -193,7 +210,7 @@ void ff_pg_hear(struct pg *pg);
 
 /* ---- batch.c: what a batch is made of ---- */
 
-/* Puts the writes of pg->commit in order. */
+/* Puts the writes of pg->making in order; all of batch.c is about that one. */
 void ff_pg_order_writes(struct pg *pg);
 /* Sends all that the commit changes. */
 void ff_pg_send_batch(struct pg *pg);

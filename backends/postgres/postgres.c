@@ -86,7 +86,7 @@ pg_poll(struct ff_store *store, bool wait)
 
     pg->completed = false;
     poll_once(pg, 0);
-    while (wait && !pg->completed && (pg->commit != NULL || !TAILQ_EMPTY(&pg->loads))) {
+    while (wait && !pg->completed && (pg->n_commits > 0 || !TAILQ_EMPTY(&pg->loads))) {
         poll_once(pg, -1);
     }
 }
@@ -116,8 +116,10 @@ free_all(struct pg *pg)
     ff_pg_buf_done(&pg->text);
     ff_arena_done(&pg->arena);
     free(pg->tables);
-    free(pg->writes);
-    free(pg->conflicts);
+    for (size_t i = 0; i < FF_COUNT(pg->commits); i++) {
+        free(pg->commits[i].writes);
+        free(pg->commits[i].conflicts);
+    }
     free(pg->url);
     free(pg);
 }
@@ -128,7 +130,7 @@ pg_close(struct ff_store *store)
     struct pg *pg = of(store);
     int64_t from_ms = ff_mono_ms();
 
-    while ((pg->commit != NULL || !TAILQ_EMPTY(&pg->loads)) &&
+    while ((pg->n_commits > 0 || !TAILQ_EMPTY(&pg->loads)) &&
            ff_mono_ms() - from_ms < CLOSE_WAIT_MS) {
         poll_once(pg, TICK_MS);
     }
@@ -195,6 +197,7 @@ static const struct ff_store_ops pg_ops = {
     .handle_tag = 0x13,
     .exclusive = false,
     .immediate = false,
+    .commits_max = 2,
     .prepare = pg_prepare,
     .load = ff_pg_load,
     .commit = ff_pg_commit,

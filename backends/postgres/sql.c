@@ -42,7 +42,8 @@ static const char *const plain[PG_S_KIND] = {
                    " VALUES ($1::uuid, $2::bigint, 0, now()) ON CONFLICT (broker)"
                    " DO UPDATE SET session = excluded.session RETURNING m.number",
     [PG_S_MARK] = "WITH m AS (UPDATE flowfabric.batch_mark SET number = $3::bigint, at = now()"
-                  " WHERE broker = $1::uuid AND session = $2::bigint RETURNING 1)"
+                  " WHERE broker = $1::uuid AND session = $2::bigint"
+                  " AND (number = $4::bigint OR $4::bigint < 0) RETURNING 1)"
                   " SELECT flowfabric.fenced(count(*)) FROM m",
     [PG_S_TRIM] = "WITH f AS (UPDATE flowfabric.feed SET oldest ="
                   " greatest(oldest, least($2::bigint, newest - 1) + 1)"

@@ -36,7 +36,7 @@ enum pg_statement {
     PG_S_ROLLBACK,
     PG_S_PING,
     PG_S_FENCE,     /* $1 broker, $2 session → number */
-    PG_S_MARK,      /* $1 broker, $2 session, $3 number */
+    PG_S_MARK,      /* $1 broker, $2 session, $3 number, $4 the one before it; -1: any */
     PG_S_EVENTS,    /* $1 family, $2 how many, $3 rows, numbered from 1 */
     PG_S_TRIM,      /* $1 family, $2 up to */
     PG_S_FEED,      /* $1 family → newest, oldest */

@@ -164,19 +164,13 @@ static void
 seal_events(struct ff_engine *engine, struct batch *batch)
 {
     struct ff_commit *commit = &batch->commit;
-    bool told[FF_FAMILIES] = { false };
 
     commit->n_events = batch->n_events;
     commit->events = FF_ARENA_NEW(&batch->arena, struct ff_event_write, batch->n_events + 1);
     for (uint32_t i = 0; i < batch->n_events; i++) {
-        enum ff_event_family family = batch->events[i].family;
+        const struct ff_scope feed = ff_topic_feed(batch->events[i].family);
 
-        if (!told[family]) {
-            const struct ff_scope feed = ff_topic_feed(family);
-
-            ff_news_note(engine, &feed, UINT32_MAX);
-            told[family] = true;
-        }
+        ff_news_note(engine, &feed, UINT32_MAX);
         commit->events[i].family = batch->events[i].family;
         commit->events[i].body = batch->events[i].body;
     }
@@ -277,7 +271,7 @@ drop_open(struct ff_engine *engine)
     for (uint32_t i = 0; i < open->n_cells; i++) {
         ff_row_unref(engine, open->cells[i]->open);
         open->cells[i]->open = NULL;
-        open->cells[i]->listed = false;
+        open->cells[i]->listed = open->cells[i]->held = false;
     }
 }
 

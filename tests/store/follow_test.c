@@ -189,6 +189,7 @@ static const struct kind {
 } kinds[] = {
     { "contrary 1", "contrary", "seed=1" },
     { "contrary 2, at its worst", "contrary", "seed=2&conflict=60&fail=50&delay=9" },
+    { "postgres", "postgres", NULL },
     { "valkey", "valkey", NULL },
 };
 
@@ -200,6 +201,11 @@ open_bed(void **state)
     struct ff_fault fault = { 0 };
 
     assert_non_null(bed);
+    if (strcmp(kind->kind, "postgres") == 0 && !ff_pg_there()) {
+        free(bed);
+        *state = NULL;
+        skip();
+    }
     ff_bed_init(bed, kind->kind, kind->options);
     *state = bed;
     return ff_bed_open(bed, &fault) == FF_E_OK ? 0 : -1;

@@ -127,6 +127,25 @@ test_connections_cut_in_the_middle_of_commits(void **state)
     ff_bed_check(bed);
 }
 
+static void
+test_connections_cut_under_two_commits(void **state)
+{
+    struct ff_bed *bed = *state;
+
+    for (uint32_t n = 0; n < 40; n++) {
+        for (uint32_t i = 0; i < 25; i++) {
+            put_one(bed, n * 50 + i);
+        }
+        ff_bed_send(bed);
+        for (uint32_t i = 25; i < 50; i++) {
+            put_one(bed, n * 50 + i);
+        }
+        commit_through(bed, n % 10 == 9 ? server_dies : connections_are_cut);
+        assert_int_equal(bed->first.outcome, FF_COMMIT_OK);
+    }
+    ff_bed_check(bed);
+}
+
 /* A batch that an earlier connection has left behind waits for a lock, and must not be made any
  * more once its broker has asked what became of it. */
 static void
@@ -516,6 +535,7 @@ main(void)
         TEST(a_server_that_dies_under_a_commit),
         TEST(a_server_that_is_restarted_under_a_commit),
         TEST(connections_cut_in_the_middle_of_commits),
+        TEST(connections_cut_under_two_commits),
         TEST(a_batch_that_was_given_up_is_shut_out),
         TEST(texts_with_zero_bytes_come_back),
         TEST(a_full_disk_fails_commits_and_no_reads),
