@@ -164,13 +164,19 @@ static void
 seal_events(struct ff_engine *engine, struct batch *batch)
 {
     struct ff_commit *commit = &batch->commit;
+    bool told[FF_FAMILIES] = { false };
 
     commit->n_events = batch->n_events;
     commit->events = FF_ARENA_NEW(&batch->arena, struct ff_event_write, batch->n_events + 1);
     for (uint32_t i = 0; i < batch->n_events; i++) {
-        const struct ff_scope feed = ff_topic_feed(batch->events[i].family);
+        enum ff_event_family family = batch->events[i].family;
 
-        ff_news_note(engine, &feed, UINT32_MAX);
+        if (!told[family]) {
+            const struct ff_scope feed = ff_topic_feed(family);
+
+            ff_news_note(engine, &feed, UINT32_MAX);
+            told[family] = true;
+        }
         commit->events[i].family = batch->events[i].family;
         commit->events[i].body = batch->events[i].body;
     }
