@@ -14,7 +14,7 @@
 #include "tests/process/fleet.h"
 
 /* Calls begun or answered before a server is killed, and after it. */
-#define STEPS 1500
+#define STEPS 800
 
 static void
 start_crew(struct ff_crew *crew, const struct ff_fleet *fleet)
