@@ -341,10 +341,14 @@ add_guard(struct ff_txn *txn, const struct ff_quota_ask *ask, struct ff_quota_an
         .execution_id = ask->execution_id,
         .window_ms = ask->window_ms,
     };
+    const struct ff_key entry_key = ff_key_window_entry(&entry);
+    struct ff_window_entry same = { 0 };
+    bool again = false;
 
     answer->guard_until = admission.guard_until;
-    if (admission.counted) {
-        answer->window.counted += entry.admitted_at > answer->window.horizon;
+    if (admission.counted) { /* run, released and asked for again in one instant: one entry */
+        FF_TRY(ff_txn_find(txn, FF_R_WINDOW_ENTRY, &entry_key, &same, &again));
+        answer->window.counted += !again && entry.admitted_at > answer->window.horizon;
         FF_TRY(ff_txn_put_window_entry(txn, &entry));
         FF_TRY(ff_txn_put_window(txn, &answer->window));
     }

@@ -83,6 +83,27 @@ test_what_has_run_counts(void **state)
     assert_string_equal(check(rig, 1, 3), "rate_exceeded{60000}");
 }
 
+/* Released after its run and asked for again in the same instant: the window has one entry, and
+ * counts one. */
+static void
+test_twice_in_an_instant(void **state)
+{
+    struct ff_rig *rig = *state;
+    struct ff_claim_result claim;
+
+    policy(rig, 1, 1, 2, 0);
+    create_under(rig, 1, 1, "");
+    claim = claim_this(rig, 1);
+    assert_ok(complete(rig, &claim, ""));
+    release_admission(rig, 1, 1);
+    assert_string_equal(check(rig, 1, 1), "admitted");
+    assert_string_equal(check(rig, 1, 2), "admitted");
+    assert_string_equal(check(rig, 1, 3), "rate_exceeded{1000}");
+    rig->now_ms = T + 1000;
+    assert_string_equal(check(rig, 1, 3), "admitted");
+    assert_string_equal(check(rig, 1, 4), "admitted");
+}
+
 /* The same of one that was checked by its caller, and then granted. */
 static void
 test_checked_and_then_run(void **state)
@@ -460,6 +481,7 @@ main(void)
         RIG_TEST("05 ex 27 cap", test_cap),
         RIG_TEST("05 ex 28 refusals use no room", test_refusals_use_no_room),
         RIG_TEST("05 ex 28 what has run counts", test_what_has_run_counts),
+        RIG_TEST("05 Q-2 twice in an instant", test_twice_in_an_instant),
         RIG_TEST("05 §2.4 checked, and then run", test_checked_and_then_run),
         RIG_TEST("05 ex 29 rate comes first", test_rate_comes_first),
         RIG_TEST("05 ex 30 jitter", test_jitter),
