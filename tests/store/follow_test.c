@@ -7,6 +7,7 @@
 #include "tests/rig/server.h"
 #include "tests/rows.h"
 #include "tests/store/bed.h"
+#include "tests/store/grid.h"
 
 #define ROUNDS 100
 
@@ -184,45 +185,14 @@ test_cut_row(void **state)
 
 /* ---- programs ---- */
 
-static const struct kind {
-    const char *name, *kind, *options;
-} kinds[] = {
+static const struct ff_bed_kind kinds[] = {
     { "contrary 1", "contrary", "seed=1" },
     { "contrary 2, at its worst", "contrary", "seed=2&conflict=60&fail=50&delay=9" },
     { "postgres", "postgres", NULL },
     { "valkey", "valkey", NULL },
 };
 
-static int
-open_bed(void **state)
-{
-    const struct kind *kind = *state;
-    struct ff_bed *bed = calloc(1, sizeof(*bed));
-    struct ff_fault fault = { 0 };
-
-    assert_non_null(bed);
-    if (strcmp(kind->kind, "postgres") == 0 && !ff_pg_there()) {
-        free(bed);
-        *state = NULL;
-        skip();
-    }
-    ff_bed_init(bed, kind->kind, kind->options);
-    *state = bed;
-    return ff_bed_open(bed, &fault) == FF_E_OK ? 0 : -1;
-}
-
-static int
-close_bed(void **state)
-{
-    ff_bed_done(*state);
-    free(*state);
-    return 0;
-}
-
-static const struct test {
-    const char *name;
-    CMUnitTestFunction run;
-} tests[] = {
+static const struct ff_bed_test tests[] = {
     { "both are made", test_both_are_made },
     { "the second builds on the first", test_the_second_builds_on_the_first },
     { "the second dies with the first", test_the_second_dies_with_the_first },
@@ -235,18 +205,7 @@ main(void)
 {
     static const struct ff_rows tables[] = { FF_ROWS(cut_rows, test_cut_row) };
     static struct CMUnitTest all[FF_COUNT(kinds) * FF_COUNT(tests)];
-    static char names[FF_COUNT(all)][96];
 
-    for (size_t i = 0; i < FF_COUNT(all); i++) {
-        const struct kind *kind = &kinds[i / FF_COUNT(tests)];
-        const struct test *test = &tests[i % FF_COUNT(tests)];
-
-        snprintf(names[i], sizeof(names[i]), "%s: %s", kind->name, test->name);
-        all[i] = (struct CMUnitTest){ .name = names[i],
-                                      .test_func = test->run,
-                                      .setup_func = open_bed,
-                                      .teardown_func = close_bed,
-                                      .initial_state = (void *) (uintptr_t) kind };
-    }
+    ff_bed_grid(kinds, FF_COUNT(kinds), tests, FF_COUNT(tests), all);
     return ff_run_rows("follow", tables, FF_COUNT(tables), all, FF_COUNT(all));
 }

@@ -1,13 +1,11 @@
 /* What every store must do (core/store.h): one suite, run against each of them. */
 #include <stdio.h>
 
-#include "tests/rig/pg_server.h"
 #include "tests/rows.h"
 #include "tests/store/bed.h"
+#include "tests/store/grid.h"
 
-static const struct kind {
-    const char *name, *kind, *options;
-} kinds[] = {
+static const struct ff_bed_kind kinds[] = {
     { "memory", "memory", NULL },
     { "contrary 1", "contrary", "seed=1" },
     { "contrary 2, at its worst", "contrary", "seed=2&conflict=60&fail=50&delay=9" },
@@ -687,10 +685,7 @@ test_a_crowd_at_random(void **state)
 #name_, test_##name_                                                                       \
     }
 
-static const struct test {
-    const char *name;
-    CMUnitTestFunction run;
-} tests[] = {
+static const struct ff_bed_test tests[] = {
     TEST(records_of_every_kind),
     TEST(removed_records_are_gone),
     TEST(removing_what_is_not_there_is_nothing),
@@ -715,50 +710,13 @@ static const struct test {
     TEST(a_crowd_at_random),
 };
 
-static int
-open_bed(void **state)
-{
-    const struct kind *kind = *state;
-    struct ff_bed *bed = calloc(1, sizeof(*bed));
-    struct ff_fault fault = { 0 };
-
-    assert_non_null(bed);
-    if (strcmp(kind->kind, "postgres") == 0 && !ff_pg_there()) {
-        free(bed);
-        *state = NULL;
-        skip();
-    }
-    ff_bed_init(bed, kind->kind, kind->options);
-    *state = bed;
-    return ff_bed_open(bed, &fault) == FF_E_OK ? 0 : -1;
-}
-
-static int
-close_bed(void **state)
-{
-    ff_bed_done(*state);
-    free(*state);
-    return 0;
-}
-
 /* Each test once for each kind of store, named after both. */
 int
 main(void)
 {
     static struct CMUnitTest all[FF_COUNT(kinds) * FF_COUNT(tests)];
-    static char names[FF_COUNT(all)][96];
 
-    for (size_t i = 0; i < FF_COUNT(all); i++) {
-        const struct kind *kind = &kinds[i / FF_COUNT(tests)];
-        const struct test *test = &tests[i % FF_COUNT(tests)];
-
-        snprintf(names[i], sizeof(names[i]), "%s: %s", kind->name, test->name);
-        all[i] = (struct CMUnitTest){ .name = names[i],
-                                      .test_func = test->run,
-                                      .setup_func = open_bed,
-                                      .teardown_func = close_bed,
-                                      .initial_state = (void *) (uintptr_t) kind };
-    }
+    ff_bed_grid(kinds, FF_COUNT(kinds), tests, FF_COUNT(tests), all);
     cmocka_set_test_filter(getenv("FF_TEST"));
     return cmocka_run_group_tests_name("store", all, NULL, NULL);
 }
