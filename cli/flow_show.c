@@ -115,16 +115,24 @@ add_row(struct ff_cli_table *table, struct ff_cli_look *look, uint32_t at)
     ff_cli_table_add(table, cells);
 }
 
+/* What fits: UINT32_MAX rows, and 0 columns, where there is no screen. */
+struct room {
+    uint32_t rows, columns;
+};
+
 static void
-print_head(struct ff_cli_look *look)
+print_head(struct ff_cli_look *look, const struct room *room)
 {
     uint32_t left = look->flow.pending_cancel_count;
 
-    printf("%s  %s, %s: %u members, %u edges; %u ended\n",
-           ff_cli_uuid_text(&look->flow.flow_id, &look->arena), look->flow.flow_kind.p,
-           ff_word(&ff_vocab_flow_state, look->flow.public_flow_state),
-           (unsigned) look->flow.node_count, (unsigned) look->flow.edge_count,
-           (unsigned) ff_cli_look_ended(look));
+    ff_cli_print_line(
+        ff_arena_printf(&look->arena, "%s  %s, %s: %u members, %u edges; %u ended",
+                        ff_cli_uuid_text(&look->flow.flow_id, &look->arena), look->flow.flow_kind.p,
+                        ff_word(&ff_vocab_flow_state, look->flow.public_flow_state),
+                        (unsigned) look->flow.node_count, (unsigned) look->flow.edge_count,
+                        (unsigned) ff_cli_look_ended(look))
+            .p,
+        room->columns);
     if (left > 0) {
         printf("%u member%s still to be cancelled\n", (unsigned) left, left == 1 ? " is" : "s are");
     }
@@ -133,20 +141,21 @@ print_head(struct ff_cli_look *look)
 /* The tree, as many rows of it as there is room for: then those that wait for others, and those
  * that have gone well, are left out. */
 static void
-show(struct ff_cli_look *look, uint32_t room)
+show(struct ff_cli_look *look, const struct room *room)
 {
     static const char *const titles[] = { "MEMBER", "KIND", "STATE", "TOOK", "WAITS FOR", "ID" };
-    FF_SCOPED(ff_cli_table) table = { .titles = titles, .columns = FF_COUNT(titles) };
-    bool all = look->n <= room;
+    FF_SCOPED(ff_cli_table)
+    table = { .titles = titles, .columns = FF_COUNT(titles), .width_max = room->columns };
+    bool all = look->n <= room->rows;
     uint32_t rows = 0;
 
-    print_head(look);
+    print_head(look, room);
     for (uint32_t i = 0; i < look->n; i++) {
         uint32_t at = look->order[i];
         enum ff_public_state state = look->infos[at].public_state;
 
-        if (all || (rows + 1 < room && !is_gone(look, at) && state != FF_PUBLIC_WAITING_CHILDREN &&
-                    state != FF_PUBLIC_COMPLETED)) {
+        if (all || (rows + 1 < room->rows && !is_gone(look, at) &&
+                    state != FF_PUBLIC_WAITING_CHILDREN && state != FF_PUBLIC_COMPLETED)) {
             add_row(&table, look, at);
             rows++;
         }
@@ -156,6 +165,20 @@ show(struct ff_cli_look *look, uint32_t room)
         printf("and %u others\n", (unsigned) (look->n - rows));
     }
     fflush(stdout);
+}
+
+static const struct room no_screen = { .rows = UINT32_MAX };
+
+/* Why is told of each by a command of its own. */
+static void
+tell_failures(const struct ff_cli_look *look)
+{
+    for (uint32_t i = 0; i < look->n; i++) {
+        if (look->infos[look->order[i]].public_state == FF_PUBLIC_FAILED) {
+            printf("`ffctl why ID' says why a member has failed.\n");
+            return;
+        }
+    }
 }
 
 static json_t *
@@ -232,7 +255,8 @@ ff_cli_flow_show_verb(struct ff_cli *cli, void *options)
     if (status == FF_CLI_OK && cli->json) {
         print_json(&look);
     } else if (status == FF_CLI_OK) {
-        show(&look, UINT32_MAX);
+        show(&look, &no_screen);
+        tell_failures(&look);
     }
     return status;
 }
@@ -247,14 +271,15 @@ has_ended(const struct ff_flow_snapshot *flow)
            (flow->public_flow_state == FF_FLOW_CANCELLED && flow->pending_cancel_count == 0);
 }
 
-/* As many lines as a terminal has, less those around the table. */
-static uint32_t
+/* As many rows as a terminal has, less those around the table. */
+static struct room
 room_on_screen(void)
 {
     struct winsize size = { .ws_row = 0 };
     bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0;
+    uint32_t rows = known ? size.ws_row : 25;
 
-    return known && size.ws_row > 8 ? size.ws_row - 5u : 20;
+    return (struct room){ .rows = rows > 6 ? rows - 5 : 1, .columns = known ? size.ws_col : 80 };
 }
 
 /* A line for each member whose state is another one than before, and for the flow's. */
@@ -262,7 +287,7 @@ static void
 tell_changes(struct ff_cli_look *before, struct ff_cli_look *look)
 {
     if (before->infos == NULL) {
-        print_head(look);
+        print_head(look, &no_screen);
     }
     for (uint32_t i = 0; i < look->n && before->infos != NULL; i++) {
         uint32_t at = look->order[i];
@@ -289,8 +314,10 @@ show_again(const struct ff_cli *cli, struct ff_cli_look *before, struct ff_cli_l
     if (cli->json) {
         print_json(look);
     } else if (isatty(STDOUT_FILENO)) {
+        const struct room room = room_on_screen();
+
         printf("\033[H\033[J");
-        show(look, room_on_screen());
+        show(look, &room);
     } else {
         tell_changes(before, look);
     }
@@ -318,6 +345,9 @@ ff_cli_flow_watch(struct ff_cli *cli, const struct ff_uuid *flow_id)
         }
         ff_cli_look_done(&before);
         before = look;
+        if (ferror(stdout)) {
+            return FF_CLI_NO_DAEMON; /* nobody sees the rest; main says so */
+        }
         if (status == FF_CLI_OK && has_ended(&look.flow)) {
             return outcome_of(&look.flow);
         }

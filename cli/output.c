@@ -186,13 +186,39 @@ width_of(const char *text)
     return n;
 }
 
-static void
-print_line(const struct ff_cli_table *table, const char *const *cells)
+void
+ff_cli_print_line(const char *text, uint32_t width_max)
 {
-    for (uint32_t i = 0; i + 1 < table->columns; i++) {
-        printf("%s%*s", cells[i], (int) (table->widths[i] - width_of(cells[i])) + 2, "");
+    uint32_t n = 0;
+    size_t end = 0;
+
+    for (; text[end] != '\0'; end++) {
+        n += ((uint8_t) text[end] & 0xc0) != 0x80;
+        if (width_max > 0 && n > width_max) {
+            break;
+        }
     }
-    puts(cells[table->columns - 1]); /* no blanks at the end of a line */
+    printf("%.*s\n", (int) end, text);
+}
+
+/* Without blanks at its end. */
+static void
+print_row(struct ff_cli_table *table, const char *const *cells)
+{
+    uint32_t columns = table->columns, width = 0;
+    const char *line = "";
+
+    for (uint32_t i = 0; i < columns; i++) {
+        width += table->widths[i] + (i + 1 < columns ? 2 : 0);
+    }
+    columns -= table->width_max > 0 && width > table->width_max && columns > 1;
+    for (uint32_t i = 0; i + 1 < columns; i++) {
+        line = ff_arena_printf(&table->arena, "%s%s%*s", line, cells[i],
+                               (int) (table->widths[i] - width_of(cells[i])) + 2, "")
+                   .p;
+    }
+    ff_cli_print_line(ff_arena_printf(&table->arena, "%s%s", line, cells[columns - 1]).p,
+                      table->width_max);
 }
 
 static void
@@ -217,11 +243,11 @@ ff_cli_table_print(struct ff_cli_table *table)
         widen(table, &table->cells[row * table->columns]);
     }
     if (with_titles) {
-        print_line(table, table->titles);
+        print_row(table, table->titles);
         table->has_titles = true;
     }
     for (uint32_t row = 0; row < table->rows; row++) {
-        print_line(table, &table->cells[row * table->columns]);
+        print_row(table, &table->cells[row * table->columns]);
     }
     table->rows = 0;
     ff_arena_reset(&table->arena);

@@ -44,13 +44,16 @@ struct ff_cli_table {
     uint32_t columns, rows, room;
     const char **cells; /* row by row */
     uint32_t widths[FF_CLI_COLUMNS_MAX];
-    bool has_titles; /* they are printed */
+    uint32_t width_max; /* of a line; 0: none. What is wider loses its last column, then its end */
+    bool has_titles;    /* they are printed */
 };
 /* cells: as many as there are columns. */
 void ff_cli_table_add(struct ff_cli_table *table, const char *const *cells);
 /* Prints the rows and empties the table; before the first row the titles. Columns never grow
  * narrower. */
 void ff_cli_table_print(struct ff_cli_table *table);
+/* A line of at most so many columns of a terminal (0: as it is). */
+void ff_cli_print_line(const char *text, uint32_t width_max);
 void ff_cli_table_done(struct ff_cli_table *table);
 /* A cell for a text that comes from the daemon. */
 const char *ff_cli_cell(struct ff_cli_table *table, struct ff_str text);
