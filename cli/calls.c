@@ -15,8 +15,10 @@ ff_cli_seal_fault(struct ff_answer *answer, const char *op)
 
 /* What a person can do about it; NULL: the message says it all. */
 static const char *
-hint_for(const struct ff_fault *fault, const char *op, struct ff_arena *arena)
+hint_for(struct ff_answer *answer, const char *op)
 {
+    const struct ff_fault *fault = &answer->fault;
+
     for (uint32_t i = 0; i < fault->n;
          i++) { /* of our own faults only: others have no detail here */
         if (strcmp(fault->detail[i].key, "hint") == 0) {
@@ -25,9 +27,11 @@ hint_for(const struct ff_fault *fault, const char *op, struct ff_arena *arena)
     }
     switch (fault->code) {
     case FF_E_INVALID_INPUT:
-        return ff_arena_printf(arena, "`ffctl ops %s' shows what it takes.", op).p;
+        return ff_arena_printf(&answer->arena, "`ffctl ops %s' shows what it takes.", op).p;
     case FF_E_EXECUTION_NOT_FOUND:
         return "`ffctl ls' lists what there is.";
+    case FF_E_FLOW_NOT_FOUND:
+        return "`ffctl flow ls' lists what there is.";
     case FF_E_CHILD_NOT_FOUND:
         return strcmp(op, "run_scanner") == 0 ? "`ffctl scan' names the scanners."
                                               : "`ffctl tree' lists the processes.";
@@ -39,15 +43,18 @@ hint_for(const struct ff_fault *fault, const char *op, struct ff_arena *arena)
         return "`ffctl ops' lists what there is; `later' marks what this version lacks.";
     case FF_E_FENCE_REQUIRED:
         return "Give the fence of the claim, or \"source\": \"operator_override\".";
+    case FF_E_TRANSPORT:
+        return ff_answer_is_lost(answer) ? NULL : "It is the store: try again when it is well.";
     default:
-        return fault->retryable && fault->code != FF_E_TRANSPORT ? "Trying again may help." : NULL;
+        return fault->retryable ? "Trying again may help." : NULL;
     }
 }
 
+/* The broker's own store counts as nobody: what was asked for has not failed. */
 static int
 exit_of(const struct ff_answer *answer)
 {
-    return ff_answer_is_lost(answer) ? FF_CLI_NO_DAEMON : FF_CLI_FAILED;
+    return answer->fault.code == FF_E_TRANSPORT ? FF_CLI_NO_DAEMON : FF_CLI_FAILED;
 }
 
 int
@@ -59,7 +66,7 @@ ff_cli_report(struct ff_cli *cli, const char *op, struct ff_answer *answer)
         ff_cli_print_wrapped("error", answer->map);
         return exit_of(answer);
     }
-    hint = hint_for(&answer->fault, op, &answer->arena);
+    hint = hint_for(answer, op);
     if (ff_answer_is_lost(answer)) {
         fprintf(stderr, "ffctl: %s\n", answer->fault.message);
     } else {

@@ -14,13 +14,13 @@ enum {
     FF_CLI_OK = 0,
     FF_CLI_FAILED = 1,    /* the operation answered an error, or what was waited for failed */
     FF_CLI_USAGE = 2,     /* the command line is wrong; nothing was done */
-    FF_CLI_NO_DAEMON = 3, /* nobody answers, or input or output failed */
+    FF_CLI_NO_DAEMON = 3, /* nobody answers, no store does, or input or output failed */
     FF_CLI_LATE = 4       /* wait: --timeout was over first */
 };
 /* The part of --help behind the options. */
 #define FF_CLI_EXIT_HELP                                                                           \
     "\vExit status: 0 done; 1 the operation answered an error; 2 wrong usage, nothing was done; "  \
-    "3 no daemon answers, or input or output failed."
+    "3 no daemon or store answers, or input or output failed."
 
 /* Which socket an operation goes to (00 §4). */
 enum ff_cli_where { FF_CLI_BROKER, FF_CLI_CONTROL, FF_CLI_WHERE_N };

@@ -7,7 +7,7 @@
 
 struct ff_cli_flow {
     struct ff_cli_words words; /* first */
-    const char *policy, *reason;
+    const char *policy, *reason, *id;
     struct ff_cli_listing listing; /* ls */
     bool wait;
 };
@@ -17,6 +17,7 @@ struct ff_cli_flow {
 FF_MUST_USE int ff_cli_flow_watch(struct ff_cli *cli, const struct ff_uuid *flow_id);
 
 /* Verbs. */
+int ff_cli_flow_submit_verb(struct ff_cli *cli, void *options);
 int ff_cli_flow_show_verb(struct ff_cli *cli, void *options);
 int ff_cli_flow_watch_verb(struct ff_cli *cli, void *options);
 int ff_cli_flow_graph_verb(struct ff_cli *cli, void *options);

@@ -160,7 +160,8 @@ static const struct ff_cli_command command = {
     "  id=$(ffctl submit sha256 --input /etc/passwd --wait) && ffctl result \"$id\"\n"
     "\n"
     "Exit status: 0 done; 1 the operation answered an error, or with --wait it did not complete; "
-    "2 wrong usage, nothing was done; 3 no daemon answers; 4 the time for --wait was over first."
+    "2 wrong usage, nothing was done; 3 no daemon or store answers; 4 the time for --wait was over "
+    "first."
 };
 
 /* ---- what goes in ---- */

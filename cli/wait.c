@@ -239,7 +239,7 @@ static const struct ff_cli_command command = {
     "Wait until all these executions have ended, and print each with its state when it has. "
     "--timeout limits the whole wait.\v"
     "Exit status: 0 all completed; 1 one failed, was cancelled, expired or skipped, or is unknown; "
-    "2 wrong usage; 3 no daemon answers; 4 the time was over first."
+    "2 wrong usage; 3 no daemon or store answers; 4 the time was over first."
 };
 
 int

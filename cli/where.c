@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-/* A place in the text, which is valid JSON: what is asked for is there. */
+/* A place in the text. */
 struct at {
     const char *p, *end;
 };
@@ -59,11 +59,12 @@ skip_value(struct at *at)
 static bool
 enter_name(struct at *at, struct ff_str name)
 {
-    struct at look = { at->p + 1, at->end };
+    struct at look = *at;
 
     if (at->p >= at->end || *at->p != '{') {
         return false;
     }
+    look.p++;
     for (skip_space(&look); look.p < look.end && *look.p == '"'; skip_space(&look)) {
         bool found = ff_str_eq(take_string(&look), name);
 
@@ -81,11 +82,12 @@ enter_name(struct at *at, struct ff_str name)
 static bool
 enter_index(struct at *at, unsigned long index)
 {
-    struct at look = { at->p + 1, at->end };
+    struct at look = *at;
 
     if (at->p >= at->end || *at->p != '[') {
         return false;
     }
+    look.p++;
     skip_space(&look);
     for (; index > 0 && look.p < look.end && *look.p != ']'; index--) {
         skip_value(&look);
@@ -98,11 +100,10 @@ enter_index(struct at *at, unsigned long index)
     return true;
 }
 
-uint32_t
-ff_cli_json_line(struct ff_str text, const char *path)
+bool
+ff_cli_json_find(struct ff_str text, const char *path, uint32_t *line)
 {
     struct at at = { text.p, text.p + text.n };
-    uint32_t line = 1;
     bool there = true;
 
     skip_space(&at);
@@ -121,8 +122,55 @@ ff_cli_json_line(struct ff_str text, const char *path)
             path += n;
         }
     }
+    *line = 1;
     for (const char *p = text.p; p < at.p; p++) {
-        line += *p == '\n';
+        *line += *p == '\n';
     }
-    return line;
+    return there;
+}
+
+/* ---- values ---- */
+
+static struct ff_str
+take_value(struct at *at)
+{
+    const char *begin = at->p;
+
+    skip_value(at);
+    return ff_str(begin, (size_t) (at->p - begin));
+}
+
+struct ff_str
+ff_cli_json_value(struct ff_str map, const char *name)
+{
+    struct at at = { map.p, map.p + map.n };
+
+    skip_space(&at);
+    return enter_name(&at, ff_cstr(name)) ? take_value(&at) : FF_NONE(ff_str);
+}
+
+struct ff_cli_json_list
+ff_cli_json_list(struct ff_str map, const char *name)
+{
+    struct at at = { map.p, map.p + map.n };
+
+    skip_space(&at);
+    if (!enter_name(&at, ff_cstr(name)) || at.p >= at.end || *at.p != '[') {
+        at.p = at.end;
+    }
+    return (struct ff_cli_json_list){ at.p + (at.p < at.end), at.end };
+}
+
+struct ff_str
+ff_cli_json_next(struct ff_cli_json_list *list)
+{
+    struct at at = { list->p, list->end };
+    struct ff_str element = FF_NONE(ff_str);
+
+    skip_space(&at);
+    if (at.p < at.end && *at.p != ']') {
+        element = take_value(&at);
+    }
+    list->p = at.p;
+    return element;
 }

@@ -18,22 +18,23 @@ static const struct row {
     const char *name;
     const char *path;
     uint32_t line;
+    bool is_there;
 } rows[] = {
-    { "all of it", "", 1 },
-    { "a map", "flow", 2 },
-    { "within a map", "flow.flow_kind", 2 },
-    { "a list", "members", 3 },
-    { "the first element", "members[0]", 4 },
-    { "the second", "members[1]", 5 },
-    { "behind a list in a list", "members[1].key", 5 },
-    { "a number", "members[1].priority", 6 },
-    { "behind a number", "members[1].input", 7 },
-    { "what is not there, of a member", "members[1].lane_id", 5 },
-    { "beyond the end of a list", "members[2].key", 3 },
-    { "in an empty list", "edges[0].from", 9 },
-    { "a list that is none", "flow[3]", 2 },
-    { "a map that is none", "members.key", 3 },
-    { "an index without an end", "members[1", 5 },
+    { "all of it", "", 1, true },
+    { "a map", "flow", 2, true },
+    { "within a map", "flow.flow_kind", 2, true },
+    { "a list", "members", 3, true },
+    { "the first element", "members[0]", 4, true },
+    { "the second", "members[1]", 5, true },
+    { "behind a list in a list", "members[1].key", 5, true },
+    { "a number", "members[1].priority", 6, true },
+    { "behind a number", "members[1].input", 7, true },
+    { "what is not there, of a member", "members[1].lane_id", 5, false },
+    { "beyond the end of a list", "members[2].key", 3, false },
+    { "in an empty list", "edges[0].from", 9, false },
+    { "a list that is none", "flow[3]", 2, false },
+    { "a map that is none", "members.key", 3, false },
+    { "an index without an end", "members[1", 5, true },
 };
 
 static void
@@ -41,7 +42,37 @@ test_row(void **state)
 {
     const struct row *row = *state;
 
-    assert_int_equal(ff_cli_json_line(ff_str(text, sizeof(text) - 1), row->path), row->line);
+    uint32_t line = 0;
+
+    assert_int_equal(ff_cli_json_find(ff_str(text, sizeof(text) - 1), row->path, &line),
+                     row->is_there);
+    assert_int_equal(line, row->line);
+}
+
+static void
+test_values(void **state)
+{
+    struct ff_str all = ff_str(text, sizeof(text) - 1), element;
+    struct ff_cli_json_list list = ff_cli_json_list(all, "members");
+
+    (void) state;
+    element = ff_cli_json_next(&list);
+    assert_true(ff_str_is(ff_cli_json_value(element, "key"), "\"one\""));
+    assert_true(ff_str_is(ff_cli_json_value(element, "n"), "[1, [2, 3], {}]"));
+    assert_null(ff_cli_json_value(element, "priority").p);
+    element = ff_cli_json_next(&list);
+    assert_true(ff_str_is(ff_cli_json_value(element, "priority"), "-1.5e3"));
+    assert_true(ff_str_is(ff_cli_json_value(element, "input"), "null"));
+    element = ff_cli_json_next(&list);
+    assert_null(element.p);
+    assert_null(ff_cli_json_value(element, "key").p);
+    assert_null(ff_cli_json_next(&list).p);
+    list = ff_cli_json_list(all, "edges");
+    assert_null(ff_cli_json_next(&list).p);
+    list = ff_cli_json_list(all, "flow");
+    assert_null(ff_cli_json_next(&list).p);
+    list = ff_cli_json_list(all, "groups");
+    assert_null(ff_cli_json_next(&list).p);
 }
 
 int
@@ -49,5 +80,7 @@ main(void)
 {
     const struct ff_rows tables[] = { FF_ROWS(rows, test_row) };
 
-    return ff_run_rows("where", tables, 1, NULL, 0);
+    const struct CMUnitTest singles[] = { cmocka_unit_test(test_values) };
+
+    return ff_run_rows("where", tables, 1, singles, FF_COUNT(singles));
 }
