@@ -110,7 +110,7 @@ struct ff_event_trim {
 
 enum ff_commit_outcome {
     FF_COMMIT_OK,
-    FF_COMMIT_FAILED,   /* nothing was committed; see fault (FF_E_TRANSPORT) */
+    FF_COMMIT_FAILED,   /* nothing was committed, or nobody knows; see fault (FF_E_TRANSPORT) */
     FF_COMMIT_CONFLICT, /* nothing was committed; conflicts names the records that have moved */
     FF_COMMIT_ORPHANED  /* nothing was committed, as it follows one that was not */
 };

@@ -117,15 +117,14 @@ open_one(struct sqlite *sqlite, sqlite3 **db)
 }
 
 /* Cache: 64 MiB for the writer; 16 MiB for the reader, whose pages are forgotten with every commit.
- * wal_autocheckpoint: log.c does it. journal_size_limit: what a log that had to grow shrinks to. */
+ * synchronous: commits are synced by sync.c. wal_autocheckpoint: log.c does it. journal_size_limit:
+ * what a log that had to grow shrinks to. */
 static bool
-set_up(sqlite3 *db, enum ff_durability durability, const char *cache)
+set_up(sqlite3 *db, const char *cache)
 {
-    const char *sync = durability == FF_DURABILITY_COMMIT ? "PRAGMA synchronous = FULL"
-                                                          : "PRAGMA synchronous = NORMAL";
-
     return ff_sqlite_exec(db, "PRAGMA journal_mode = WAL") == SQLITE_OK &&
-           ff_sqlite_exec(db, cache) == SQLITE_OK && ff_sqlite_exec(db, sync) == SQLITE_OK &&
+           ff_sqlite_exec(db, cache) == SQLITE_OK &&
+           ff_sqlite_exec(db, "PRAGMA synchronous = NORMAL") == SQLITE_OK &&
            ff_sqlite_exec(db, "PRAGMA wal_autocheckpoint = 0") == SQLITE_OK &&
            ff_sqlite_exec(db, "PRAGMA journal_size_limit = 67108864") == SQLITE_OK &&
            ff_sqlite_exec(db, "PRAGMA temp_store = MEMORY") == SQLITE_OK;
@@ -146,16 +145,15 @@ ff_sqlite_open_files(struct sqlite *sqlite, struct ff_fault *fault)
     }
     FF_TRY(ff_sqlite_check_schema(sqlite, &version, fault));
     if (ff_sqlite_exec(sqlite->writer, "PRAGMA page_size = 8192") != SQLITE_OK ||
-        !set_up(sqlite->writer, sqlite->durability, "PRAGMA cache_size = -65536")) {
+        !set_up(sqlite->writer, "PRAGMA cache_size = -65536")) {
         return ff_sqlite_fail(sqlite->writer, sqlite->writer_words, fault);
     }
     FF_TRY(ff_sqlite_migrate(sqlite, version, fault));
     if (!open_one(sqlite, &sqlite->reader) ||
-        !set_up(sqlite->reader, sqlite->durability, "PRAGMA cache_size = -16384")) {
+        !set_up(sqlite->reader, "PRAGMA cache_size = -16384")) {
         return ff_sqlite_fail(sqlite->reader, sqlite->reader_words, fault);
     }
-    if (!open_one(sqlite, &sqlite->mover) ||
-        !set_up(sqlite->mover, sqlite->durability, "PRAGMA cache_size = -64")) {
+    if (!open_one(sqlite, &sqlite->mover) || !set_up(sqlite->mover, "PRAGMA cache_size = -64")) {
         return ff_sqlite_fail(sqlite->mover, sqlite->reader_words, fault);
     }
     return ff_sqlite_prepare_all(sqlite, fault);

@@ -1,12 +1,5 @@
-/* log.c: the write-ahead log: when it is synced, and when its pages are moved into the file. */
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
-#include <unistd.h>
-
+/* log.c: when the pages of the write-ahead log are moved into the file. */
 #include "backends/sqlite/sqlite_int.h"
-#include "core/clock.h"
 
 /* Pages of 8 KiB in the log before they are moved to the file: 16 MiB. */
 #define WAL_PAGES 2048
@@ -15,48 +8,6 @@
 #define ROUNDS_MAX 6
 /* Where commits wait for the mover: 48 MiB. */
 #define WAL_PAGES_MAX 6144
-
-/* ---- syncing by the clock ---- */
-
-void
-ff_log_written(struct sqlite *sqlite)
-{
-    if (sqlite->durability == FF_DURABILITY_INTERVAL && sqlite->sync_due == 0) {
-        sqlite->sync_due = ff_mono_ms() + sqlite->sync_ms;
-    }
-}
-
-/* The log's own descriptor; SQLite keeps its locks on the other files, so that closing this one
- * cannot lose them. */
-static bool
-sync_file(struct sqlite *sqlite)
-{
-    char name[PATH_MAX];
-
-    if (sqlite->wal_fd < 0) {
-        snprintf(name, sizeof(name), "%s-wal", sqlite->path);
-        sqlite->wal_fd = open(name, O_RDWR | O_CLOEXEC);
-    }
-    return sqlite->wal_fd >= 0 && fdatasync(sqlite->wal_fd) == 0;
-}
-
-void
-ff_log_sync(struct sqlite *sqlite, bool force)
-{
-    if (sqlite->sync_due == 0 || (!force && ff_mono_ms() < sqlite->sync_due)) {
-        return;
-    }
-    sqlite->sync_failed = !sync_file(sqlite);
-    if (sqlite->sync_failed) {
-        snprintf(sqlite->writer_words, WORDS_MAX, "sqlite: cannot sync the log: %s",
-                 strerror(errno));
-        sqlite->sync_due = ff_mono_ms() + sqlite->sync_ms;
-    } else {
-        sqlite->sync_due = 0;
-    }
-}
-
-/* ---- moving it into the file ---- */
 
 /* The bulk is moved by a thread with a connection of its own, beside the commits: at full load it
  * is 10 to 30 ms of work, most of it the disk's. What has come in meanwhile it moves in further

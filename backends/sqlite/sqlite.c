@@ -12,14 +12,14 @@ of(struct ff_store *store)
     return (struct sqlite *) store;
 }
 
-static void
-sqlite_commit(struct ff_store *store, struct ff_commit *commit)
-{
-    struct sqlite *sqlite = of(store);
+/* ---- commits under way ---- */
 
-    FF_ASSERT(sqlite->commit == NULL); /* one at a time */
-    sqlite->commit = commit;
-    ff_sqlite_plan(sqlite, commit);
+static void
+hand_over(struct sqlite *sqlite, struct under_way *next)
+{
+    next->stage = STAGE_WRITING;
+    sqlite->commit = next->commit;
+    ff_sqlite_plan(sqlite, next->commit);
     pthread_mutex_lock(&sqlite->mutex);
     sqlite->handed_over = true;
     pthread_cond_broadcast(&sqlite->cond);
@@ -27,32 +27,127 @@ sqlite_commit(struct ff_store *store, struct ff_commit *commit)
 }
 
 static void
+sqlite_commit(struct ff_store *store, struct ff_commit *commit)
+{
+    struct sqlite *sqlite = of(store);
+    struct under_way *next = &sqlite->under_way[sqlite->n_under_way++];
+
+    FF_ASSERT(sqlite->n_under_way <= FF_COMMITS_MAX);
+    *next = (struct under_way){ .commit = commit, .stage = STAGE_WAITING };
+    if (sqlite->commit == NULL) {
+        hand_over(sqlite, next);
+    }
+}
+
+/* The writer has done the one it had, and gets the next, while this one's log is synced and those
+ * who wait for it are answered. */
+static void
+take_made(struct sqlite *sqlite)
+{
+    struct ff_commit *commit = sqlite->commit;
+    uint32_t i = 0;
+
+    while (sqlite->under_way[i].commit != commit) {
+        i++;
+    }
+    sqlite->commit = NULL;
+    if (commit->outcome != FF_COMMIT_OK) {
+        ff_sqlite_forget(sqlite, commit);
+        sqlite->under_way[i].stage = STAGE_FAILED;
+        return;
+    }
+    ff_sqlite_apply(sqlite, commit);
+    sqlite->under_way[i].stage = STAGE_MADE;
+    sqlite->under_way[i].made = ++sqlite->applied;
+    if (i + 1 < sqlite->n_under_way) {
+        hand_over(sqlite, &sqlite->under_way[i + 1]);
+    }
+}
+
+/* How far the syncer is. */
+struct log_state {
+    bool finished; /* the writer has done what it had */
+    uint64_t synced;
+    bool failed;
+};
+
+static struct log_state
+look(struct sqlite *sqlite, bool wait)
+{
+    struct log_state state = { 0 };
+
+    pthread_mutex_lock(&sqlite->mutex);
+    while (wait && !sqlite->finished && !sqlite->sync_news) {
+        pthread_cond_wait(&sqlite->cond, &sqlite->mutex);
+    }
+    state.finished = sqlite->finished;
+    state.synced = sqlite->durability == FF_DURABILITY_COMMIT ? sqlite->synced : UINT64_MAX;
+    state.failed = sqlite->durability == FF_DURABILITY_COMMIT && sqlite->sync_failed;
+    sqlite->finished = sqlite->sync_news = false;
+    pthread_mutex_unlock(&sqlite->mutex);
+    return state;
+}
+
+/* Whether the oldest one's outcome is known now; then it is written down. */
+static bool
+is_decided(struct sqlite *sqlite, const struct log_state *state)
+{
+    const struct under_way *first = &sqlite->under_way[0];
+    struct ff_commit *commit = first->commit;
+
+    switch (first->stage) {
+    case STAGE_WAITING: /* the one before it was not made, else it would have been handed over */
+        commit->outcome = FF_COMMIT_ORPHANED;
+        return true;
+    case STAGE_WRITING:
+        return false;
+    case STAGE_FAILED:
+        return true;
+    case STAGE_MADE:
+        break;
+    }
+    if (!sqlite->in_doubt && first->made <= state->synced) {
+        return true;
+    }
+    if (state->failed || sqlite->in_doubt) { /* it is in the log: nobody knows if it will stay */
+        commit->outcome = FF_COMMIT_FAILED;
+        ff_fail_transport(&commit->fault, "sqlite", "transport", sqlite->sync_words);
+        return true;
+    }
+    return false;
+}
+
+static void
+deliver_first(struct sqlite *sqlite)
+{
+    struct under_way first = sqlite->under_way[0];
+
+    sqlite->in_doubt = first.stage == STAGE_MADE && first.commit->outcome == FF_COMMIT_FAILED;
+    sqlite->n_under_way--;
+    memmove(sqlite->under_way, sqlite->under_way + 1, sqlite->n_under_way * sizeof(first));
+    sqlite->in_doubt = sqlite->in_doubt && sqlite->n_under_way > 0;
+    first.commit->done(first.commit);
+}
+
+static void
 sqlite_poll(struct ff_store *store, bool wait)
 {
     struct sqlite *sqlite = of(store);
-    struct ff_commit *commit = sqlite->commit;
-    bool finished = false;
 
-    if (commit == NULL) {
-        return;
+    while (sqlite->n_under_way > 0) {
+        struct log_state state = look(sqlite, wait);
+
+        if (state.finished) {
+            take_made(sqlite);
+        }
+        while (sqlite->n_under_way > 0 && is_decided(sqlite, &state)) {
+            deliver_first(sqlite);
+            wait = false;
+        }
+        if (!wait) {
+            return;
+        }
     }
-    pthread_mutex_lock(&sqlite->mutex);
-    while (wait && !sqlite->finished) {
-        pthread_cond_wait(&sqlite->cond, &sqlite->mutex);
-    }
-    finished = sqlite->finished;
-    sqlite->finished = false;
-    pthread_mutex_unlock(&sqlite->mutex);
-    if (!finished) {
-        return;
-    }
-    if (commit->outcome == FF_COMMIT_OK) {
-        ff_sqlite_apply(sqlite, commit);
-    } else {
-        ff_sqlite_forget(sqlite, commit);
-    }
-    sqlite->commit = NULL;
-    commit->done(commit);
 }
 
 static void
@@ -62,6 +157,7 @@ free_memory(struct sqlite *sqlite)
     ff_memory_index_done(&sqlite->index);
     pthread_cond_destroy(&sqlite->cond);
     pthread_cond_destroy(&sqlite->move_cond);
+    pthread_cond_destroy(&sqlite->sync_cond);
     pthread_mutex_destroy(&sqlite->mutex);
     free(sqlite->plan);
     free(sqlite->done_max);
@@ -77,7 +173,19 @@ stop(struct sqlite *sqlite)
     sqlite->stopping = true;
     pthread_cond_broadcast(&sqlite->cond);
     pthread_cond_broadcast(&sqlite->move_cond);
+    pthread_cond_broadcast(&sqlite->sync_cond);
     pthread_mutex_unlock(&sqlite->mutex);
+}
+
+static void
+stop_threads(struct sqlite *sqlite)
+{
+    stop(sqlite);
+    pthread_join(sqlite->mover_thread, NULL);
+    pthread_join(sqlite->thread, NULL);
+    if (sqlite->syncing) {
+        pthread_join(sqlite->sync_thread, NULL);
+    }
 }
 
 static bool
@@ -91,6 +199,10 @@ start_threads(struct sqlite *sqlite)
         pthread_join(sqlite->mover_thread, NULL);
         return false;
     }
+    if (ff_sync_start(sqlite) != 0) {
+        stop_threads(sqlite);
+        return false;
+    }
     return true;
 }
 
@@ -99,10 +211,10 @@ sqlite_close(struct ff_store *store)
 {
     struct sqlite *sqlite = of(store);
 
-    sqlite_poll(store, true);
-    stop(sqlite);
-    pthread_join(sqlite->mover_thread, NULL);
-    pthread_join(sqlite->thread, NULL);
+    while (sqlite->n_under_way > 0) {
+        sqlite_poll(store, true);
+    }
+    stop_threads(sqlite);
     ff_sqlite_close_files(sqlite);
     free_memory(sqlite);
 }
@@ -149,6 +261,7 @@ static const struct ff_store_ops sqlite_ops = {
     .handle_tag = 0x11,
     .exclusive = true,
     .immediate = true,
+    .commits_max = 2,
     .prepare = sqlite_prepare,
     .load = ff_sqlite_load,
     .commit = sqlite_commit,
@@ -183,6 +296,7 @@ sqlite_new(const struct ff_sqlite_options *options, const struct ff_store_host *
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&sqlite->cond, &monotonic);
     pthread_cond_init(&sqlite->move_cond, NULL);
+    pthread_cond_init(&sqlite->sync_cond, &monotonic);
     pthread_condattr_destroy(&monotonic);
     return sqlite;
 }

@@ -1,9 +1,10 @@
 /* sqlite_int.h: shared by the files of the SQLite store; backends/README.md tells the whole.
  *
  * Three connections, each of one thread: `reader` of the loop, `writer` of the writer, `mover` of
- * the one that moves the log (log.c). What the writer needs of the loop thread's memory (arrival
- * rows, event numbers) is put into the plan before the job is handed over; what a commit changes in
- * memory is applied on the loop thread when its completion is delivered.
+ * the one that moves the log (log.c); a fourth thread syncs the log (sync.c). What the writer needs
+ * of the loop thread's memory (arrival rows, event numbers) is put into the plan before the job is
+ * handed over; what a commit changes in memory is applied on the loop thread when its completion is
+ * delivered.
  */
 #ifndef FF_BACKENDS_SQLITE_SQLITE_INT_H
 #define FF_BACKENDS_SQLITE_SQLITE_INT_H
@@ -65,6 +66,20 @@ struct plan {
     int64_t row; /* arrival row; 0: to be looked up among the done ones */
 };
 
+/* Where a commit has got to. */
+enum stage {
+    STAGE_WAITING, /* until the one before it is made */
+    STAGE_WRITING,
+    STAGE_MADE, /* it shows; with durability `commit` it is done when the log is synced behind it */
+    STAGE_FAILED
+};
+
+struct under_way {
+    struct ff_commit *commit;
+    enum stage stage;
+    uint64_t made; /* how many the log holds with it */
+};
+
 enum move { MOVE_NOTHING, MOVE_ASKED, MOVE_REST /* for the writer */ };
 
 /* What the loop thread takes back when a commit was not made. */
@@ -95,21 +110,22 @@ struct sqlite {
     bool *done_any;
     struct counters now, before; /* before the commit under way */
     char reader_words[WORDS_MAX];
+    struct under_way under_way[FF_COMMITS_MAX]; /* in order */
+    uint32_t n_under_way;
+    uint64_t applied; /* of what the log holds */
+    bool in_doubt;    /* one that may be kept was answered as failed: so is the one behind it */
 
     /* writer thread */
     sqlite3 *writer;
     sqlite3_stmt *statements[ST_WRITER_N];
-    uint32_t due_at;  /* where due_of found the last one */
-    int wal_pages;    /* in the log, after the last commit; atomic: the mover looks at it */
-    int move_at;      /* pages at which the mover is asked */
-    int wal_fd;       /* INTERVAL: what is synced; -1 until first used */
-    int64_t sync_due; /* INTERVAL: at this monotonic ms; 0: nothing to sync */
-    bool sync_failed; /* INTERVAL: no commit until it succeeds */
+    uint32_t due_at; /* where due_of found the last one */
+    int wal_pages;   /* in the log, after the last commit; atomic: the mover looks at it */
+    int move_at;     /* pages at which the mover is asked */
     char writer_words[WORDS_MAX];
 
     /* between them; the mutex guards what follows it */
     pthread_t thread;
-    struct ff_commit *commit; /* under way */
+    struct ff_commit *commit; /* with the writer */
     struct plan *plan;        /* by position in commit->writes */
     uint32_t plan_room;
     pthread_mutex_t mutex;
@@ -121,6 +137,16 @@ struct sqlite {
     /* the mover (log.c) */
     pthread_t mover_thread;
     sqlite3 *mover;
+
+    /* the syncer (sync.c); the mutex guards all but the first three */
+    pthread_t sync_thread;
+    bool syncing; /* there is one: not with durability `none` */
+    int wal_fd;   /* what is synced; -1 until first used */
+    pthread_cond_t sync_cond;
+    uint64_t made, synced; /* commits that the log holds; that are on the disk as well */
+    bool sync_failed;      /* no commit until that is mended */
+    bool sync_news;        /* one of them has changed since the loop thread looked */
+    char sync_words[WORDS_MAX];
 };
 
 /* live.c */
@@ -214,9 +240,11 @@ void ff_sqlite_make(struct sqlite *sqlite, struct ff_commit *commit);
 int ff_log_start(struct sqlite *sqlite);
 /* After a commit: has the log moved into the file if it is time. */
 void ff_log_tend(struct sqlite *sqlite);
-/* INTERVAL: notes that there is something to sync, syncs if it is time (or now, if `force`). */
-void ff_log_written(struct sqlite *sqlite);
-void ff_log_sync(struct sqlite *sqlite, bool force);
 void *ff_sqlite_writer(void *arg);
+
+/* sync.c. 0, or an errno: there is no thread. */
+int ff_sync_start(struct sqlite *sqlite);
+/* On the writer thread: whether all is well with the log, perhaps again. */
+bool ff_sync_mended(struct sqlite *sqlite);
 
 #endif

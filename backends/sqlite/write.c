@@ -327,10 +327,9 @@ ff_sqlite_make(struct sqlite *sqlite, struct ff_commit *commit)
 
     commit->fault = (struct ff_fault){ 0 };
     commit->n_conflicts = 0;
-    ff_log_sync(sqlite, sqlite->sync_failed);
-    if (sqlite->sync_failed) {
+    if (!ff_sync_mended(sqlite)) {
         commit->outcome = FF_COMMIT_FAILED;
-        ff_fail_transport(&commit->fault, "sqlite", "transport", sqlite->writer_words);
+        ff_fail_transport(&commit->fault, "sqlite", "transport", sqlite->sync_words);
         return;
     }
     rc = write_all(sqlite, commit);
@@ -339,5 +338,4 @@ ff_sqlite_make(struct sqlite *sqlite, struct ff_commit *commit)
         return;
     }
     commit->outcome = FF_COMMIT_OK;
-    ff_log_written(sqlite);
 }

@@ -1,23 +1,5 @@
 /* writer.c: the thread that makes the commits. */
-#include <errno.h>
-#include <time.h>
-
 #include "backends/sqlite/sqlite_int.h"
-
-/* Waits for a commit, or until the log is to be synced. False: the store is being closed. */
-static bool
-wait_for_work(struct sqlite *sqlite)
-{
-    struct timespec until = { .tv_sec = (time_t) (sqlite->sync_due / 1000),
-                              .tv_nsec = (long) (sqlite->sync_due % 1000) * 1000000 };
-    int rc = 0;
-
-    while (!sqlite->handed_over && !sqlite->stopping && rc == 0) {
-        rc = sqlite->sync_due == 0 ? pthread_cond_wait(&sqlite->cond, &sqlite->mutex)
-                                   : pthread_cond_timedwait(&sqlite->cond, &sqlite->mutex, &until);
-    }
-    return sqlite->handed_over || !sqlite->stopping;
-}
 
 static void
 make(struct sqlite *sqlite)
@@ -25,7 +7,9 @@ make(struct sqlite *sqlite)
     ff_sqlite_make(sqlite, sqlite->commit);
     pthread_mutex_lock(&sqlite->mutex);
     sqlite->finished = true;
+    sqlite->made += sqlite->commit->outcome == FF_COMMIT_OK;
     pthread_cond_broadcast(&sqlite->cond);
+    pthread_cond_signal(&sqlite->sync_cond);
     pthread_mutex_unlock(&sqlite->mutex);
     sqlite->host.wake(sqlite->host.ctx);
     ff_log_tend(sqlite);
@@ -37,18 +21,18 @@ ff_sqlite_writer(void *arg)
     struct sqlite *sqlite = arg;
 
     pthread_mutex_lock(&sqlite->mutex);
-    while (wait_for_work(sqlite)) {
-        bool work = sqlite->handed_over;
-
+    for (;;) {
+        while (!sqlite->handed_over && !sqlite->stopping) {
+            pthread_cond_wait(&sqlite->cond, &sqlite->mutex);
+        }
+        if (!sqlite->handed_over) {
+            break; /* it is being closed */
+        }
         sqlite->handed_over = false;
         pthread_mutex_unlock(&sqlite->mutex);
-        if (work) {
-            make(sqlite);
-        }
-        ff_log_sync(sqlite, false);
+        make(sqlite);
         pthread_mutex_lock(&sqlite->mutex);
     }
     pthread_mutex_unlock(&sqlite->mutex);
-    ff_log_sync(sqlite, true);
     return NULL;
 }
