@@ -345,6 +345,7 @@ run_again(struct ff_engine *engine, struct batch *batch, const struct batch *sea
             TAILQ_REMOVE(&engine->queue, task, link);
             TAILQ_INSERT_TAIL(front, task, link);
             task->at = entry->call;
+            task->walking = NULL; /* of a later call, all of whose steps are taken back, too */
             engine->stats.reruns++;
         }
         if (moved && task->state == TASK_QUEUED) {
@@ -386,7 +387,6 @@ fail_batch(struct ff_engine *engine, struct batch *batch)
         ff_task_answer_fault(engine, batch->entries[i].task, batch->entries[i].call,
                              &batch->commit.fault);
     }
-    ff_walks_undo(engine, batch->number, &batch->commit.fault);
 }
 
 /* Its calls are run again. */
@@ -397,7 +397,6 @@ repeat_batch(struct ff_engine *engine, struct batch *batch, struct task_list *fr
 
     engine->stats.conflicts += moved;
     run_again(engine, batch, moved ? batch : NULL, front);
-    ff_walks_undo(engine, batch->number, NULL);
     batch->n_entries = 0; /* nothing of it is answered */
 }
 
@@ -410,12 +409,26 @@ forget_moved(struct ff_engine *engine, const struct batch *batch)
     }
 }
 
+/* dropped: the number that the open batch had. */
+static void
+undo_walks(struct ff_engine *engine, uint64_t dropped)
+{
+    for (uint32_t i = 0; i < engine->n_sealed; i++) {
+        const struct ff_commit *commit = &engine->sealed[i]->commit;
+        const struct ff_fault *fault = commit->outcome == FF_COMMIT_FAILED ? &commit->fault : NULL;
+
+        ff_walks_undo(engine, engine->sealed[i]->number, fault);
+    }
+    ff_walks_undo(engine, dropped, NULL);
+}
+
 /* The oldest batch was not made, so none is that was built on it: all that they have made is thrown
  * away, the open batch's with it, and what is not answered is run again. */
 static void
 unmake(struct ff_engine *engine)
 {
     struct task_list front = TAILQ_HEAD_INITIALIZER(front);
+    uint64_t dropped = engine->open->number;
     bool failed = false;
 
     engine->load_doubted = true;
@@ -437,9 +450,9 @@ unmake(struct ff_engine *engine)
     run_again(engine, engine->open, NULL, &front);
     back_to_queue(engine, &front);
     ff_parking_wake(engine, NULL); /* what they were judged by is gone */
-    ff_walks_undo(engine, engine->open->number, NULL);
     ff_spans_stale(engine);
     batch_reset(engine, engine->open);
+    undo_walks(engine, dropped); /* whoever is answered now goes with the new open batch */
     if (failed) {
         ff_feeds_stale(engine);
         ff_cells_clear(engine);

@@ -146,6 +146,7 @@ ff_task_abandon(struct ff_engine *engine, struct ff_task *task, const struct ff_
         call->judged = true;
     }
     ff_task_move(engine, task, TASK_WAITING_COMMIT);
+    task->n_touched = 0;
     if (task->last_batch > engine->committed) {
         ff_batch_add(engine, task, task->frame->n - 1); /* what it did before is under way */
     } else {
