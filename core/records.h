@@ -99,6 +99,7 @@ enum ff_index {
     FF_IX_PURGING,        /* record kind | 0: executions and flows of which a part is removed */
     FF_IX_SUBMITTING,     /* - | last_mutation_at: flows of which a part is written */
     FF_IX_RELEASING,      /* - | release_due_at: flows whose members are to be let go */
+    FF_IX_REPLAYING,      /* - | replay_due_at: groups whose edges are being taken back */
     FF_IX_N
 };
 
@@ -126,6 +127,14 @@ static inline bool
 ff_flow_is_prepared(const struct ff_flow *flow)
 {
     return !flow->cancelled && flow->cancellation_policy.is;
+}
+
+/* Its edges are being taken back, in steps: until the last one it stays impossible, and no end
+ * moves it (core/engine/flow_replay.h). */
+static inline bool
+ff_group_is_held(const struct ff_group *group)
+{
+    return group->replay_phase % 2 == 1;
 }
 
 /* False for what has ended (executions, resolved edges): a store that keeps indexes in memory

@@ -213,6 +213,9 @@ stand_group(struct ff_standing *keys, const struct ff_group *group)
         ff_stand(keys, FF_IX_GROUPS_OWED, ff_scope_partition(group->downstream.partition),
                  group->flagged_at);
     }
+    if (group->replay_due_at.is) {
+        ff_stand(keys, FF_IX_REPLAYING, ff_scope_none(), group->replay_due_at.v);
+    }
 }
 
 static void

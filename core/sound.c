@@ -145,6 +145,9 @@ ff_group_unsound(const struct ff_group *group, const struct ff_group_count *coun
         group->failed + group->skipped != count->lost) {
         return "counts other edges than there are";
     }
+    if (ff_group_is_held(group)) {
+        return group->state == FF_GROUP_IMPOSSIBLE ? NULL : "is taken back, and not impossible";
+    }
     if (group->state != evaluate(group, count) && !may_lag(group, count)) {
         return "has another state than its edges and its policy give";
     }

@@ -78,6 +78,7 @@ const struct pg_index ff_pg_indexes[FF_IX_N] = {
     [FF_IX_REPLIES] = OF("replies", SUSPEND_REPLY),
     [FF_IX_SUBMITTING] = OF("submitting", FLOW),
     [FF_IX_RELEASING] = OF("releasing", FLOW),
+    [FF_IX_REPLAYING] = OF("replaying", GROUP),
     [FF_IX_PURGING] = { .name = "purging", .n_kinds = 2, .kinds = { FF_R_EXEC, FF_R_FLOW } },
 };
 

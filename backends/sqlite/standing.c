@@ -49,6 +49,8 @@ ff_sqlite_stand_code(enum ff_index index)
         return 21;
     case FF_IX_RELEASING:
         return 22;
+    case FF_IX_REPLAYING:
+        return 23;
     default:
         return 0;
     }

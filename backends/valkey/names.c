@@ -108,6 +108,7 @@ static const struct index_shape {
     [FF_IX_PURGING] = { "purging", "B", FF_R_N },
     [FF_IX_SUBMITTING] = { "submitting", "", FF_R_FLOW },
     [FF_IX_RELEASING] = { "releasing", "", FF_R_FLOW },
+    [FF_IX_REPLAYING] = { "replaying", "", FF_R_GROUP },
 };
 
 /* ---- writing ---- */

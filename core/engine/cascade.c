@@ -42,6 +42,9 @@ ff_op_resolve_dependency(struct ff_txn *txn, const struct ff_resolve_dependency_
         return fail_no_edge(txn, "other_endpoints");
     }
     FF_TRY(ff_resolving_read(txn, &resolving));
+    if (ff_group_is_held(&resolving.group)) {
+        return ff_fail(&txn->fault, FF_E_RETRY_EXHAUSTED, ff_d_text("reason", "replaying"));
+    }
     FF_TRY(ff_flow_unstage(txn, &resolving.child));
     if (resolving.child.staged) {
         return fail_no_edge(txn, "unknown_edge"); /* its flow is being submitted */
@@ -102,6 +105,9 @@ cascade_edge(struct ff_txn *txn, const struct ff_place *place, const struct ff_s
         return FF_E_OK;
     }
     FF_TRY(ff_resolving_read(txn, &resolving));
+    if (ff_group_is_held(&resolving.group)) {
+        return ff_resolving_hold_group(txn, &resolving); /* its replay sees to it at the end */
+    }
     FF_TRY(ff_edge_resolve(txn, &resolving));
     walk->counts[0]++;
     if (resolving.skipped) {

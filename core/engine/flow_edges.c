@@ -157,7 +157,7 @@ ff_edge_apply(struct ff_txn *txn, struct ff_resolving *resolving)
     resolving->group.waiting++;
     FF_TRY(ff_edge_outcome(txn, &resolving->edge, &resolving->outcome, &ended));
     reopen(&resolving->group);
-    if (ended) {
+    if (ended && !ff_group_is_held(&resolving->group)) {
         FF_TRY(ff_edge_resolve(txn, resolving));
     } else {
         FF_TRY(ff_txn_hold(txn, FF_R_EXEC, &upstream)); /* unless it ends meanwhile, untold */

@@ -13,5 +13,7 @@ FF_MUST_USE ff_err ff_follow_siblings(struct ff_txn *txn, const void *args, void
 FF_MUST_USE ff_err ff_follow_backlog(struct ff_txn *txn, const void *args, void *result);
 /* A flow that was submitted in steps: lets its members go, if it is due (submit.h). */
 FF_MUST_USE ff_err ff_follow_release(struct ff_txn *txn, const void *args, void *result);
+/* A group: the replay of its member, begun in steps, if it is due (flow_replay.h). */
+FF_MUST_USE ff_err ff_follow_replay(struct ff_txn *txn, const void *args, void *result);
 
 #endif

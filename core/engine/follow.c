@@ -6,8 +6,9 @@
  * and their claims share a commit. What does not fit is a walk that goes on after the commit.
  *
  * A note is a hint, kept in memory only: the call looks at the records anew. After a start, and
- * after a call of these has failed, the marks themselves are looked for; so are backlogs, and flows
- * submitted in steps, whose grace is over. The scanners do the same from outside.
+ * after a call of these has failed, the marks themselves are looked for; so are backlogs, flows
+ * submitted in steps and replays in steps, whose grace is over. The scanners do the same from
+ * outside.
  */
 #include <stdlib.h>
 
@@ -32,13 +33,14 @@ static const struct follower {
     { FF_IX_GROUPS_OWED, FF_OP_ack_cancel_member, ff_follow_siblings },
     { FF_IX_CANCELLING, FF_OP_ack_cancel_member, ff_follow_backlog },
     { FF_IX_RELEASING, FF_OP_ack_cancel_member, ff_follow_release },
+    { FF_IX_REPLAYING, FF_OP_ack_cancel_member, ff_follow_replay },
 };
 
 /* Its sort says from when on it is the engine's. */
 static bool
 is_timed(enum ff_index index)
 {
-    return index == FF_IX_CANCELLING || index == FF_IX_RELEASING;
+    return index == FF_IX_CANCELLING || index == FF_IX_RELEASING || index == FF_IX_REPLAYING;
 }
 
 static const struct follower *

@@ -204,6 +204,14 @@ ff_resolving_hold_child(struct ff_txn *txn, const struct ff_resolving *resolving
     return resolving->child_found ? ff_txn_hold(txn, FF_R_EXEC, &key) : FF_E_OK;
 }
 
+ff_err
+ff_resolving_hold_group(struct ff_txn *txn, const struct ff_resolving *resolving)
+{
+    const struct ff_key key = ff_key_member(&resolving->edge.flow_id, &resolving->edge.downstream);
+
+    return ff_txn_hold(txn, FF_R_GROUP, &key);
+}
+
 /* Steps 6 to 8: the group has just been decided. */
 static ff_err
 decided(struct ff_txn *txn, struct ff_resolving *resolving)

@@ -33,6 +33,9 @@ FF_MUST_USE ff_err ff_resolving_read(struct ff_txn *txn, struct ff_resolving *re
  * judge the child by the group as it was. */
 FF_MUST_USE ff_err ff_resolving_hold_child(struct ff_txn *txn,
                                            const struct ff_resolving *resolving);
+/* Nothing changes because the group is as it is. */
+FF_MUST_USE ff_err ff_resolving_hold_group(struct ff_txn *txn,
+                                           const struct ff_resolving *resolving);
 /* The procedure of 04 §4.2: writes edge, group, child, and the marks on siblings. The edge is
  * `applied`. On failure what was written is the caller's to take back (ff_txn_rollback). */
 FF_MUST_USE ff_err ff_edge_resolve(struct ff_txn *txn, struct ff_resolving *resolving);

@@ -1,6 +1,6 @@
 /* What the retention trimmer has to do: partitions with ended executions or flows past their
  * retention, and, as an item without partition, lapsed keys, expired frames and old events (07 §4),
- * and what calls of submit_flow have left behind.
+ * and what calls of submit_flow and replay_execution have left behind.
  */
 #include "core/engine/scan_flows.h"
 #include "core/engine/submit.h"
@@ -172,6 +172,7 @@ ff_scan_retention_trimmer(struct ff_scan *scan)
     FF_TRY(whole_due(scan, FF_IX_STREAM_DUE, &due));
     FF_TRY(whole_due(scan, FF_IX_SUBMITTING, &due));
     FF_TRY(whole_due(scan, FF_IX_RELEASING, &due));
+    FF_TRY(whole_due(scan, FF_IX_REPLAYING, &due));
     FF_TRY(events_due(scan, &due));
     if (due && ff_scan_room(scan, &place)) {
         ff_scan_give(scan); /* an item without arguments */

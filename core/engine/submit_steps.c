@@ -204,6 +204,7 @@ ff_submit_release(struct ff_txn *txn, struct ff_flow *flow, bool *done)
     struct ff_walk *walk = ff_txn_walk(txn);
     bool found = true, pending = false;
 
+    walk->scope = ff_scope_none();
     walk->inside =
         walk->inside && memcmp(walk->at.id.b, flow->flow_id.b, sizeof(flow->flow_id)) == 0;
     for (uint32_t n = 0; found && n < RELEASE_LOOKS; n++) {

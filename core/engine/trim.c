@@ -1,5 +1,6 @@
 /* trim_retention, trim_expired: what has outlived its use goes (07 §4, §4.1). Both are walks. */
 #include "core/engine/flow.h"
+#include "core/engine/flow_replay.h"
 #include "core/engine/purge.h"
 #include "core/engine/scan.h"
 #include "core/engine/stream.h"
@@ -451,6 +452,9 @@ ff_op_trim_expired(struct ff_txn *txn, const struct ff_trim_expired_args *args,
     FF_TRY(ff_purge_rest(txn, &rest));
     if (!rest && walk->counts[1] == STAGE_NEW) {
         FF_TRY(ff_submit_rest(txn, &rest));
+    }
+    if (!rest && walk->counts[1] == STAGE_NEW) {
+        FF_TRY(ff_replay_rest(txn, &rest));
     }
     if (rest) {
         return ff_txn_step(txn);

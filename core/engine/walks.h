@@ -20,9 +20,10 @@ struct ff_walk {
     /* Of walks over all scopes of an index: which one `at` is in. */
     struct ff_scope scope;
     enum { FF_WALK_BEFORE, FF_WALK_IN, FF_WALK_BEHIND } place; /* of `scope` */
-    bool inside; /* `at` says how far the one at `next` has been handled */
-    bool failed; /* ... and that something of it could not be */
-    void *kept;  /* in ff_walk_arena */
+    bool inside;    /* `at` says how far the one at `next` has been handled */
+    uint32_t phase; /* of the group in whose edges `at` is (flow_replay.h) */
+    bool failed;    /* ... and that something of it could not be */
+    void *kept;     /* in ff_walk_arena */
 };
 /* Entities that a step of such a walk handles: what waits behind it waits for two such steps at the
  * most, with what they make follow (ffbench pause). */

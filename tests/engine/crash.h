@@ -6,11 +6,11 @@
 
 #include "core/store.h"
 
-/* Hands a call in, lets one step of it be committed, ends the engine, and begins another. */
+/* Hands a call in, lets so many steps of it be committed, ends the engine, and begins another. */
 static inline void
-crash_after_a_step(struct ff_rig *rig, enum ff_op op, const void *args)
+crash_after_steps(struct ff_rig *rig, enum ff_op op, const void *args,
+                  const struct ff_engine_config *config, uint32_t steps)
 {
-    struct ff_engine_config config;
     struct ff_engine_stats before, after;
     struct ff_waiting *waiting = NULL;
 
@@ -20,11 +20,19 @@ crash_after_a_step(struct ff_rig *rig, enum ff_op op, const void *args)
         ff_engine_run(rig->engine);
         ff_store_poll(rig->store, true);
         ff_engine_stats(rig->engine, &after);
-    } while (after.commits == before.commits);
+    } while (after.commits < before.commits + steps);
     assert_false(ff_rig_is_done(waiting));
-    ff_rig_engine_config(rig, &config);
-    ff_rig_restart(rig, &config);
+    ff_rig_restart(rig, config);
     assert_err(ff_rig_finish(rig, waiting, NULL), FF_E_UNAVAILABLE);
+}
+
+static inline void
+crash_after_a_step(struct ff_rig *rig, enum ff_op op, const void *args)
+{
+    struct ff_engine_config config;
+
+    ff_rig_engine_config(rig, &config);
+    crash_after_steps(rig, op, args, &config, 1);
 }
 
 #endif

@@ -1,6 +1,7 @@
 /* submit_flow of a graph that is too large for one step (04 §2.9; core/engine/submit.h). */
 
 #include "core/engine/submit.h"
+#include "tests/engine/crash.h"
 #include "tests/engine/flow_acts.h"
 #include "tests/engine/scan.h"
 
@@ -9,15 +10,24 @@
 #define EDGES 3
 #define ITEMS (MEMBERS + EDGES)
 
-/* One item a step from here on. */
-static void
-restart(struct ff_rig *rig, uint32_t once_max)
+/* One item a step. */
+static struct ff_engine_config
+in_steps(struct ff_rig *rig, uint32_t once_max)
 {
     struct ff_engine_config config;
 
     ff_rig_engine_config(rig, &config);
     config.submit_once_max = once_max;
     config.submit_step = 1;
+    return config;
+}
+
+/* From here on. */
+static void
+restart(struct ff_rig *rig, uint32_t once_max)
+{
+    const struct ff_engine_config config = in_steps(rig, once_max);
+
     ff_rig_restart(rig, &config);
 }
 
@@ -63,22 +73,12 @@ submit(struct ff_rig *rig, struct ff_submit_flow_result *result)
 static void
 crash_after(struct ff_rig *rig, uint32_t steps)
 {
-    struct ff_engine_stats before, after;
+    const struct ff_engine_config config = in_steps(rig, 0);
     struct ff_submit_flow_args args;
-    struct ff_waiting *waiting = NULL;
 
-    restart(rig, 0);
+    ff_rig_restart(rig, &config);
     graph(rig, &args);
-    ff_engine_stats(rig->engine, &before);
-    waiting = ff_rig_submit(rig, FF_OP_submit_flow, &args);
-    do {
-        ff_engine_run(rig->engine);
-        ff_store_poll(rig->store, true);
-        ff_engine_stats(rig->engine, &after);
-    } while (after.commits < before.commits + steps);
-    assert_false(ff_rig_is_done(waiting));
-    restart(rig, 0);
-    assert_err(ff_rig_finish(rig, waiting, NULL), FF_E_UNAVAILABLE);
+    crash_after_steps(rig, FF_OP_submit_flow, &args, &config, steps);
 }
 
 static bool

@@ -276,13 +276,15 @@ ff_sim_drain(struct world *world)
         }
     }
     empty_budget(world);
-    for (int round = 0; round < ROUNDS_MAX && any_alive(world); round++) {
+    for (int round = 0; round < ROUNDS_MAX && (any_alive(world) || ff_sim_any_replaying(world));
+         round++) {
         work_off(world, "L");
         work_off(world, "M");
         pump(world);
         cancel_one_blocked(world);
         world->rig->now_ms += 1000; /* a window, and the guards that it gave */
     }
+    CHECK(world, !ff_sim_any_replaying(world), "a replay comes to no end\n");
     for (uint8_t id = 1; id <= N_IDS; id++) {
         const struct life *life = &world->lives[id];
 

@@ -164,6 +164,7 @@ see_group(struct world *world, const struct ff_group *before, const struct ff_gr
     group = touch_group(world, after->flow_id.b[14], number_of(&after->downstream));
     group->exists = true;
     group->now = *after;
+    ff_sim_graph(world)->in_steps |= after->replay_due_at.is;
 }
 
 /* Those that a worker has begun, or resumed: a lost lease taken over is no beginning. */
@@ -317,7 +318,8 @@ check_edges(struct world *world)
 
         CHECK(world,
               edge->state != FF_EDGE_APPLIED || !ff_sim_edge_has_end(world, edge) ||
-                  world->lives[edge->up].exec.cascade_owed,
+                  world->lives[edge->up].exec.cascade_owed ||
+                  graph->groups[edge->flow][edge->down].now.replay_due_at.is, /* it catches up */
               "%u has ended, and %u is not told\n", edge->up, edge->down);
     }
 }
@@ -404,6 +406,19 @@ ff_sim_may_stay_blocked(struct world *world, uint8_t id)
             (edge->state == FF_EDGE_PENDING ||
              (edge->state == FF_EDGE_APPLIED && !ff_sim_edge_has_end(world, edge)))) {
             return true;
+        }
+    }
+    return false;
+}
+
+bool
+ff_sim_any_replaying(struct world *world)
+{
+    for (uint8_t n = 1; n <= N_FLOWS; n++) {
+        for (uint8_t id = 1; id <= N_IDS; id++) {
+            if (ff_sim_graph(world)->groups[n][id].now.replay_due_at.is) {
+                return true;
+            }
         }
     }
     return false;

@@ -41,7 +41,7 @@ struct ff_sim_graph {
     struct graph_edge edges[EDGES_MAX];
     uint32_t n_edges;
     bool
-        in_steps; /* a flow was submitted so: for a while its id was not free, and it was no flow */
+        in_steps; /* a flow was submitted, or a member replayed so: for a while it was in between */
     uint8_t started[STARTED_MAX]; /* by the commit that is being looked at */
     uint32_t n_started;
 };
@@ -52,6 +52,8 @@ struct ff_sim_graph *ff_sim_graph(struct world *world);
 bool ff_sim_edge_has_end(struct world *world, const struct graph_edge *edge);
 /* An execution that dependencies hold back has something left to wait for. */
 bool ff_sim_may_stay_blocked(struct world *world, uint8_t id);
+/* A replay in steps that is not over. */
+bool ff_sim_any_replaying(struct world *world);
 /* The summaries of all flows are what a count of the members gives; with nothing under way. */
 void ff_sim_check_summaries(struct world *world);
 
