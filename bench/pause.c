@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "bench/bench.h"
+#include "core/id.h"
 
 #define MEMBERS 10000
 #define FRAMES 20000
@@ -32,6 +33,8 @@ struct prober {
     pthread_t thread;
     atomic_bool over;
     pthread_mutex_t mutex;
+    pthread_cond_t cond;
+    uint64_t pings;          /* answered */
     double wall_us, busy_us; /* longest since the last look */
 };
 
@@ -68,6 +71,8 @@ probe(void *ctx)
         pthread_mutex_lock(&prober->mutex);
         prober->wall_us = wall > prober->wall_us ? wall : prober->wall_us;
         prober->busy_us = busy > prober->busy_us ? busy : prober->busy_us;
+        prober->pings++;
+        pthread_cond_signal(&prober->cond);
         pthread_mutex_unlock(&prober->mutex);
     }
     return NULL;
@@ -78,7 +83,8 @@ struct bench {
     struct ff_bench_daemon daemon;
     struct ff_client *client, *admin; /* the latter may call what scanners call */
     struct prober prober;
-    char partition[16]; /* of the flow */
+    char partition[16];  /* of the flow */
+    struct ff_eid waits; /* its last member, which in a fan-in waits for all others */
 };
 
 static void
@@ -89,18 +95,36 @@ begin(struct bench *bench)
     pthread_mutex_unlock(&bench->prober.mutex);
 }
 
-/* Reports the longest pause since begin. */
+/* Reports the longest pause since begin. What has been waited for may be answered before the ping
+ * that has waited for it, too: that one counts. */
 static void
 end(struct bench *bench, const char *shape, const char *what)
 {
+    uint64_t pings = 0;
     char name[64];
 
     pthread_mutex_lock(&bench->prober.mutex);
+    pings = bench->prober.pings;
+    while (bench->prober.pings == pings) {
+        pthread_cond_wait(&bench->prober.cond, &bench->prober.mutex);
+    }
     snprintf(name, sizeof(name), "%s_%s", shape, what);
     ff_bench_report_figure(bench->options, "pause", name, bench->prober.busy_us / 1e3, "ms busy");
     snprintf(name, sizeof(name), "%s_%s_wall", shape, what);
     ff_bench_report_figure(bench->options, "pause", name, bench->prober.wall_us / 1e3, "ms");
     pthread_mutex_unlock(&bench->prober.mutex);
+}
+
+/* Reports it, and how long the call took that began then. */
+static void
+took(struct bench *bench, enum shape shape, const char *what, double begin_us)
+{
+    double took_us = ff_bench_now_us() - begin_us;
+    char name[64];
+
+    end(bench, shape_names[shape], what);
+    snprintf(name, sizeof(name), "%s_%s_took", shape_names[shape], what);
+    ff_bench_report_figure(bench->options, "pause", name, took_us / 1e3, "ms");
 }
 
 static void
@@ -116,6 +140,7 @@ start(struct bench *bench)
     bench->prober.client = ff_bench_client(bench->daemon.address, 0);
     bench->prober.pid = bench->daemon.pid;
     FF_ASSERT(pthread_mutex_init(&bench->prober.mutex, NULL) == 0);
+    FF_ASSERT(pthread_cond_init(&bench->prober.cond, NULL) == 0);
     FF_ASSERT(pthread_create(&bench->prober.thread, NULL, probe, &bench->prober) == 0);
 }
 
@@ -135,6 +160,20 @@ stop(struct bench *bench)
 static const char any_of[] = "\x82\xa4kind\xa6"
                              "any_of\xacon_satisfied\xb0"
                              "cancel_remaining";
+
+static struct ff_eid
+member_of(const struct ff_tags *members, struct ff_str key)
+{
+    struct ff_fault fault = { 0 };
+    struct ff_eid id = { 0 };
+
+    for (uint32_t i = 0; i < members->n; i++) {
+        if (ff_str_eq(members->v[i].key, key)) {
+            FF_ASSERT(ff_eid_parse(members->v[i].value, "members", &id, &fault) == FF_E_OK);
+        }
+    }
+    return id;
+}
 
 static void
 submit(struct bench *bench, enum shape shape, const struct ff_uuid *flow_id)
@@ -156,8 +195,7 @@ submit(struct bench *bench, enum shape shape, const struct ff_uuid *flow_id)
     struct ff_submit_flow_result result = { 0 };
     FF_SCOPED(ff_answer) answer = { 0 };
     FF_SCOPED(ff_answer) second = { 0 };
-    char name[64];
-    double took_us = 0;
+    double begin_us = 0;
 
     FF_ASSERT(members != NULL && edges != NULL && keys != NULL);
     for (uint32_t i = 0; i < MEMBERS; i++) {
@@ -176,13 +214,11 @@ submit(struct bench *bench, enum shape shape, const struct ff_uuid *flow_id)
     }
     group.member = ff_cstr(keys[MEMBERS - 1]);
     begin(bench);
-    took_us = ff_bench_now_us();
+    begin_us = ff_bench_now_us();
     ff_bench_must(ff_client_submit_flow(bench->client, &args, &result, &answer), &answer,
                   "submit_flow");
-    took_us = ff_bench_now_us() - took_us;
-    end(bench, shape_names[shape], "submit");
-    snprintf(name, sizeof(name), "%s_submit_took", shape_names[shape]);
-    ff_bench_report_figure(bench->options, "pause", name, took_us / 1e3, "ms");
+    took(bench, shape, "submit", begin_us);
+    bench->waits = member_of(&result.members, group.member);
     ff_bench_must(ff_client_partition_for(bench->client, &of, &partition, &second), &second,
                   "partition_for");
     snprintf(bench->partition, sizeof(bench->partition), "%.*s", (int) partition.partition_key.n,
@@ -325,6 +361,47 @@ cancel(struct bench *bench, enum shape shape, const struct ff_uuid *flow_id)
     end(bench, shape_names[shape], "cancelled");
 }
 
+/* The edges of the member that waits for all others are impossible, every one of them. */
+static bool
+is_lost(struct bench *bench, const struct ff_uuid *flow_id)
+{
+    const struct ff_describe_flow_args args = { .flow_id = *flow_id };
+    struct ff_describe_flow_result described = { 0 };
+    FF_SCOPED(ff_answer) answer = { 0 };
+
+    ff_bench_must(ff_client_describe_flow(bench->client, &args, &described, &answer), &answer,
+                  "describe_flow");
+    FF_ASSERT(described.flow->edge_groups.n == 1);
+    return described.flow->edge_groups.v[0].failed_count == MEMBERS - 1;
+}
+
+static void
+replay(struct bench *bench, enum shape shape, const struct ff_uuid *flow_id)
+{
+    const struct timespec a_little = { .tv_nsec = 200000000 };
+    const struct ff_replay_execution_args args = { .execution_id = bench->waits };
+    const struct ff_cancel_execution_args enough = { .execution_id = bench->waits,
+                                                     .reason = ff_cstr("enough"),
+                                                     .source = ff_cstr("operator_override") };
+    struct ff_replay_execution_result replayed = { 0 };
+    struct ff_cancel_execution_result cancelled = { 0 };
+    FF_SCOPED(ff_answer) answer = { 0 };
+    FF_SCOPED(ff_answer) second = { 0 };
+    double begin_us = 0;
+
+    while (!is_lost(bench, flow_id)) {
+        nanosleep(&a_little, NULL);
+    }
+    begin(bench);
+    begin_us = ff_bench_now_us();
+    ff_bench_must(ff_client_replay_execution(bench->client, &args, &replayed, &answer), &answer,
+                  "replay_execution");
+    took(bench, shape, "replay", begin_us);
+    FF_ASSERT(replayed.public_state == FF_PUBLIC_WAITING_CHILDREN);
+    ff_bench_must(ff_client_cancel_execution(bench->client, &enough, &cancelled, &second), &second,
+                  "cancel_execution"); /* so that it can be purged */
+}
+
 static uint32_t
 purge(struct bench *bench)
 {
@@ -440,6 +517,9 @@ ff_bench_pause(const struct ff_bench_options *options)
         } else if (shape == FAN_OUT) {
             end_first(&bench, true);
             await(&bench, &flow_id, MEMBERS - 1, waiting);
+        } else if (shape == FAN_IN) {
+            end_first(&bench, false);
+            await(&bench, &flow_id, 1, skipped);
         } else if (shape == ANY_OF) {
             end_first(&bench, true);
             describe(&bench, (enum shape) shape, &flow_id);
@@ -447,6 +527,9 @@ ff_bench_pause(const struct ff_bench_options *options)
         }
         end(&bench, shape_names[shape], "cascade");
         cancel(&bench, (enum shape) shape, &flow_id);
+        if (shape == FAN_IN) {
+            replay(&bench, FAN_IN, &flow_id);
+        }
         trim(&bench, (enum shape) shape);
         if (shape == FAN_OUT) {
             purge_large(&bench);
