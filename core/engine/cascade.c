@@ -88,20 +88,25 @@ want_ahead(struct ff_txn *txn, const struct ff_scope *scope, const struct ff_wal
     return FF_E_PENDING;
 }
 
+/* An execution that has ended, and how far its edges are seen to. */
+struct cascading {
+    const struct ff_exec *exec;
+    uint32_t left; /* edges that may still be looked at */
+    bool deep;     /* what is skipped is cascaded by the walk, too; else it is left to its mark */
+    bool done;     /* all edges have been looked at */
+};
+
 /* One edge, if it counts the end of its upstream. */
 static ff_err
-cascade_edge(struct ff_txn *txn, const struct ff_place *place, const struct ff_savepoint *before)
+cascade_edge(struct ff_txn *txn, const struct cascading *from, const struct ff_place *place,
+             const struct ff_savepoint *before)
 {
-    struct ff_resolving resolving = { 0 };
+    struct ff_resolving resolving = { .outcome = from->exec->terminal_outcome };
     struct ff_walk *walk = ff_txn_walk(txn);
-    bool ended = false;
 
     FF_TRY(ff_edge_at(txn, place, &resolving.edge));
-    if (resolving.edge.edge_state != FF_EDGE_APPLIED) {
-        return FF_E_OK;
-    }
-    FF_TRY(ff_edge_outcome(txn, &resolving.edge, &resolving.outcome, &ended));
-    if (!ended) {
+    if (resolving.edge.edge_state != FF_EDGE_APPLIED ||
+        !ff_edge_counts(&resolving.edge, from->exec)) {
         return FF_E_OK;
     }
     FF_TRY(ff_resolving_read(txn, &resolving));
@@ -110,7 +115,7 @@ cascade_edge(struct ff_txn *txn, const struct ff_place *place, const struct ff_s
     }
     FF_TRY(ff_edge_resolve(txn, &resolving));
     walk->counts[0]++;
-    if (resolving.skipped) {
+    if (resolving.skipped && from->deep) {
         ff_txn_own_cascades(txn, before);
         ff_walk_add(txn, &resolving.edge.downstream);
         walk->counts[1]++;
@@ -118,27 +123,27 @@ cascade_edge(struct ff_txn *txn, const struct ff_place *place, const struct ff_s
     return FF_E_OK;
 }
 
-/* Goes through the outgoing edges from where the walk stands, at most *left. *done: all of them. */
+/* Goes through the outgoing edges from where the walk stands. */
 static ff_err
-cascade_edges(struct ff_txn *txn, const struct ff_exec *exec, uint32_t *left, bool *done)
+cascade_edges(struct ff_txn *txn, struct cascading *from)
 {
-    struct ff_scope scope = ff_scope_ends(&exec->flow_id.v, &exec->execution_id);
+    struct ff_scope scope = ff_scope_ends(&from->exec->flow_id.v, &from->exec->execution_id);
     struct ff_walk *walk = ff_txn_walk(txn);
     bool found = true;
 
-    for (; *left > 0; (*left)--) {
+    for (; from->left > 0; from->left--) {
         struct ff_savepoint before = ff_txn_savepoint(txn);
         struct ff_entry entry = { 0 };
         const struct ff_place place = { FF_IX_EDGES_OUT, &scope, &entry };
         ff_err err = ff_txn_next(txn, FF_IX_EDGES_OUT, &scope, walk->inside ? &walk->at : NULL,
-                                 *left, &entry, &found);
+                                 from->left, &entry, &found);
 
         FF_TRY(err);
         if (!found) {
-            *done = true;
+            from->done = true;
             return FF_E_OK;
         }
-        err = cascade_edge(txn, &place, &before);
+        err = cascade_edge(txn, from, &place, &before);
         if (err == FF_E_PENDING) {
             return want_ahead(txn, &scope, walk);
         }
@@ -154,12 +159,12 @@ cascade_edges(struct ff_txn *txn, const struct ff_exec *exec, uint32_t *left, bo
 
 /* The mark is no part of what the execution shows: no time is stamped. */
 static ff_err
-unmark(struct ff_txn *txn, struct ff_exec *exec)
+mark(struct ff_txn *txn, struct ff_exec *exec, bool owed)
 {
-    if (!exec->cascade_owed) {
+    if (exec->cascade_owed == owed) {
         return FF_E_OK;
     }
-    exec->cascade_owed = false;
+    exec->cascade_owed = owed;
     return ff_txn_put_exec(txn, exec);
 }
 
@@ -168,6 +173,7 @@ static ff_err
 cascade_from(struct ff_txn *txn, const struct ff_eid *id, uint32_t *left, bool *done)
 {
     struct ff_exec exec = { 0 };
+    struct cascading from = { .exec = &exec, .left = *left, .deep = true };
     bool found = false;
 
     *done = false;
@@ -176,9 +182,11 @@ cascade_from(struct ff_txn *txn, const struct ff_eid *id, uint32_t *left, bool *
         *done = true; /* a staged one cascades when its flow is all there */
         return FF_E_OK;
     }
-    FF_TRY(cascade_edges(txn, &exec, left, done));
-    if (*done && !ff_txn_walk(txn)->failed) {
-        FF_TRY(unmark(txn, &exec));
+    FF_TRY(cascade_edges(txn, &from));
+    *left = from.left;
+    *done = from.done;
+    if (from.done && !ff_txn_walk(txn)->failed) {
+        FF_TRY(mark(txn, &exec, false));
     }
     return FF_E_OK;
 }
@@ -227,6 +235,55 @@ ff_follow_cascade(struct ff_txn *txn, const void *args, void *result)
 
     (void) result;
     return cascade(txn, &id);
+}
+
+/* ---- in the call that ends the execution ---- */
+
+/* Outgoing edges that are resolved there: as many as others wait for without noticing, 10 us each.
+ */
+#define EDGES_AT_ONCE_MAX 16
+
+bool
+ff_cascade_fits(struct ff_txn *txn, const struct ff_exec *exec)
+{
+    struct ff_savepoint before = ff_txn_savepoint(txn);
+    struct ff_scope scope;
+    struct ff_entry entry, next = { 0 };
+    bool found = true;
+
+    if (!exec->flow_id.is || exec->staged || !txn->facts->consumes ||
+        !txn->facts->store->ops->exclusive || ff_txn_walks(txn)) {
+        return false;
+    }
+    scope = ff_scope_ends(&exec->flow_id.v, &exec->execution_id);
+    for (uint32_t n = 0; n <= EDGES_AT_ONCE_MAX; n++) {
+        ff_err err = ff_txn_next(txn, FF_IX_EDGES_OUT, &scope, n == 0 ? NULL : &entry,
+                                 EDGES_AT_ONCE_MAX + 1, &next, &found);
+
+        if (err != FF_E_OK) {
+            ff_txn_rollback(txn, &before);
+        }
+        if (err != FF_E_OK || !found) {
+            return err == FF_E_OK;
+        }
+        entry = next;
+    }
+    return false;
+}
+
+ff_err
+ff_cascade_now(struct ff_txn *txn, struct ff_exec *exec)
+{
+    struct cascading from = { .exec = exec, .left = EDGES_AT_ONCE_MAX + 1 };
+    struct ff_savepoint before = ff_txn_savepoint(txn);
+    ff_err err = cascade_edges(txn, &from);
+    bool failed = err != FF_E_OK || !from.done || ff_txn_walk(txn)->failed;
+
+    ff_txn_walk_over(txn);
+    if (err != FF_E_OK) {
+        ff_txn_rollback(txn, &before);
+    }
+    return mark(txn, exec, failed);
 }
 
 /* ---- evaluate_flow_eligibility (04 §4.7) ---- */

@@ -136,7 +136,7 @@ ff_exec_drop_lease(struct ff_exec *exec)
 ff_err
 ff_exec_end(struct ff_txn *txn, struct ff_exec *exec, enum ff_terminal_outcome outcome)
 {
-    bool attempted = exec->total_attempt_count > 0;
+    bool attempted = exec->total_attempt_count > 0, fits = false;
 
     ff_exec_drop_lease(exec);
     exec->lifecycle_phase = FF_PHASE_TERMINAL;
@@ -152,10 +152,12 @@ ff_exec_end(struct ff_txn *txn, struct ff_exec *exec, enum ff_terminal_outcome o
     exec->current_waitpoint_id = FF_NONE(ff_opt_uuid);
     exec->grant = NULL;
     exec->terminal_count++;
-    exec->cascade_owed = exec->flow_id.is; /* in this step, so that no crash loses it (04 §4.4) */
     FF_TRY(ff_flow_unstage(txn, exec));
+    fits = ff_cascade_fits(txn, exec);
+    exec->cascade_owed = exec->flow_id.is && !fits; /* so that no crash loses it (04 §4.4) */
     FF_TRY(ff_exec_save(txn, exec, FF_EXEC_MOVED));
-    return ff_event_completion(txn, exec);
+    FF_TRY(ff_event_completion(txn, exec));
+    return fits ? ff_cascade_now(txn, exec) : FF_E_OK;
 }
 
 /* ---- questions ---- */

@@ -47,6 +47,15 @@ FF_MUST_USE ff_err ff_group_find(struct ff_txn *txn, const struct ff_uuid *flow_
 /* Asks for all edges of a flow at once, for a search that follows them (design §2). */
 FF_MUST_USE ff_err ff_edges_want_all(struct ff_txn *txn, const struct ff_uuid *flow_id);
 
+/* ---- the end of a member, in the call that ends it (cascade.c) ---- */
+
+/* Whether the call can resolve the outgoing edges itself: they are few, all that they need can be
+ * read at once, and it is no walk. Else the execution is to be marked (cascade_owed). */
+bool ff_cascade_fits(struct ff_txn *txn, const struct ff_exec *exec);
+/* It has been written as ended, without a mark. Where something cannot be resolved it is marked
+ * after all: its end does not fail for that. Members that are skipped are left to marks. */
+FF_MUST_USE ff_err ff_cascade_now(struct ff_txn *txn, struct ff_exec *exec);
+
 /* ---- members as a whole (flow_state.c) ---- */
 
 /* derive(members) of 04 §6, without looking at guard_state. FF_E_PENDING. */

@@ -5,6 +5,8 @@
  * are judged, notes become calls of the engine's own: so a completion, the release of its children
  * and their claims share a commit. What does not fit is a walk that goes on after the commit.
  *
+ * The few edges of an ordinary end are resolved by the call that ends it (ff_cascade_now).
+ *
  * A note is a hint, kept in memory only: the call looks at the records anew. After a start, and
  * after a call of these has failed, the marks themselves are looked for; so are backlogs, flows
  * submitted in steps and replays in steps, whose grace is over. The scanners do the same from

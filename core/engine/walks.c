@@ -14,6 +14,19 @@ ff_txn_walk(struct ff_txn *txn)
     return txn->walk;
 }
 
+bool
+ff_txn_walks(const struct ff_txn *txn)
+{
+    return txn->walk != NULL || txn->task->walking != NULL;
+}
+
+void
+ff_txn_walk_over(struct ff_txn *txn)
+{
+    FF_ASSERT(txn->task->walking == NULL);
+    txn->walk = NULL;
+}
+
 /* What a step that is taken back has added behind `n` is overwritten by the next. */
 void
 ff_walk_add(struct ff_txn *txn, const struct ff_eid *id)

@@ -29,6 +29,10 @@ struct ff_walk {
  * most, with what they make follow (ffbench pause). */
 #define FF_WALK_STEP 128
 struct ff_walk *ff_txn_walk(struct ff_txn *txn);
+/* The call is one, as far as it has come. */
+bool ff_txn_walks(const struct ff_txn *txn);
+/* What began a walk within a call that is none has ended it. */
+void ff_txn_walk_over(struct ff_txn *txn);
 void ff_walk_add(struct ff_txn *txn, const struct ff_eid *id);
 /* Lives as long as the call: what a walk keeps is in it. */
 struct ff_arena *ff_walk_arena(struct ff_txn *txn);

@@ -437,6 +437,73 @@ test_skips_go_deep_by_themselves(void **state)
     assert_int_equal(cascade(rig, 1).resolved, 0);
 }
 
+/* Calls that there are from the end of an execution to all that follows from it. */
+static uint64_t
+calls_of_end(struct ff_rig *rig, uint8_t number, bool success)
+{
+    struct ff_engine_stats before, after;
+
+    take(rig, number);
+    ff_engine_stats(rig->engine, &before);
+    if (success) {
+        complete_one(rig, number, NULL);
+    } else {
+        fail_one(rig, number);
+    }
+    ff_rig_pump(rig);
+    ff_engine_stats(rig->engine, &after);
+    return after.calls - before.calls - 1; /* one looks whether it is active */
+}
+
+/* Sixteen edges are resolved by the call that ends their upstream; one more, and it is left to the
+ * engine's own call. On stores that brokers share it always is. */
+static void
+test_few_edges_at_once(void **state)
+{
+    struct ff_rig *rig = *state;
+    bool at_once = rig->store->ops->exclusive;
+
+    make_flow(rig, 20);
+    for (uint8_t i = 1; i <= 16; i++) {
+        build(rig, i, 20, i);
+        build(rig, (uint8_t) (20 + i), 19, i);
+    }
+    build(rig, 40, 20, 17);
+    consume(rig);
+    if (rig->contrary) {
+        return; /* calls are counted again when a commit is refused */
+    }
+    assert_int_equal(calls_of_end(rig, 19, true), at_once ? 1 : 2);
+    assert_field(rig, 1, "public_state", "waiting_children");
+    assert_int_equal(group_of(rig, 16).satisfied_count, 1);
+    assert_int_equal(calls_of_end(rig, 20, true), 2);
+    for (uint8_t i = 1; i <= 17; i++) {
+        assert_field(rig, i, "public_state", "waiting");
+    }
+    assert_int_equal(calls_of_end(rig, 18, true), at_once ? 1 : 2); /* nobody waits for it */
+    assert_int_equal(cascade(rig, 19).resolved + cascade(rig, 20).resolved, 0);
+}
+
+/* What is skipped by it has edges of its own: those are left to marks. */
+static void
+test_a_skip_is_followed(void **state)
+{
+    struct ff_rig *rig = *state;
+
+    make_flow(rig, 4);
+    build(rig, 1, A, B);
+    build(rig, 2, A, C);
+    build(rig, 3, C, D);
+    consume(rig);
+    if (rig->contrary) {
+        return; /* as above */
+    }
+    assert_int_equal(calls_of_end(rig, A, false), rig->store->ops->exclusive ? 3 : 2);
+    for (uint8_t i = B; i <= D; i++) {
+        assert_field(rig, i, "public_state", "skipped");
+    }
+}
+
 static const struct CMUnitTest tests[] = {
     RIG_TEST("04 ex 23 resolve success, once", test_resolve_success),
     RIG_TEST("04 ex 24 resolve the other outcomes", test_resolve_failures),
@@ -457,6 +524,8 @@ static const struct CMUnitTest tests[] = {
     RIG_TEST("04 ex 14 a long chain closes no cycle unseen", test_long_chain_and_its_cycle),
     RIG_TEST("a completion releases its children in its commit", test_completion_releases_at_once),
     RIG_TEST("skips go deep by themselves", test_skips_go_deep_by_themselves),
+    RIG_TEST("few edges are resolved by the end itself", test_few_edges_at_once),
+    RIG_TEST("a skip in it is followed", test_a_skip_is_followed),
 };
 
 int
