@@ -13,9 +13,9 @@ RB_HEAD(nodes, node);
 
 struct ff_index_scope {
     RB_ENTRY(ff_index_scope) link;
-    struct nodes nodes;
+    struct ff_scope scope; /* beside what else a search reads */
     uint8_t index;
-    struct ff_scope scope;
+    struct nodes nodes;
 };
 
 static int

@@ -120,6 +120,20 @@ set_base(struct ff_engine *engine, struct cell *cell, struct row *row, uint64_t 
     }
 }
 
+/* The cells that follow the i-th of n, and what the first of them refers to. */
+static void
+fetch_ahead(struct cell *const *cells, uint32_t n, uint32_t i)
+{
+    if (i + 4 < n) {
+        ff_fetch(cells[i + 4], sizeof(**cells));
+    }
+    if (i + 2 < n) {
+        ff_fetch(cells[i + 2]->open, FF_CACHE_LINE);
+        ff_fetch(cells[i + 2]->base, FF_CACHE_LINE);
+        ff_fetch(cells[i + 2]->stored, FF_CACHE_LINE);
+    }
+}
+
 /* Bodies are encoded into one growing buffer; `p` is an offset until all are in. */
 static void
 seal_writes(struct ff_engine *engine, struct batch *batch)
@@ -134,6 +148,7 @@ seal_writes(struct ff_engine *engine, struct batch *batch)
         struct row *row = cell->open, *before = NULL;
         bool held = cell->held;
 
+        fetch_ahead(batch->cells, batch->n_cells, i);
         cell->listed = cell->held = false;
         cell->open = NULL;
         before = ff_cell_top(cell);
@@ -236,6 +251,7 @@ commit_ok(struct ff_engine *engine, struct batch *batch)
         struct row *row = batch->rows[i];
         uint64_t version = row->absent ? 0 : batch->commit.writes[i].version;
 
+        fetch_ahead(batch->written, batch->commit.n_writes, i);
         if (cell->base == row) {
             set_base(engine, cell, NULL, 0);
         } /* else the batch behind it has written it again */

@@ -132,6 +132,19 @@ unlist(struct ff_engine *engine, struct cell *cell)
     cell->kept = false;
 }
 
+/* Its neighbours in the list are seldom in the cache. Where the list only says what to evict its
+ * order may be that many batches wrong. */
+#define ORDER_BATCHES 64
+
+static bool
+is_recent(const struct ff_engine *engine, const struct cell *cell)
+{
+    uint64_t now = engine->open->number;
+
+    return cell->read_in == now ||
+           (engine->store->ops->exclusive && cell->read_in + ORDER_BATCHES > now);
+}
+
 struct cell *
 ff_cell_get(struct ff_engine *engine, enum ff_record kind, const struct ff_key *key)
 {
@@ -142,7 +155,7 @@ ff_cell_get(struct ff_engine *engine, enum ff_record kind, const struct ff_key *
     ident[0] = (uint8_t) kind;
     memcpy(ident + 1, key->b, key->n);
     HASH_FIND(hh, engine->cells, ident, n, cell);
-    if (cell != NULL && cell->read_in == engine->open->number) {
+    if (cell != NULL && is_recent(engine, cell)) {
         return cell; /* near the end of the list already */
     }
     if (cell != NULL) {

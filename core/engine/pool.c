@@ -21,6 +21,7 @@ ff_pool_take(struct ff_pool *pool, size_t bytes)
     }
     pool->first = object->next;
     pool->n--;
+    ff_fetch(pool->first, bytes); /* on its way until it is taken */
     return object;
 }
 

@@ -72,7 +72,7 @@ ff_scopes_merge(struct ff_engine *engine, const struct scopes *scopes, struct ff
         }
         if (order <= 0) {
             out->v[out->n++] = scopes->v[i++];
-        } else if (!RB_EMPTY(&span->present)) {
+        } else if (span->added > 0) {
             out->v[out->n++] = span->scope;
         }
         if (order >= 0) {

@@ -43,13 +43,44 @@ span_get(struct ff_engine *engine, uint8_t index, const struct ff_scope *scope)
 
     if (span == NULL) {
         span = ff_pool_take(&engine->spare_spans, sizeof(*span));
-        memset(span, 0, sizeof(*span));
+        memset(&span->is_read, 0,
+               offsetof(struct span, page_after) - offsetof(struct span, is_read));
         span->index = index;
         span->scope = *scope;
         RB_INSERT(span_tree, &engine->spans[index].tree, span);
         engine->spans[index].last = span;
     }
     return span;
+}
+
+static int
+mark_state(const struct mark *mark)
+{
+    return mark->open != 0 ? mark->open : mark->base;
+}
+
+/* From now on what stands among the marks is kept in order. */
+static void
+begin_reading(struct ff_engine *engine, struct span *span)
+{
+    struct mark *mark = NULL;
+
+    span->is_read = true;
+    LIST_INSERT_HEAD(&engine->read_spans, span, read);
+    RB_INIT(&span->present);
+    RB_FOREACH(mark, mark_tree, &span->all)
+    {
+        if (mark_state(mark) > 0) {
+            RB_INSERT(present_tree, &span->present, mark);
+        }
+    }
+}
+
+static void
+end_reading(struct span *span)
+{
+    span->is_read = false;
+    LIST_REMOVE(span, read);
 }
 
 struct span *
@@ -59,8 +90,7 @@ ff_span_get(struct ff_engine *engine, enum ff_index index, const struct ff_scope
 
     span->read_in = engine->open->number;
     if (!span->is_read) {
-        span->is_read = true;
-        LIST_INSERT_HEAD(&engine->read_spans, span, read);
+        begin_reading(engine, span);
     }
     return span;
 }
@@ -88,7 +118,7 @@ span_free(struct ff_engine *engine, struct span *span)
     RB_REMOVE(span_tree, &spans->tree, span);
     spans->last = spans->last == span ? NULL : spans->last;
     if (span->is_read) {
-        LIST_REMOVE(span, read);
+        end_reading(span);
     }
     free(span->page);
     ff_pool_give(&engine->spare_spans, span, SPARE_SPANS_MAX);
@@ -98,12 +128,6 @@ span_free(struct ff_engine *engine, struct span *span)
 
 /* Marks kept for the next batch: a lifecycle makes and drops about eight. */
 #define SPARE_MARKS_MAX 16384
-
-static int
-mark_state(const struct mark *mark)
-{
-    return mark->open != 0 ? mark->open : mark->base;
-}
 
 /* Position of the first page entry at or behind `entry`. */
 static uint32_t
@@ -152,13 +176,12 @@ mark_refresh(struct mark *mark, int before)
     }
     span->removed -= before < 0;
     span->removed += after < 0;
-    if ((after > 0) != mark->in_present) {
-        mark->in_present = after > 0;
-        if (mark->in_present) {
-            RB_INSERT(present_tree, &span->present, mark);
-        } else {
-            RB_REMOVE(present_tree, &span->present, mark);
-        }
+    span->added -= before > 0;
+    span->added += after > 0;
+    if (span->is_read && before > 0) {
+        RB_REMOVE(present_tree, &span->present, mark);
+    } else if (span->is_read && after > 0) {
+        RB_INSERT(present_tree, &span->present, mark);
     }
     if ((before < 0) != (after < 0)) {
         page_set_gone(span, &mark->entry, after < 0);
@@ -178,23 +201,23 @@ mark_free(struct ff_engine *engine, struct mark *mark)
     }
 }
 
+/* Most places are new ones: one way down the tree tells, and puts it there. */
 static struct mark *
 mark_get(struct ff_engine *engine, const struct ff_index_key *key)
 {
     struct span *span = span_get(engine, key->index, &key->scope);
-    struct mark probe, *mark = NULL;
+    struct mark *mark = ff_pool_take(&engine->spare_marks, sizeof(*mark)), *met = NULL;
 
-    probe.entry.sort = key->sort;
-    probe.entry.id = key->id;
-    mark = RB_FIND(mark_tree, &span->all, &probe);
-    if (mark == NULL) {
-        mark = ff_pool_take(&engine->spare_marks, sizeof(*mark));
-        memset(mark, 0, offsetof(struct mark, entry));
-        mark->span = span;
-        mark->entry = probe.entry;
-        RB_INSERT(mark_tree, &span->all, mark);
-        span->marks++;
+    mark->entry.sort = key->sort;
+    mark->entry.id = key->id;
+    met = RB_INSERT(mark_tree, &span->all, mark);
+    if (met != NULL) {
+        ff_pool_give(&engine->spare_marks, mark, SPARE_MARKS_MAX);
+        return met;
     }
+    memset(&mark->span, 0, sizeof(*mark) - offsetof(struct mark, span));
+    mark->span = span;
+    span->marks++;
     return mark;
 }
 
@@ -267,6 +290,7 @@ ff_marks_seal(struct ff_engine *engine, struct batch *batch)
     commit->changes =
         ff_arena_alloc(&batch->arena, (batch->n_marks + 1u) * sizeof(*commit->changes));
     while ((mark = TAILQ_FIRST(&batch->marks)) != NULL) {
+        ff_fetch(TAILQ_NEXT(mark, next), sizeof(*mark));
         TAILQ_REMOVE(&batch->marks, mark, next);
         mark->in_open_list = false;
         if (shared) {
@@ -320,6 +344,7 @@ ff_marks_release(struct ff_engine *engine, struct mark_list *marks, uint64_t up_
     while ((mark = TAILQ_FIRST(marks)) != NULL && mark->applied_in <= up_to) {
         int before = mark_state(mark);
 
+        ff_fetch(TAILQ_NEXT(mark, base_next), sizeof(*mark));
         doubt_around(engine, mark);
         base_list_leave(mark);
         mark->base = 0;
@@ -436,8 +461,7 @@ ff_spans_stale(struct ff_engine *engine)
         if (ff_span_is_known(engine, span)) {
             continue; /* the next claim asks for its page at once */
         }
-        LIST_REMOVE(span, read);
-        span->is_read = false;
+        end_reading(span);
         if (span->marks == 0 && !span->wanted) {
             span_free(engine, span);
         }
