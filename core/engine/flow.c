@@ -103,13 +103,37 @@ ff_group_find(struct ff_txn *txn, const struct ff_uuid *flow_id, const struct ff
     return FF_E_OK;
 }
 
+/* The edges that leave an execution, where a search will look for them. */
+static ff_err
+want_leaving(struct ff_txn *txn, const struct ff_uuid *flow_id, const struct ff_eid *id)
+{
+    struct ff_scope scope = ff_scope_ends(flow_id, id);
+    struct ff_entry entry = { 0 };
+    bool found = false;
+
+    return ff_txn_next(txn, FF_IX_EDGES_OUT, &scope, NULL, 64, &entry, &found);
+}
+
+static ff_err
+want_edge(struct ff_txn *txn, const struct ff_uuid *flow_id, const struct ff_place *place,
+          bool *pending)
+{
+    struct ff_edge edge = { 0 };
+    ff_err err = ff_edge_at(txn, place, &edge);
+
+    if (err == FF_E_OK) {
+        FF_TRY(ff_gather(want_leaving(txn, flow_id, &edge.upstream), pending));
+        err = want_leaving(txn, flow_id, &edge.downstream);
+    }
+    return ff_gather(err, pending);
+}
+
 ff_err
 ff_edges_want_all(struct ff_txn *txn, const struct ff_uuid *flow_id)
 {
     struct ff_scope scope = ff_scope_flow(flow_id);
     struct ff_entry entry = { 0 }, next = { 0 };
     const struct ff_place place = { FF_IX_EDGES, &scope, &entry };
-    struct ff_edge edge = { 0 };
     bool found = true, pending = false;
 
     for (uint32_t n = 0; found; n++) {
@@ -121,7 +145,7 @@ ff_edges_want_all(struct ff_txn *txn, const struct ff_uuid *flow_id)
         }
         entry = next;
         if (found) {
-            FF_TRY(ff_gather(ff_edge_at(txn, &place, &edge), &pending));
+            FF_TRY(want_edge(txn, flow_id, &place, &pending));
         }
     }
     return FF_E_PENDING;

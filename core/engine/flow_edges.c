@@ -3,6 +3,7 @@
 #include "core/engine/flow_build.h"
 #include "core/engine/gate.h"
 #include "core/id.h"
+#include "core/partition.h"
 
 /* ---- the search ---- */
 
@@ -17,10 +18,10 @@ struct met {
 static bool
 met_add(struct met *met, const struct ff_eid *id)
 {
-    uint64_t at = 0;
+    /* Ids that callers bring may count up in any of their bytes. */
+    uint64_t at = ff_fnv1a64(id->uuid.b, sizeof(id->uuid.b)) & met->mask;
 
-    memcpy(&at, id->uuid.b + 8, sizeof(at)); /* the random half of every usual uuid */
-    for (at &= met->mask; met->used[at]; at = (at + 1) & met->mask) {
+    for (; met->used[at]; at = (at + 1) & met->mask) {
         if (ff_eid_eq(met->v[at], *id)) {
             return false;
         }
