@@ -10,12 +10,12 @@
 
 #include "core/partition.h"
 
-/* flow_id_of: the number-th flow id whose partition is 6 of 256. */
+/* flow_id_of: the number-th flow id whose partition is 6 of 256; flow_id_in: of another one. */
 #define F flow_id_of(0)
 enum { A = 1, B, C, D, E, G, H };
 
 static inline struct ff_uuid
-flow_id_of(uint8_t number)
+flow_id_in(uint16_t partition, uint8_t number)
 {
     struct ff_uuid id = { .b = { 0xf1 } };
     uint32_t seen = 0;
@@ -23,10 +23,16 @@ flow_id_of(uint8_t number)
     for (uint32_t i = 0;; i++) {
         id.b[14] = (uint8_t) (i >> 8);
         id.b[15] = (uint8_t) i;
-        if (ff_partition_of_flow(&id, 256) == 6 && seen++ == number) {
+        if (ff_partition_of_flow(&id, 256) == partition && seen++ == number) {
             return id;
         }
     }
+}
+
+static inline struct ff_uuid
+flow_id_of(uint8_t number)
+{
+    return flow_id_in(6, number);
 }
 
 static inline struct ff_uuid

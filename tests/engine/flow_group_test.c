@@ -114,8 +114,13 @@ test_set_policy(void **state)
     assert_int_equal(revision(rig), 2);
     stage(rig, 1, A, B);
     assert_int_equal(group_of(rig, B).policy.k.v, 3);
-    assert_err(set_policy(rig, B, three, &result), FF_E_INVALID_INPUT);
-    assert_detail(rig, "reason", "edge_group_policy_already_fixed");
+    for (size_t i = 0; i < 3; i++) {
+        const char *const any[] = { three, two, "{\"kind\":\"all_of\"}" };
+
+        assert_err(set_policy(rig, B, any[i], &result), FF_E_INVALID_INPUT);
+        assert_detail(rig, "reason", "edge_group_policy_already_fixed");
+    }
+    assert_int_equal(group_of(rig, B).policy.k.v, 3);
 }
 
 static void
@@ -357,7 +362,10 @@ test_drain(void **state)
 
     succeed(rig, 1);
     assert_string_equal(drain(rig, down), "drained");
+    consume(rig); /* nobody cancels them any more */
+    ff_rig_pump(rig);
     assert_field(rig, 2, "public_state", "waiting");
+    assert_field(rig, 3, "public_state", "waiting");
     assert_string_equal(drain(rig, down), "already_drained");
     assert_string_equal(drain(rig, 99), "already_drained");
 }
@@ -421,6 +429,8 @@ test_replay_keeps_successes(void **state)
     assert_field(rig, D, "public_state", "skipped");
     assert_string_equal(replay(rig, D), "waiting_children");
     assert_int_equal(group_of(rig, D).satisfied_count, 1);
+    assert_int_equal(group_of(rig, D).failed_count, 0);
+    assert_int_equal(group_of(rig, D).running_count, 2);
     assert_string_equal(replay(rig, B), "waiting");
     succeed(rig, B);
     assert_field(rig, D, "public_state", "waiting");

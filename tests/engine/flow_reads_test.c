@@ -3,9 +3,9 @@
 #include "tests/engine/flow_acts.h"
 
 static void
-create_other(struct ff_rig *rig, uint8_t number)
+create_flow(struct ff_rig *rig, struct ff_uuid flow_id)
 {
-    const struct ff_create_flow_args args = { .flow_id = flow_id_of(number),
+    const struct ff_create_flow_args args = { .flow_id = flow_id,
                                               .flow_kind = ff_cstr("dag"),
                                               .namespace = ff_cstr("N") };
     struct ff_create_flow_result result;
@@ -28,14 +28,16 @@ static void
 test_pages(void **state)
 {
     struct ff_rig *rig = *state;
+    const struct ff_uuid elsewhere = flow_id_in(7, 0);
     struct ff_list_flows_args args = { .partition = ff_cstr("{fp:6}"), .limit = 2 };
     struct ff_list_flows_result page;
     uint32_t sizes[3] = { 0 };
     struct ff_uuid last = { { 0 } };
 
     for (uint8_t i = 0; i < 5; i++) {
-        create_other(rig, (uint8_t) (i * 3 % 5));
+        create_flow(rig, flow_id_of((uint8_t) (i * 3 % 5)));
     }
+    create_flow(rig, elsewhere);
     for (int i = 0; i < 3; i++) {
         assert_ok(ff_rig_list_flows(rig, &args, &page));
         sizes[i] = page.flows.n;
@@ -54,7 +56,8 @@ test_pages(void **state)
     assert_false(page.next_cursor.is);
     args = (struct ff_list_flows_args){ .partition = ff_cstr("{fp:7}"), .limit = 5 };
     assert_ok(ff_rig_list_flows(rig, &args, &page));
-    assert_int_equal(page.flows.n, 0);
+    assert_int_equal(page.flows.n, 1);
+    assert_true(ff_uuid_eq(page.flows.v[0].flow_id, elsewhere));
     args.partition = ff_cstr("bogus");
     assert_err(ff_rig_list_flows(rig, &args, &page), FF_E_INVALID_INPUT);
 }
