@@ -11,6 +11,8 @@
 /* How often waiting calls are judged again on a store that others write too: what nobody has told
  * is found then (spec/records.md §5). */
 #define LOOK_AGAIN_S 1.0
+/* That the store fails is said at most so often. */
+#define TROUBLE_PAUSE_S 10.0
 /* Clocks may be so far apart before it is said. */
 #define SKEW_MS 1000
 /* How often an ending broker looks whether its last replies have left. */
@@ -32,6 +34,8 @@ struct ff_broker {
     struct ff_idle idle;
     struct ev_timer leaving; /* while it ends: looks whether the last replies have left */
     bool stopping;
+    bool troubled; /* by its store; it has been said, at */
+    ev_tstamp troubled_at;
 };
 
 static void
@@ -43,12 +47,34 @@ say(const struct ff_broker *broker, enum ff_log_level level, const char *event,
 
 /* ---- the engine on the loop ---- */
 
+/* Once when it begins, and once when it is over; a disk that is full for large commits only would
+ * fill the log. */
+static void
+say_trouble(struct ff_broker *broker)
+{
+    struct ff_engine_stats stats;
+    bool troubled = false;
+
+    ff_engine_stats(broker->engine, &stats);
+    troubled = stats.loads_fail || stats.commits_fail;
+    if (troubled && !broker->troubled &&
+        ev_now(broker->loop) - broker->troubled_at >= TROUBLE_PAUSE_S) {
+        broker->troubled = true;
+        broker->troubled_at = ev_now(broker->loop);
+        say(broker, FF_LEVEL_ERROR, "store_fails", ff_cstr(stats.store_says));
+    } else if (!troubled && broker->troubled) {
+        broker->troubled = false;
+        say(broker, FF_LEVEL_INFO, "store_is_well", ff_cstr("what it refused may be asked again"));
+    }
+}
+
 static void
 run(struct ff_broker *broker)
 {
     int64_t wait_ms = 0;
 
     ff_engine_run(broker->engine);
+    say_trouble(broker);
     wait_ms = ff_engine_wait_ms(broker->engine);
     ev_timer_stop(broker->loop, &broker->engine_due);
     if (wait_ms >= 0) {

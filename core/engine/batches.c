@@ -399,6 +399,7 @@ static void
 fail_batch(struct ff_engine *engine, struct batch *batch)
 {
     engine->stats.failed_commits++;
+    ff_engine_note_trouble(engine, &engine->stats.commits_fail, &batch->commit.fault);
     for (uint32_t i = 0; i < batch->n_entries; i++) {
         ff_task_answer_fault(engine, batch->entries[i].task, batch->entries[i].call,
                              &batch->commit.fault);
@@ -506,6 +507,7 @@ commit_done(struct ff_commit *commit)
 
     if (commit->outcome == FF_COMMIT_OK) {
         FF_ASSERT(commit == &first->commit); /* one after the other */
+        engine->stats.commits_fail = false;
         commit_ok(engine, first);
         if (engine->n_sealed > 0 && last->answered) {
             finish(engine, last); /* it had nothing to commit */

@@ -1,6 +1,7 @@
 #include "core/engine/engine.h"
 
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "core/clock.h"
@@ -306,6 +307,14 @@ int64_t
 ff_engine_clock_ms(struct ff_engine *engine)
 {
     return ff_engine_now(engine, FF_NONE(ff_opt_i64));
+}
+
+void
+ff_engine_note_trouble(struct ff_engine *engine, bool *fails, const struct ff_fault *fault)
+{
+    *fails = true;
+    snprintf(engine->stats.store_says, sizeof(engine->stats.store_says), "%s",
+             fault->message != NULL ? fault->message : ff_error_info(fault->code)->message);
 }
 
 void

@@ -119,6 +119,9 @@ struct ff_engine_stats {
     uint64_t calls, commits, conflicts, failed_commits, reruns, loads;
     uint32_t parked;
     size_t cache_bytes;
+    /* The last load, or the last commit, has failed: what the store said. */
+    bool loads_fail, commits_fail;
+    char store_says[160];
 };
 void ff_engine_stats(const struct ff_engine *engine, struct ff_engine_stats *out);
 

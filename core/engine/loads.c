@@ -95,6 +95,7 @@ load_now(struct ff_engine *engine, struct ff_want *want, struct ff_fault *fault)
     FF_ASSERT(done);
     if (load.fault.code != FF_E_OK) {
         ff_unwant(engine, want);
+        ff_engine_note_trouble(engine, &engine->stats.loads_fail, &load.fault);
         *fault = load.fault;
         if (fault->message != NULL) { /* the store's words are the load's, the call outlives it */
             fault->message = ff_arena_copy(&engine->scratch, ff_cstr(fault->message)).p;
@@ -102,6 +103,7 @@ load_now(struct ff_engine *engine, struct ff_want *want, struct ff_fault *fault)
         ff_arena_reset(&engine->load_arena);
         return fault->code;
     }
+    engine->stats.loads_fail = false;
     take(engine, want);
     ff_arena_reset(&engine->load_arena);
     return FF_E_OK;
@@ -279,8 +281,10 @@ load_done(struct ff_load *load)
         }
     }
     if (load->fault.code == FF_E_OK) {
+        engine->stats.loads_fail = false;
         resume_tasks(engine);
     } else {
+        ff_engine_note_trouble(engine, &engine->stats.loads_fail, &load->fault);
         fail_tasks(engine, &load->fault);
     }
     if (engine->load_doubted) {

@@ -183,6 +183,8 @@ void ff_task_answer_fault(struct ff_engine *engine, struct ff_task *task, uint32
 void ff_task_abandon(struct ff_engine *engine, struct ff_task *task, const struct ff_fault *fault);
 /* engine.c: runs what is queued. */
 void ff_engine_run_queue(struct ff_engine *engine);
+/* Of its store: fails is one of its stats; whoever hears that it is well again clears it. */
+void ff_engine_note_trouble(struct ff_engine *engine, bool *fails, const struct ff_fault *fault);
 int64_t ff_engine_now(struct ff_engine *engine, struct ff_opt_i64 given_ms);
 
 /* ---- follow.c: what a change leaves to be done ---- */

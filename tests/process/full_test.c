@@ -48,7 +48,7 @@ set_up(struct filling *filling, void **state)
     assert_true(filling->payload != NULL && filling->ids != NULL);
     memset(filling->payload, 'x', PAYLOAD_BYTES);
     filling->daemon->fsize_max = ROOM_BYTES;
-    ff_daemon_start(filling->daemon, "log_level = error");
+    ff_daemon_start(filling->daemon, "log_level = info");
     filling->client = ff_test_client(filling->daemon->worker, NULL);
 }
 
@@ -129,6 +129,19 @@ test_it_fails_again_and_again_and_stays_up(void **state)
     ff_daemon_stop(filling.daemon);
 }
 
+/* An operator reads it in the log: once that the disk is full, and once that it is well again. */
+static void
+check_log(struct ff_daemon *daemon)
+{
+    const char *failed = NULL, *log = ff_daemon_log(daemon);
+
+    failed = strstr(log, "event=store_fails");
+    assert_non_null(failed);
+    assert_non_null(strstr(failed, "sqlite: disk "));
+    assert_null(strstr(failed + 1, "event=store_fails"));
+    assert_non_null(strstr(failed, "event=store_is_well"));
+}
+
 static void
 test_with_room_again_it_works_without_a_restart(void **state)
 {
@@ -149,6 +162,7 @@ test_with_room_again_it_works_without_a_restart(void **state)
     }
     check_kept(&filling);
     assert_int_equal(filling.daemon->pid, pid);
+    check_log(filling.daemon);
     tear_down(&filling);
     ff_daemon_stop(filling.daemon);
 }
