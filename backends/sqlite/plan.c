@@ -130,9 +130,12 @@ settle(struct sqlite *sqlite, const struct ff_write *write, bool made)
     ff_live_remove(sqlite, live);
 }
 
-static void
-settle_all(struct sqlite *sqlite, const struct ff_commit *commit, bool made)
+void
+ff_sqlite_settle(struct sqlite *sqlite, const struct ff_commit *commit, bool made)
 {
+    if (!made) {
+        sqlite->now = sqlite->before;
+    }
     for (uint32_t i = 0; i < commit->n_writes; i++) {
         if (commit->writes[i].kind == FF_R_EXEC) {
             settle(sqlite, &commit->writes[i], made);
@@ -141,7 +144,7 @@ settle_all(struct sqlite *sqlite, const struct ff_commit *commit, bool made)
 }
 
 void
-ff_sqlite_apply(struct sqlite *sqlite, struct ff_commit *commit)
+ff_sqlite_apply(struct sqlite *sqlite, const struct ff_commit *commit)
 {
     for (uint32_t i = 0; i < commit->n_changes; i++) {
         const struct ff_index_change *change = &commit->changes[i];
@@ -150,13 +153,4 @@ ff_sqlite_apply(struct sqlite *sqlite, struct ff_commit *commit)
             ff_memory_index_change(&sqlite->index, &change->key, change->add);
         }
     }
-    settle_all(sqlite, commit, true);
-}
-
-/* The commit was not made: what was planned for it is undone. */
-void
-ff_sqlite_forget(struct sqlite *sqlite, struct ff_commit *commit)
-{
-    sqlite->now = sqlite->before;
-    settle_all(sqlite, commit, false);
 }

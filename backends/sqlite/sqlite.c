@@ -39,29 +39,29 @@ sqlite_commit(struct ff_store *store, struct ff_commit *commit)
     }
 }
 
-/* The writer has done the one it had, and gets the next, while this one's log is synced and those
- * who wait for it are answered. */
+/* The writer has done the one it had, and gets the next before anything else: while it makes that,
+ * this one shows, its log is synced, and those who wait for it are answered. */
 static void
 take_made(struct sqlite *sqlite)
 {
     struct ff_commit *commit = sqlite->commit;
+    bool made = commit->outcome == FF_COMMIT_OK;
     uint32_t i = 0;
 
     while (sqlite->under_way[i].commit != commit) {
         i++;
     }
     sqlite->commit = NULL;
-    if (commit->outcome != FF_COMMIT_OK) {
-        ff_sqlite_forget(sqlite, commit);
-        sqlite->under_way[i].stage = STAGE_FAILED;
+    sqlite->under_way[i].stage = made ? STAGE_MADE : STAGE_FAILED;
+    ff_sqlite_settle(sqlite, commit, made);
+    if (!made) {
         return;
     }
-    ff_sqlite_apply(sqlite, commit);
-    sqlite->under_way[i].stage = STAGE_MADE;
     sqlite->under_way[i].made = ++sqlite->applied;
     if (i + 1 < sqlite->n_under_way) {
         hand_over(sqlite, &sqlite->under_way[i + 1]);
     }
+    ff_sqlite_apply(sqlite, commit);
 }
 
 /* How far the syncer is. */

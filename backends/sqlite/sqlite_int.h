@@ -229,10 +229,10 @@ bool ff_sqlite_keys_scopes(struct sqlite *sqlite, struct ff_want *want, struct f
 bool ff_sqlite_walk(struct sqlite *sqlite, struct ff_want *want, struct ff_arena *arena);
 extern const struct ff_store_offline ff_sqlite_offline;
 
-/* plan.c: on the loop thread, before and after a commit. */
+/* plan.c, loop thread. settle: executions, before the next plan; apply: indexes in memory. */
 void ff_sqlite_plan(struct sqlite *sqlite, struct ff_commit *commit);
-void ff_sqlite_apply(struct sqlite *sqlite, struct ff_commit *commit);
-void ff_sqlite_forget(struct sqlite *sqlite, struct ff_commit *commit);
+void ff_sqlite_settle(struct sqlite *sqlite, const struct ff_commit *commit, bool made);
+void ff_sqlite_apply(struct sqlite *sqlite, const struct ff_commit *commit);
 
 /* write.c, log.c, writer.c: the writer thread. */
 void ff_sqlite_make(struct sqlite *sqlite, struct ff_commit *commit);
