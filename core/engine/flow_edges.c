@@ -32,7 +32,7 @@ met_add(struct met *met, const struct ff_eid *id)
 }
 
 /* Edges that one step of a search looks at. */
-#define SEARCH_STEP 4096
+#define SEARCH_STEP 1024
 
 /* What the search has met so far, with room for what a step can add. */
 static void
