@@ -6,7 +6,6 @@
 #include "core/codec.h"
 #include "core/engine/submit_int.h"
 #include "core/engine/tags.h"
-#include "core/id.h"
 #include "core/partition.h"
 #include "core/policy.h"
 
@@ -19,8 +18,8 @@ ff_graph_fail(struct ff_txn *txn, ff_err code, struct ff_str path, const char *r
                    ff_d_text("reason", reason));
 }
 
-static struct ff_str
-place(struct ff_txn *txn, const char *list, uint32_t at, const char *member)
+struct ff_str
+ff_graph_place(struct ff_txn *txn, const char *list, uint32_t at, const char *member)
 {
     return ff_arena_printf(txn->arena, "%s[%u]%s%s", list, (unsigned) at,
                            member[0] == '\0' ? "" : ".", member);
@@ -106,14 +105,16 @@ sort_keys(struct ff_txn *txn, struct ff_graph *graph)
     for (uint32_t i = 0; i < n; i++) {
         keyed[i] = (struct keyed){ .key = graph->members.v[i].key, .at = i };
         if (keyed[i].key.n == 0) {
-            return ff_graph_fail(txn, FF_E_INVALID_INPUT, place(txn, "members", i, "key"), "empty");
+            return ff_graph_fail(txn, FF_E_INVALID_INPUT, ff_graph_place(txn, "members", i, "key"),
+                                 "empty");
         }
     }
     qsort(keyed, n, sizeof(*keyed), keyed_cmp);
     for (uint32_t i = 0; i < n; i++) {
         graph->by_key[i] = keyed[i].at;
         if (i > 0 && ff_str_eq(keyed[i].key, keyed[i - 1].key)) {
-            return ff_graph_fail(txn, FF_E_INVALID_INPUT, place(txn, "members", keyed[i].at, "key"),
+            return ff_graph_fail(txn, FF_E_INVALID_INPUT,
+                                 ff_graph_place(txn, "members", keyed[i].at, "key"),
                                  "already_exists");
         }
     }
@@ -143,33 +144,26 @@ find_key(const struct ff_graph *graph, struct ff_str key, uint32_t *out)
 /* ---- edges and groups ---- */
 
 static ff_err
-connect_members(struct ff_txn *txn, struct ff_graph *graph)
+connect_edge(struct ff_txn *txn, struct ff_graph *graph, uint32_t i)
 {
-    uint32_t n = graph->edges.n;
+    const struct ff_submit_edge *edge = &graph->edges.v[i];
 
-    graph->from = FF_ARENA_NEW(txn->arena, uint32_t, n);
-    graph->to = FF_ARENA_NEW(txn->arena, uint32_t, n);
-    graph->inbound = FF_ARENA_NEW(txn->arena, uint32_t, graph->members.n);
-    for (uint32_t i = 0; i < n; i++) {
-        const struct ff_submit_edge *edge = &graph->edges.v[i];
-
-        if (!find_key(graph, edge->from, &graph->from[i])) {
-            return ff_graph_fail(txn, FF_E_INVALID_INPUT, place(txn, "edges", i, "from"),
-                                 "unknown_member");
-        }
-        if (!find_key(graph, edge->to, &graph->to[i])) {
-            return ff_graph_fail(txn, FF_E_INVALID_INPUT, place(txn, "edges", i, "to"),
-                                 "unknown_member");
-        }
-        if (graph->from[i] == graph->to[i]) {
-            return ff_graph_fail(txn, FF_E_SELF_REFERENCING_EDGE, place(txn, "edges", i, ""),
-                                 "self_referencing_edge");
-        }
-        if (ff_check_label(txn, edge->dependency_kind, "dependency_kind") != FF_E_OK) {
-            return fail_under(txn, place(txn, "edges", i, ""));
-        }
-        graph->inbound[graph->to[i]]++;
+    if (!find_key(graph, edge->from, &graph->from[i])) {
+        return ff_graph_fail(txn, FF_E_INVALID_INPUT, ff_graph_place(txn, "edges", i, "from"),
+                             "unknown_member");
     }
+    if (!find_key(graph, edge->to, &graph->to[i])) {
+        return ff_graph_fail(txn, FF_E_INVALID_INPUT, ff_graph_place(txn, "edges", i, "to"),
+                             "unknown_member");
+    }
+    if (graph->from[i] == graph->to[i]) {
+        return ff_graph_fail(txn, FF_E_SELF_REFERENCING_EDGE, ff_graph_place(txn, "edges", i, ""),
+                             "self_referencing_edge");
+    }
+    if (ff_check_label(txn, edge->dependency_kind, "dependency_kind") != FF_E_OK) {
+        return fail_under(txn, ff_graph_place(txn, "edges", i, ""));
+    }
+    graph->inbound[graph->to[i]]++;
     return FF_E_OK;
 }
 
@@ -183,15 +177,15 @@ read_gates(struct ff_txn *txn, struct ff_graph *graph)
         uint32_t at = 0;
 
         if (!find_key(graph, group->member, &at)) {
-            return ff_graph_fail(txn, FF_E_INVALID_INPUT, place(txn, "groups", i, "member"),
-                                 "unknown_member");
+            return ff_graph_fail(txn, FF_E_INVALID_INPUT,
+                                 ff_graph_place(txn, "groups", i, "member"), "unknown_member");
         }
         if (graph->has_gate[at]) {
-            return ff_graph_fail(txn, FF_E_INVALID_INPUT, place(txn, "groups", i, "member"),
-                                 "already_exists");
+            return ff_graph_fail(txn, FF_E_INVALID_INPUT,
+                                 ff_graph_place(txn, "groups", i, "member"), "already_exists");
         }
         if (ff_group_policy_read(txn, group->policy, &graph->gates[at]) != FF_E_OK) {
-            return fail_under(txn, place(txn, "groups", i, ""));
+            return fail_under(txn, ff_graph_place(txn, "groups", i, ""));
         }
         graph->has_gate[at] = true;
     }
@@ -292,141 +286,84 @@ check_acyclic(struct ff_txn *txn, const struct ff_graph *graph)
 /* ---- members ---- */
 
 static ff_err
-check_members(struct ff_txn *txn, struct ff_graph *graph)
+check_member(struct ff_txn *txn, struct ff_graph *graph, uint32_t i)
 {
-    graph->policies = FF_ARENA_NEW(txn->arena, const struct ff_policy *, graph->members.n);
-    for (uint32_t i = 0; i < graph->members.n; i++) {
-        const struct ff_submit_member *member = &graph->members.v[i];
-        ff_err err = ff_check_label(txn, member->execution_kind, "execution_kind");
+    const struct ff_submit_member *member = &graph->members.v[i];
+    ff_err err = ff_check_label(txn, member->execution_kind, "execution_kind");
 
-        if (err == FF_E_OK) {
-            err = ff_tags_check(txn, member->tags);
-        }
-        if (err == FF_E_OK) {
-            err = ff_policy_parse(member->policy, "policy", txn->arena, &graph->policies[i],
-                                  &txn->fault);
-        }
-        if (err != FF_E_OK) {
-            return fail_under(txn, place(txn, "members", i, ""));
-        }
+    if (err == FF_E_OK) {
+        err = ff_tags_check(txn, member->tags);
     }
-    return FF_E_OK;
-}
-
-ff_err
-ff_graph_read(struct ff_txn *txn, const struct ff_submit_flow_args *args, struct ff_graph *graph)
-{
-    *graph = (struct ff_graph){
-        .head = args->flow, .members = args->members, .edges = args->edges, .groups = args->groups
-    };
-    take_digest(args, &graph->digest);
-    graph->partition = ff_partition_of_flow(&graph->head.flow_id, txn->facts->counts.flow);
-    FF_TRY(check_head(txn, graph));
-    FF_TRY(sort_keys(txn, graph));
-    FF_TRY(check_members(txn, graph));
-    FF_TRY(connect_members(txn, graph));
-    FF_TRY(read_gates(txn, graph));
-    return check_acyclic(txn, graph);
-}
-
-/* ---- ids ---- */
-
-struct numbered {
-    struct ff_uuid id;
-    uint32_t at;
-};
-
-static int
-numbered_cmp(const void *a, const void *b)
-{
-    const struct numbered *x = a, *y = b;
-    int order = memcmp(x->id.b, y->id.b, sizeof(x->id.b));
-
-    return order != 0 ? order : x->at < y->at ? -1 : x->at > y->at;
-}
-
-/* *at: the later one of two that are the same. */
-static bool
-any_twice(struct numbered *list, uint32_t n, uint32_t *at)
-{
-    if (n > 1) {
-        qsort(list, n, sizeof(*list), numbered_cmp);
+    if (err == FF_E_OK) {
+        err =
+            ff_policy_parse(member->policy, "policy", txn->arena, &graph->policies[i], &txn->fault);
     }
-    for (uint32_t i = 1; i < n; i++) {
-        if (ff_uuid_eq(list[i].id, list[i - 1].id)) {
-            *at = list[i].at;
-            return true;
-        }
-    }
-    return false;
+    return err == FF_E_OK ? FF_E_OK : fail_under(txn, ff_graph_place(txn, "members", i, ""));
 }
 
-/* Random bytes that belong to the flow and a number. */
-static struct ff_digest
-draw(const struct ff_graph *graph, char what, uint32_t number)
-{
-    uint8_t tail[5] = { (uint8_t) what, (uint8_t) (number >> 24), (uint8_t) (number >> 16),
-                        (uint8_t) (number >> 8), (uint8_t) number };
-    const struct ff_str parts[] = {
-        ff_str(graph->head.flow_id.b, sizeof(graph->head.flow_id.b)),
-        ff_str(graph->digest.b, sizeof(graph->digest.b)),
-        ff_str(tail, sizeof(tail)),
-    };
+/* ---- reading, a part at a time ---- */
 
-    return ff_digest_of(parts, FF_COUNT(parts));
-}
+/* Members or edges of one part: 5 to 10 ms. */
+#define PART 8192
+
+enum { READ_HEAD, READ_KEYS, READ_MEMBERS, READ_EDGES, READ_GRAPH };
 
 static ff_err
-name_members(struct ff_txn *txn, struct ff_graph *graph, int64_t at_ms)
+read_head(struct ff_txn *txn, const struct ff_submit_flow_args *args, struct ff_graph *graph)
 {
-    uint32_t n = graph->members.n, twice = 0;
-    struct numbered *list = FF_ARENA_NEW(txn->arena, struct numbered, n);
+    uint32_t n = args->members.n;
 
-    graph->ids = FF_ARENA_NEW(txn->arena, struct ff_eid, n);
-    for (uint32_t i = 0; i < n; i++) {
-        struct ff_opt_eid given = graph->members.v[i].execution_id;
+    graph->head = args->flow;
+    graph->members = args->members;
+    graph->edges = args->edges;
+    graph->groups = args->groups;
+    take_digest(args, &graph->digest);
+    graph->partition = ff_partition_of_flow(&graph->head.flow_id, txn->facts->counts.flow);
+    graph->policies = FF_ARENA_NEW(txn->arena, const struct ff_policy *, n);
+    graph->from = FF_ARENA_NEW(txn->arena, uint32_t, args->edges.n);
+    graph->to = FF_ARENA_NEW(txn->arena, uint32_t, args->edges.n);
+    graph->inbound = FF_ARENA_NEW(txn->arena, uint32_t, n);
+    return check_head(txn, graph);
+}
 
-        if (given.is && given.v.partition != graph->partition) {
-            return ff_fail(&txn->fault, FF_E_PARTITION_MISMATCH,
-                           ff_d_str("path", place(txn, "members", i, "execution_id")),
-                           ff_d_u64("flow_index", graph->partition),
-                           ff_d_u64("execution_index", given.v.partition));
-        }
-        if (given.is) {
-            graph->ids[i] = given.v;
-        } else {
-            struct ff_digest random = draw(graph, 'm', i);
-
-            graph->ids[i] = (struct ff_eid){ .partition = graph->partition,
-                                             .uuid = ff_uuid_v7(at_ms, random.b) };
-        }
-        list[i] = (struct numbered){ .id = graph->ids[i].uuid, .at = i };
+ff_err
+ff_graph_part(struct ff_txn *txn, struct ff_graph *graph, uint32_t n,
+              ff_err (*one)(struct ff_txn *txn, struct ff_graph *graph, uint32_t i), bool *over)
+{
+    for (uint32_t i = 0; i < PART && graph->at < n; i++, graph->at++) {
+        FF_TRY(one(txn, graph, graph->at));
     }
-    if (any_twice(list, n, &twice)) {
-        return ff_graph_fail(txn, FF_E_INVALID_INPUT, place(txn, "members", twice, "execution_id"),
-                             "already_exists");
-    }
+    *over = graph->at == n;
     return FF_E_OK;
 }
 
 ff_err
-ff_graph_name(struct ff_txn *txn, struct ff_graph *graph, int64_t at_ms)
+ff_graph_read_some(struct ff_txn *txn, const struct ff_submit_flow_args *args,
+                   struct ff_graph *graph)
 {
-    uint32_t n = graph->edges.n, twice = 0;
-    struct numbered *list = FF_ARENA_NEW(txn->arena, struct numbered, n);
+    bool over = true;
 
-    FF_TRY(name_members(txn, graph, at_ms));
-    graph->edge_ids = FF_ARENA_NEW(txn->arena, struct ff_uuid, n);
-    for (uint32_t i = 0; i < n; i++) {
-        struct ff_opt_uuid given = graph->edges.v[i].edge_id;
-        struct ff_digest random = draw(graph, 'e', i);
-
-        graph->edge_ids[i] = given.is ? given.v : ff_uuid_v4(random.b);
-        list[i] = (struct numbered){ .id = graph->edge_ids[i], .at = i };
+    switch (graph->stage) {
+    case READ_HEAD:
+        FF_TRY(read_head(txn, args, graph));
+        break;
+    case READ_KEYS:
+        FF_TRY(sort_keys(txn, graph));
+        break;
+    case READ_MEMBERS:
+        FF_TRY(ff_graph_part(txn, graph, graph->members.n, check_member, &over));
+        break;
+    case READ_EDGES:
+        FF_TRY(ff_graph_part(txn, graph, graph->edges.n, connect_edge, &over));
+        break;
+    default:
+        FF_TRY(read_gates(txn, graph));
+        FF_TRY(check_acyclic(txn, graph));
+        graph->is_read = true;
     }
-    if (any_twice(list, n, &twice)) {
-        return ff_graph_fail(txn, FF_E_INVALID_INPUT, place(txn, "edges", twice, "edge_id"),
-                             "already_exists");
+    if (over) {
+        graph->stage++;
+        graph->at = 0;
     }
     return FF_E_OK;
 }

@@ -12,30 +12,16 @@
 
 /* ---- before anything is written ---- */
 
-/* Runs with an arena that lives as long as the call. */
+/* The next part of it, with an arena that lives as long as the call. */
 static ff_err
-read_kept(struct ff_txn *txn, const struct ff_submit_flow_args *args, struct ff_graph **out)
+read_kept(struct ff_txn *txn, const struct ff_submit_flow_args *args, struct ff_graph *graph)
 {
     struct ff_arena *own = txn->arena;
     ff_err err = FF_E_OK;
 
     txn->arena = ff_walk_arena(txn);
-    *out = FF_ARENA_NEW(txn->arena, struct ff_graph, 1);
-    err = ff_graph_read(txn, args, *out);
+    err = graph->is_read ? ff_graph_name_some(txn, graph) : ff_graph_read_some(txn, args, graph);
     txn->arena = own;
-    return err;
-}
-
-static ff_err
-name_kept(struct ff_txn *txn, struct ff_graph *graph, int64_t at_ms)
-{
-    struct ff_arena *own = txn->arena;
-    ff_err err = FF_E_OK;
-
-    txn->arena = ff_walk_arena(txn);
-    err = ff_graph_name(txn, graph, at_ms);
-    txn->arena = own;
-    graph->at_ms = at_ms;
     return err;
 }
 
@@ -263,13 +249,19 @@ ff_submit_in_steps(struct ff_txn *txn, const struct ff_submit_flow_args *args,
     bool found = false, done = false;
 
     if (graph == NULL) {
-        FF_TRY(read_kept(txn, args, &graph));
-        walk->kept = graph;
+        walk->kept = FF_ARENA_NEW(ff_walk_arena(txn), struct ff_graph, 1);
+        return ff_txn_step(txn); /* its arguments were decoded: enough for one step */
+    }
+    if (!graph->is_read) {
+        FF_TRY(read_kept(txn, args, graph));
         return ff_txn_step(txn);
     }
     FF_TRY(ff_graph_find_flow(txn, graph, &flow, &found));
     if (graph->at_ms == 0 || (found && graph->at_ms != flow.created_at)) {
-        FF_TRY(name_kept(txn, graph, found ? flow.created_at : txn->now_ms));
+        ff_graph_name(graph, found ? flow.created_at : txn->now_ms, !found || flow.ids_in_order);
+    }
+    if (!graph->is_named) {
+        FF_TRY(read_kept(txn, args, graph));
         return ff_txn_step(txn);
     }
     if (!found && walk->next < graph->members.n) {

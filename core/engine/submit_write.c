@@ -171,6 +171,7 @@ ff_graph_flow(const struct ff_graph *graph)
         .namespace = graph->head.namespace,
         .submit_digest = ff_str(graph->digest.b, sizeof(graph->digest.b)),
         .submit_revision = graph->members.n + graph->edges.n,
+        .ids_in_order = graph->in_order,
     };
 }
 
@@ -226,12 +227,17 @@ ff_op_submit_flow(struct ff_txn *txn, const struct ff_submit_flow_args *args,
         return ff_submit_in_steps(txn, args, result);
     }
     graph = FF_ARENA_NEW(txn->arena, struct ff_graph, 1);
-    FF_TRY(ff_graph_read(txn, args, graph));
+    while (!graph->is_read) {
+        FF_TRY(ff_graph_read_some(txn, args, graph));
+    }
     FF_TRY(ff_graph_find_flow(txn, graph, &flow, &found));
     if (flow.submitting || flow.release_due_at.is) { /* begun where less is done at once */
         return ff_submit_in_steps(txn, args, result);
     }
-    FF_TRY(ff_graph_name(txn, graph, found ? flow.created_at : txn->now_ms));
+    ff_graph_name(graph, found ? flow.created_at : txn->now_ms, !found || flow.ids_in_order);
+    while (!graph->is_named) {
+        FF_TRY(ff_graph_name_some(txn, graph));
+    }
     if (!found) {
         FF_TRY(write_graph(txn, graph));
     }

@@ -121,6 +121,47 @@ test_member_keys(void **state)
     }
 }
 
+/* Ids that are made ascend as what they name was given. */
+static void
+test_ids_ascend(void **state)
+{
+    struct ff_rig *rig = *state;
+    struct ff_submit_flow_result result;
+
+    assert_ok(submit(rig, DIAMOND, &result));
+    for (uint32_t i = 1; i < result.members.n; i++) {
+        assert_true(ff_str_cmp(result.members.v[i - 1].value, result.members.v[i].value) < 0);
+    }
+    for (uint32_t i = 1; i < result.edges.n; i++) {
+        assert_true(memcmp(result.edges.v[i - 1].b, result.edges.v[i].b, 16) < 0);
+    }
+}
+
+/* A flow that was made when they did not is answered with the ones that it has. */
+static void
+test_older_ids(void **state)
+{
+    struct ff_rig *rig = *state;
+    const struct ff_uuid flow_id = F;
+    const struct ff_key key = ff_key_flow(&flow_id);
+    struct ff_submit_flow_result result, again;
+    struct ff_packer packer;
+    struct ff_flow flow;
+
+    assert_ok(submit(rig, DIAMOND, &result));
+    ff_rig_record(rig, FF_R_FLOW, &key, &flow);
+    assert_true(flow.ids_in_order);
+    flow.ids_in_order = false;
+    ff_packer_init(&packer);
+    ff_row_encode(FF_R_FLOW, &flow, &packer.pk);
+    ff_rig_spoil(rig, FF_R_FLOW, &key, ff_arena_copy(&rig->arena, ff_packer_str(&packer)));
+    ff_packer_done(&packer);
+    assert_ok(submit(rig, DIAMOND, &again));
+    assert_string_equal(again.outcome, "already_submitted");
+    assert_memory_equal(id_of(&again, "a"), "{fp:6}:0000000f-4240-7140-b00b-6abb7f4d0186", 43);
+    assert_int_equal(again.edges.v[0].b[6] >> 4, 4);
+}
+
 /* One worker, one member after the other, each behind its upstreams. */
 static void
 test_it_runs(void **state)
@@ -314,6 +355,8 @@ test_cycle_is_named(void **state)
 static const struct ff_rows tables[] = { FF_ROWS(bad, test_bad) };
 
 static const struct CMUnitTest tests[] = {
+    RIG_TEST("ids ascend", test_ids_ascend),
+    RIG_TEST("ids of older flows", test_older_ids),
     RIG_TEST("a graph is submitted once", test_submit),
     RIG_TEST("reads tell the keys of members", test_member_keys),
     RIG_TEST("a graph runs", test_it_runs),
