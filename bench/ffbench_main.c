@@ -41,7 +41,8 @@ static const struct argp_option argp_options[] = {
     { "backlog", 'n', "N", 0, "waiting executions of scenario backlog (1 000 000)", 0 },
     { "only", 'o', "VARIANT", 0,
       "of lifecycle only this variant: one_at_a_time, single or batched, no raw figures; of shared:"
-      " one_parked, all_parked, one_daemon or two_daemons",
+      " one_parked, all_parked, one_daemon or two_daemons; of pause: chain, fan_out, fan_in or "
+      "any_of",
       0 },
     { "window", 'W', "N", 0, "messages under way on a connection (the library's default)", 0 },
     { "seconds", 't', "S", 0, "length of a variant (5)", 0 },

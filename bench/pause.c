@@ -498,43 +498,57 @@ purge_large(struct bench *bench)
     end(bench, "frames", "purge");
 }
 
+static void
+measure(const struct ff_bench_options *options, enum shape shape)
+{
+    struct bench bench = { .options = options };
+    struct ff_uuid flow_id = ff_bench_eid().uuid;
+
+    start(&bench);
+    begin(&bench);
+    end(&bench, shape_names[shape], "idle");
+    submit(&bench, shape, &flow_id);
+    describe(&bench, shape, &flow_id);
+    begin(&bench);
+    if (shape == CHAIN) {
+        end_first(&bench, false);
+        await(&bench, &flow_id, MEMBERS - 1, skipped);
+    } else if (shape == FAN_OUT) {
+        end_first(&bench, true);
+        await(&bench, &flow_id, MEMBERS - 1, waiting);
+    } else if (shape == FAN_IN) {
+        end_first(&bench, false);
+        await(&bench, &flow_id, 1, skipped);
+    } else if (shape == ANY_OF) {
+        end_first(&bench, true);
+        describe(&bench, shape, &flow_id);
+        await(&bench, &flow_id, MEMBERS - 2, sibling_cancelled);
+    }
+    end(&bench, shape_names[shape], "cascade");
+    cancel(&bench, shape, &flow_id);
+    if (shape == FAN_IN) {
+        replay(&bench, FAN_IN, &flow_id);
+    }
+    trim(&bench, shape);
+    if (shape == FAN_OUT) {
+        purge_large(&bench);
+    }
+    stop(&bench);
+}
+
 int
 ff_bench_pause(const struct ff_bench_options *options)
 {
-    for (int shape = CHAIN; shape < SHAPES; shape++) {
-        struct bench bench = { .options = options };
-        struct ff_uuid flow_id = ff_bench_eid().uuid;
+    bool any = false;
 
-        start(&bench);
-        begin(&bench);
-        end(&bench, shape_names[shape], "idle");
-        submit(&bench, (enum shape) shape, &flow_id);
-        describe(&bench, (enum shape) shape, &flow_id);
-        begin(&bench);
-        if (shape == CHAIN) {
-            end_first(&bench, false);
-            await(&bench, &flow_id, MEMBERS - 1, skipped);
-        } else if (shape == FAN_OUT) {
-            end_first(&bench, true);
-            await(&bench, &flow_id, MEMBERS - 1, waiting);
-        } else if (shape == FAN_IN) {
-            end_first(&bench, false);
-            await(&bench, &flow_id, 1, skipped);
-        } else if (shape == ANY_OF) {
-            end_first(&bench, true);
-            describe(&bench, (enum shape) shape, &flow_id);
-            await(&bench, &flow_id, MEMBERS - 2, sibling_cancelled);
+    for (int shape = CHAIN; shape < SHAPES; shape++) {
+        if (options->only == NULL || strcmp(options->only, shape_names[shape]) == 0) {
+            measure(options, (enum shape) shape);
+            any = true;
         }
-        end(&bench, shape_names[shape], "cascade");
-        cancel(&bench, (enum shape) shape, &flow_id);
-        if (shape == FAN_IN) {
-            replay(&bench, FAN_IN, &flow_id);
-        }
-        trim(&bench, (enum shape) shape);
-        if (shape == FAN_OUT) {
-            purge_large(&bench);
-        }
-        stop(&bench);
+    }
+    if (!any) {
+        ff_bench_die("pause has no shape %s", options->only);
     }
     return 0;
 }
