@@ -45,7 +45,7 @@ void
 ff_batch_add(struct ff_engine *engine, struct ff_task *task, uint32_t call)
 {
     struct batch *open = engine->open;
-    struct entry entry = { .task = task, .call = call };
+    struct entry entry = { .task = task, .call = call, .walking = task->walking };
 
     if (task->n_touched > 0) {
         entry.touched = FF_ARENA_NEW(&open->arena, struct cell *, task->n_touched);
@@ -361,7 +361,7 @@ run_again(struct ff_engine *engine, struct batch *batch, const struct batch *sea
             TAILQ_REMOVE(&engine->queue, task, link);
             TAILQ_INSERT_TAIL(front, task, link);
             task->at = entry->call;
-            task->walking = NULL; /* of a later call, all of whose steps are taken back, too */
+            task->walking = entry->walking; /* not that of a later call */
             engine->stats.reruns++;
         }
         if (moved && task->state == TASK_QUEUED) {
@@ -426,17 +426,17 @@ forget_moved(struct ff_engine *engine, const struct batch *batch)
     }
 }
 
-/* dropped: the number that the open batch had. */
 static void
-undo_walks(struct ff_engine *engine, uint64_t dropped)
+undo_walks(struct ff_engine *engine)
 {
     for (uint32_t i = 0; i < engine->n_sealed; i++) {
         const struct ff_commit *commit = &engine->sealed[i]->commit;
-        const struct ff_fault *fault = commit->outcome == FF_COMMIT_FAILED ? &commit->fault : NULL;
 
-        ff_walks_undo(engine, engine->sealed[i]->number, fault);
+        if (commit->outcome == FF_COMMIT_FAILED) {
+            ff_walks_fail(engine, engine->sealed[i]->number, &commit->fault);
+        }
     }
-    ff_walks_undo(engine, dropped, NULL);
+    ff_walks_undo(engine);
 }
 
 /* The oldest batch was not made, so none is that was built on it: all that they have made is thrown
@@ -445,7 +445,6 @@ static void
 unmake(struct ff_engine *engine)
 {
     struct task_list front = TAILQ_HEAD_INITIALIZER(front);
-    uint64_t dropped = engine->open->number;
     bool failed = false;
 
     engine->load_doubted = true;
@@ -469,7 +468,7 @@ unmake(struct ff_engine *engine)
     ff_parking_wake(engine, NULL); /* what they were judged by is gone */
     ff_spans_stale(engine);
     batch_reset(engine, engine->open);
-    undo_walks(engine, dropped); /* whoever is answered now goes with the new open batch */
+    undo_walks(engine); /* whoever is answered now goes with the new open batch */
     if (failed) {
         ff_feeds_stale(engine);
         ff_cells_clear(engine);

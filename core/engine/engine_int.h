@@ -34,7 +34,8 @@ struct event_out {
 struct entry {
     struct ff_task *task;
     uint32_t call;
-    struct cell **touched; /* shared stores: the records it used */
+    struct walking *walking; /* of a call that was a walk: its last step is in this batch */
+    struct cell **touched;   /* shared stores: the records it used */
     uint32_t n_touched;
 };
 
@@ -108,11 +109,18 @@ enum task_state {
     TASK_WAITING_COMMIT
 };
 
-/* A task whose call is a walk. */
+/* Steps of a walk that a batch has seen: how it stood before the first of them. */
+struct walk_steps {
+    uint64_t batch;
+    struct ff_walk before;
+};
+
+/* A call that is a walk. */
 struct walking {
     struct ff_walk now;
-    struct ff_walk before; /* the step that is not committed yet */
-    uint64_t batch;        /* of that step; 0: it has written nothing */
+    uint64_t wrote_in; /* batch of its last step that has written something; 0: none has */
+    struct walk_steps steps[FF_COMMITS_MAX + 1]; /* of batches that are not committed, by number */
+    uint32_t n;
 };
 
 struct ff_task {

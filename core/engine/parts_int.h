@@ -148,11 +148,13 @@ ff_err ff_want_feed(struct ff_engine *engine, struct feed_page *page, struct ff_
 void ff_feeds_committed(struct ff_engine *engine, const struct batch *batch);
 
 /* ---- walks.c ---- */
-/* After FF_E_STEP: the task waits until the step is committed. wrote: it has written something. */
+/* After FF_E_STEP: the task waits until it may go on. wrote: the step has written something. */
 void ff_walk_pause(struct ff_engine *engine, struct ff_txn *txn, bool wrote);
-/* The batch was not committed: its steps are to be done again, or answered with the fault. */
-void ff_walks_undo(struct ff_engine *engine, uint64_t batch, const struct ff_fault *fault);
-/* Queues those whose step is committed; whether there are any. */
+/* The batch was not made: walks of which it holds something are answered with the fault. */
+void ff_walks_fail(struct ff_engine *engine, uint64_t batch, const struct ff_fault *fault);
+/* No batch behind the last one that is committed was made: their steps are to be done again. */
+void ff_walks_undo(struct ff_engine *engine);
+/* Queues those that may go on; whether there are any. */
 void ff_walks_resume(struct ff_engine *engine);
 bool ff_walks_ready(const struct ff_engine *engine);
 

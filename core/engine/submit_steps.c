@@ -248,6 +248,7 @@ ff_submit_in_steps(struct ff_txn *txn, const struct ff_submit_flow_args *args,
     struct ff_flow flow = { 0 };
     bool found = false, done = false;
 
+    walk->ahead = true;
     if (graph == NULL) {
         walk->kept = FF_ARENA_NEW(ff_walk_arena(txn), struct ff_graph, 1);
         return ff_txn_step(txn); /* its arguments were decoded: enough for one step */

@@ -369,8 +369,8 @@ ff_task_run(struct ff_engine *engine, struct ff_task *task)
             return;
         }
         engine->stats.calls++;
-        task->walking = NULL;
         ff_batch_add(engine, task, task->at);
+        task->walking = NULL;
         task->at++;
         task->arrived_mono_ms = -1;
         task->conflicts = 0;

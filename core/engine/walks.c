@@ -1,5 +1,5 @@
-/* Walks: calls of many steps, each of which is committed before the next one (spec/records.md §6).
- */
+/* Walks: calls of many steps, each of which is committed before the next one is (spec/records.md
+ * §6). */
 #include "core/engine/engine_int.h"
 
 struct ff_walk *
@@ -51,42 +51,103 @@ ff_txn_step(struct ff_txn *txn)
     return FF_E_STEP;
 }
 
+/* Of batches that are committed nothing is taken back any more. */
+static void
+forget_committed(const struct ff_engine *engine, struct walking *walking)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < walking->n; i++) {
+        if (walking->steps[i].batch > engine->committed) {
+            walking->steps[n++] = walking->steps[i];
+        }
+    }
+    walking->n = n;
+}
+
 void
 ff_walk_pause(struct ff_engine *engine, struct ff_txn *txn, bool wrote)
 {
     struct ff_task *task = txn->task;
+    struct walking *walking = task->walking;
+    uint64_t batch = engine->open->number;
 
-    if (task->walking == NULL) {
-        task->walking = FF_ARENA_NEW(&task->frame->arena, struct walking, 1);
+    if (walking == NULL) {
+        walking = task->walking = FF_ARENA_NEW(&task->frame->arena, struct walking, 1);
     }
-    task->walking->before = task->walking->now;
-    task->walking->now = *txn->walk;
-    task->walking->batch = wrote ? engine->open->number : 0;
+    forget_committed(engine, walking);
+    if (walking->n == 0 || walking->steps[walking->n - 1].batch != batch) {
+        FF_ASSERT(walking->n < FF_COUNT(walking->steps));
+        walking->steps[walking->n++] =
+            (struct walk_steps){ .batch = batch, .before = walking->now };
+    }
+    walking->now = *txn->walk;
+    walking->wrote_in = wrote ? batch : walking->wrote_in;
     engine->open->kept = engine->open->kept || wrote;
     ff_task_move(engine, task, TASK_WALKING);
 }
 
+static bool
+has_written_in(const struct ff_task *task, uint64_t batch)
+{
+    const struct walking *walking = task->walking;
+
+    for (uint32_t i = 0; walking != NULL && i < walking->n; i++) {
+        if (walking->steps[i].batch == batch) {
+            return walking->wrote_in >= batch;
+        }
+    }
+    return false;
+}
+
 void
-ff_walks_undo(struct ff_engine *engine, uint64_t batch, const struct ff_fault *fault)
+ff_walks_fail(struct ff_engine *engine, uint64_t batch, const struct ff_fault *fault)
 {
     struct ff_task *task = NULL, *next = NULL;
 
-    TAILQ_FOREACH_SAFE(task, &engine->walking, link, next)
+    TAILQ_FOREACH_SAFE(task, &engine->alive, alive, next)
     {
-        if (task->walking->batch == batch) {
-            task->walking->now = task->walking->before;
-            task->walking->batch = 0;
-            if (fault != NULL) {
-                ff_task_abandon(engine, task, fault);
-            }
+        if (task->state != TASK_WAITING_COMMIT && has_written_in(task, batch)) {
+            ff_task_abandon(engine, task, fault);
         }
     }
 }
 
+static void
+undo(const struct ff_engine *engine, struct walking *walking)
+{
+    forget_committed(engine, walking);
+    if (walking->n > 0) {
+        walking->now = walking->steps[0].before;
+        walking->n = 0;
+    }
+    if (walking->wrote_in > engine->committed) {
+        walking->wrote_in = 0;
+    }
+}
+
+void
+ff_walks_undo(struct ff_engine *engine)
+{
+    struct ff_task *task = NULL;
+
+    TAILQ_FOREACH(task, &engine->alive, alive)
+    {
+        if (task->walking != NULL) {
+            undo(engine, task->walking);
+        }
+    }
+}
+
+/* One that may go on ahead of its commit waits only until its step is on the way to it: a batch has
+ * one step of a walk. */
 static bool
 is_ready(const struct ff_engine *engine, const struct ff_task *task)
 {
-    return task->walking->batch <= engine->committed;
+    const struct walking *walking = task->walking;
+
+    return walking->now.ahead ? walking->wrote_in < engine->open->number
+                              : walking->wrote_in <= engine->committed;
 }
 
 bool

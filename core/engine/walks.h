@@ -1,4 +1,4 @@
-/* walks.h: calls of many steps, each of which is committed before the next one (spec/records.md
+/* walks.h: calls of many steps, each of which is committed before the next one is (spec/records.md
  * §6); part of txn.h.
  */
 #ifndef FF_CORE_ENGINE_WALKS_H
@@ -23,6 +23,7 @@ struct ff_walk {
     bool inside;    /* `at` says how far the one at `next` has been handled */
     uint32_t phase; /* of the group in whose edges `at` is (flow_replay.h) */
     bool failed;    /* ... and that something of it could not be */
+    bool ahead;     /* the next step may be made while the last one is being committed */
     void *kept;     /* in ff_walk_arena */
 };
 /* Entities that a step of such a walk handles: what waits behind it waits for two such steps at the

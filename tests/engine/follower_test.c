@@ -575,6 +575,147 @@ test_page_row(void **state)
     teardown(&mine);
 }
 
+/* ---- walks ---- */
+
+#define CHAIN 3 /* members */
+
+static struct ff_waiting *
+ask_flow(struct ff_rig *rig, uint8_t number)
+{
+    static const char *const keys[CHAIN] = { "a", "b", "c" };
+    struct ff_submit_member members[CHAIN];
+    struct ff_submit_edge edges[CHAIN - 1];
+    struct ff_submit_flow_args args = {
+        .flow = { .flow_id = { { [15] = number } },
+                  .flow_kind = ff_cstr("dag"),
+                  .namespace = ff_cstr("N") },
+        .members = { .v = members, .n = CHAIN },
+        .edges = { .v = edges, .n = CHAIN - 1 },
+    };
+
+    for (uint32_t i = 0; i < CHAIN; i++) {
+        members[i] = (struct ff_submit_member){ .key = ff_cstr(keys[i]),
+                                                .lane_id = ff_cstr("L"),
+                                                .execution_kind = ff_cstr("job"),
+                                                .creator_identity = ff_cstr("") };
+    }
+    for (uint32_t i = 0; i < CHAIN - 1; i++) {
+        edges[i] = (struct ff_submit_edge){ .from = ff_cstr(keys[i]),
+                                            .to = ff_cstr(keys[i + 1]),
+                                            .dependency_kind = ff_cstr("success_only") };
+    }
+    return ask(rig, FF_OP_submit_flow, &args);
+}
+
+/* Steps, as many as can be made before the store makes anything. */
+static void
+walk_on(struct ff_rig *rig)
+{
+    for (int i = 0; i < TRIES_MAX && ff_engine_wait_ms(rig->engine) == 0; i++) {
+        go(rig);
+    }
+}
+
+static void
+make_some(struct ff_rig *rig, uint32_t n)
+{
+    for (; n > 0 && held.n > 0; n--) {
+        make();
+        go(rig);
+        walk_on(rig);
+    }
+}
+
+/* A member or an edge a step. */
+static void
+restart_in_steps(struct ff_rig *rig)
+{
+    struct ff_engine_config config;
+
+    ff_engine_free(rig->engine);
+    ff_rig_engine_config(rig, &config);
+    config.submit_once_max = 0;
+    config.submit_step = 1;
+    rig->engine = ff_engine_new(&config, &held.store);
+}
+
+static void
+assert_submitted(struct ff_rig *rig, struct ff_waiting *waiting, uint8_t number)
+{
+    const struct ff_describe_flow_args args = { .flow_id = { { [15] = number } } };
+    struct ff_submit_flow_result result;
+    struct ff_describe_flow_result described;
+
+    assert_ok(ff_rig_finish(rig, waiting, &result));
+    assert_string_equal(result.outcome, "submitted");
+    assert_ok(ff_rig_describe_flow(rig, &args, &described));
+    assert_int_equal(described.flow->node_count, CHAIN);
+    assert_int_equal(described.flow->edge_count, CHAIN - 1);
+    assert_int_equal(described.flow->edge_groups.n, CHAIN - 1);
+}
+
+static void
+test_a_walk_goes_on(void **state)
+{
+    struct ff_rig *rig = *state;
+    struct ff_waiting *waiting = NULL;
+
+    restart_in_steps(rig);
+    waiting = ask_flow(rig, 1);
+    walk_on(rig);
+    assert_int_equal(held.n, FF_COMMITS_MAX); /* a step each, and the next one is made */
+    make();
+    go(rig);
+    assert_int_equal(held.n, FF_COMMITS_MAX);
+    make_some(rig, 20);
+    assert_submitted(rig, waiting, 1);
+}
+
+/* Wherever it stood: what is made in the end is the same. */
+static void
+test_a_walk_goes_back(void **state)
+{
+    struct ff_rig *rig = *state;
+
+    restart_in_steps(rig);
+    for (uint8_t before = 0; before < 2 * CHAIN; before++) {
+        struct ff_waiting *waiting = ask_flow(rig, before);
+
+        walk_on(rig);
+        make_some(rig, before);
+        assert_true(held.n > 0);
+        for (bool first = true; held.n > 0; first = false) {
+            refuse(first ? FF_COMMIT_CONFLICT : FF_COMMIT_ORPHANED);
+        }
+        go(rig);
+        walk_on(rig);
+        assert_false(ff_rig_is_done(waiting));
+        make_some(rig, 20);
+        assert_submitted(rig, waiting, before);
+    }
+}
+
+static void
+test_a_walk_fails(void **state)
+{
+    struct ff_rig *rig = *state;
+    struct ff_submit_flow_result result;
+    struct ff_waiting *waiting = NULL;
+
+    restart_in_steps(rig);
+    waiting = ask_flow(rig, 1);
+    walk_on(rig);
+    make_some(rig, 1);
+    refuse(FF_COMMIT_FAILED);
+    assert_false(ff_rig_is_done(waiting)); /* before the other one is heard of */
+    refuse(FF_COMMIT_ORPHANED);
+    assert_err(ff_rig_finish(rig, waiting, &result), FF_E_TRANSPORT);
+    waiting = ask_flow(rig, 1);
+    walk_on(rig);
+    make_some(rig, 20);
+    assert_submitted(rig, waiting, 1);
+}
+
 int
 main(void)
 {
@@ -595,6 +736,10 @@ main(void)
         HELD_TEST("the second one alone can be late", test_the_second_one_alone_can_be_late),
         HELD_TEST("the second one alone can fail", test_the_second_one_alone_can_fail),
         HELD_TEST("a lonely one has no follower", test_a_lonely_one_has_no_follower),
+        HELD_TEST("a walk makes its next step while the last one is committed",
+                  test_a_walk_goes_on),
+        HELD_TEST("it makes those again that were not made", test_a_walk_goes_back),
+        HELD_TEST("it ends with a commit that fails", test_a_walk_fails),
     };
 
     return ff_rig_main("follower", tables, FF_COUNT(tables), singles, FF_COUNT(singles));
