@@ -275,6 +275,27 @@ test_cancelled_child_keeps_its_input(void **state)
     assert_field(rig, B, "public_state", "cancelled");
 }
 
+/* What a worker has begun with is not changed under it (04 §4.2 step 5). */
+static void
+test_active_child_keeps_its_input(void **state)
+{
+    struct ff_rig *rig = *state;
+    struct ff_resolve_dependency_result result;
+
+    make_flow(rig, 1);
+    create_with_payload(rig, B, "b_original");
+    take(rig, B);
+    stage_ref(rig, 1, A, B, "r");
+    apply(rig, 1, A, B);
+    complete_one(rig, A, "new");
+    assert_ok(resolve(rig, 1, A, B, "success", &result));
+    assert_string_equal(result.outcome, "satisfied");
+    assert_string_equal(result.child_transition, "none");
+    assert_false(result.data_injected);
+    assert_string_equal(payload_of(rig, B), "b_original");
+    assert_field(rig, B, "public_state", "active");
+}
+
 static void
 test_quorum_takes_the_firing_result(void **state)
 {
@@ -290,6 +311,7 @@ test_quorum_takes_the_firing_result(void **state)
     for (uint8_t i = A; i <= C; i++) {
         complete_one(rig, i, results[i - A]);
         cascade(rig, i);
+        assert_string_equal(payload_of(rig, D), i == A ? "" : "from B");
     }
     assert_string_equal(payload_of(rig, D), "from B");
 }
@@ -584,6 +606,7 @@ static const struct CMUnitTest tests[] = {
     RIG_TEST("04 ex 32 a result becomes the input", test_result_becomes_input),
     RIG_TEST("04 ex 33 without ref or result the input stays", test_no_ref_or_no_result),
     RIG_TEST("04 ex 34 a cancelled child keeps its input", test_cancelled_child_keeps_its_input),
+    RIG_TEST("an active child keeps its input", test_active_child_keeps_its_input),
     RIG_TEST("04 ex 35 a quorum takes the firing result", test_quorum_takes_the_firing_result),
     RIG_TEST("04 ex 36 a ref given at apply", test_ref_given_at_apply),
     RIG_TEST("04 ex 50 evaluate", test_evaluate),

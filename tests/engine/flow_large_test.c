@@ -122,6 +122,52 @@ test_chain(void **state)
     assert_string_equal(flow_state(rig), "failed");
 }
 
+/* ---- as many as there may be ---- */
+
+static uint32_t
+upper(uint32_t edge)
+{
+    return edge % (MEMBERS / 2);
+}
+
+static uint32_t
+lower(uint32_t edge)
+{
+    return MEMBERS / 2 + (edge + edge / (MEMBERS / 2)) % (MEMBERS / 2);
+}
+
+/* No member and no edge more: 10 000 and 100 000 (04 §2.2, §2.4). */
+static void
+test_limits(void **state)
+{
+    static const struct plan full = { FF_FLOW_EDGES_MAX, upper, lower };
+    struct ff_rig *rig = *state;
+    struct ff_stage_dependency_edge_args args = { .flow_id = F,
+                                                  .edge_id = edge_id_of(1),
+                                                  .dependency_kind = ff_cstr("success_only") };
+    struct ff_add_execution_to_flow_result added;
+    struct ff_stage_dependency_edge_result staged;
+    struct ff_submit_flow_result result;
+    struct ff_fault fault = { 0 };
+
+    if (!rig->cheap) {
+        return; /* 100 000 edges are many */
+    }
+    submit(rig, &full, &result);
+    create(rig, 1);
+    assert_err(add(rig, 1, &added), FF_E_INVALID_INPUT);
+    assert_detail(rig, "reason", "too_many");
+    assert_ok(ff_eid_parse(result.members.v[0].value, "id", &args.upstream_execution_id, &fault));
+    assert_ok(ff_eid_parse(result.members.v[MEMBERS - 1].value, "id", &args.downstream_execution_id,
+                           &fault));
+    args.expected_graph_revision = revision(rig);
+    assert_int_equal(args.expected_graph_revision, MEMBERS + FF_FLOW_EDGES_MAX);
+    assert_err(ff_rig_stage_dependency_edge(rig, &args, &staged), FF_E_INVALID_INPUT);
+    assert_detail(rig, "reason", "too_many");
+    assert_int_equal(describe_flow(rig).node_count, MEMBERS);
+    assert_int_equal(describe_flow(rig).edge_count, FF_FLOW_EDGES_MAX);
+}
+
 static uint32_t
 root(uint32_t edge)
 {
@@ -267,6 +313,7 @@ test_rotation(void **state)
 
 static const struct CMUnitTest tests[] = {
     RIG_TEST("a chain of 10 000 is skipped in steps", test_chain),
+    RIG_TEST("no more than 10 000 members and 100 000 edges", test_limits),
     RIG_TEST("10 000 children are released and cancelled in steps", test_fan_out),
     RIG_TEST("10 000 upstreams of one member", test_fan_in),
     RIG_TEST("10 000 siblings are cancelled in steps, and after a crash", test_decision),
