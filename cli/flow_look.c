@@ -108,17 +108,7 @@ ff_cli_eid_cmp(const void *a, const void *b)
 static void
 sort_ids(struct ff_cli_look *look)
 {
-    uint32_t n = look->n > 0;
-
-    if (look->n > 1) {
-        qsort(look->ids, look->n, sizeof(*look->ids), ff_cli_eid_cmp);
-    }
-    for (uint32_t i = 1; i < look->n; i++) {
-        if (!ff_eid_eq(look->ids[i], look->ids[n - 1])) {
-            look->ids[n++] = look->ids[i];
-        }
-    }
-    look->n = n;
+    look->n = ff_sort_once(look->ids, look->n, sizeof(*look->ids), ff_cli_eid_cmp);
 }
 
 /* Which of these are members of the flow. */

@@ -168,4 +168,8 @@ ff_time_add(int64_t time_ms, uint64_t dur_ms)
     return sum_ms;
 }
 
+/* Sorts as qsort does, and keeps of what compares equal the first; how many are left. v may be NULL
+ * where n is 0. */
+uint32_t ff_sort_once(void *v, uint32_t n, size_t size, int (*cmp)(const void *, const void *));
+
 #endif

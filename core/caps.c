@@ -1,7 +1,6 @@
 #include "core/caps.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "core/codec.h"
 #include "core/id.h"
@@ -53,18 +52,13 @@ by_bytes(const void *a, const void *b)
 static enum fault_kind
 judge_set(struct ff_strs *set)
 {
-    uint32_t n = 0;
     uint64_t bytes = 0;
 
-    qsort(set->v, set->n, sizeof(*set->v), by_bytes);
+    set->n = ff_sort_once(set->v, set->n, sizeof(*set->v), by_bytes);
     for (uint32_t i = 0; i < set->n; i++) {
-        if (n == 0 || !ff_str_eq(set->v[i], set->v[n - 1])) {
-            bytes += set->v[i].n + (n > 0 ? 1u : 0u);
-            set->v[n++] = set->v[i];
-        }
+        bytes += set->v[i].n + (i > 0 ? 1u : 0u);
     }
-    set->n = n;
-    if (n > FF_CAPS_TOKENS_MAX) {
+    if (set->n > FF_CAPS_TOKENS_MAX) {
         return TOO_MANY;
     }
     return bytes > FF_CAPS_BYTES_MAX ? TOO_LONG : SOUND;

@@ -179,23 +179,6 @@ want_targets(struct ff_txn *txn, const struct targets *targets)
     return FF_E_PENDING;
 }
 
-/* By id, each once. */
-static void
-sort_targets(struct targets *targets)
-{
-    uint32_t n = 0;
-
-    if (targets->n > 1) {
-        qsort(targets->v, targets->n, sizeof(targets->v[0]), key_cmp);
-    }
-    for (uint32_t i = 0; i < targets->n; i++) {
-        if (n == 0 || ff_key_cmp(&targets->v[i], &targets->v[n - 1]) != 0) {
-            targets->v[n++] = targets->v[i];
-        }
-    }
-    targets->n = n;
-}
-
 /* All that are in the backlog or marked to be; one that failed may bear its mark, too. */
 static ff_err
 find_owed(struct ff_txn *txn, const struct ff_flow *flow, struct targets *out)
@@ -220,7 +203,7 @@ find_owed(struct ff_txn *txn, const struct ff_flow *flow, struct targets *out)
         }
         out->n++;
     }
-    sort_targets(out);
+    out->n = ff_sort_once(out->v, out->n, sizeof(out->v[0]), key_cmp);
     return FF_E_OK;
 }
 

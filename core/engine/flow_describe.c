@@ -2,7 +2,6 @@
  * edges whose upstreams may be owed a cancel. What fits into one step is of one instant; of more,
  * each group is as it was at its step, and everything else as at the last one.
  */
-#include <stdlib.h>
 
 #include "core/engine/group.h"
 #include "core/id.h"
@@ -35,17 +34,7 @@ eid_cmp(const void *a, const void *b)
 static void
 sort_siblings(struct describing *to)
 {
-    uint32_t n = 0;
-
-    if (to->n_siblings > 1) {
-        qsort(to->siblings, to->n_siblings, sizeof(to->siblings[0]), eid_cmp);
-    }
-    for (uint32_t i = 0; i < to->n_siblings; i++) {
-        if (n == 0 || eid_cmp(&to->siblings[i], &to->siblings[n - 1]) != 0) {
-            to->siblings[n++] = to->siblings[i];
-        }
-    }
-    to->n_siblings = n;
+    to->n_siblings = ff_sort_once(to->siblings, to->n_siblings, sizeof(to->siblings[0]), eid_cmp);
 }
 
 /* Several edges may have the same upstream. What is sorted is this step's own copy. */

@@ -59,19 +59,11 @@ static ff_err
 take_lanes(struct ff_txn *txn, struct ff_strs given, struct ff_strs *out)
 {
     out->v = FF_ARENA_NEW(txn->arena, struct ff_str, given.n);
-    out->n = 0;
     for (uint32_t i = 0; i < given.n; i++) {
         FF_TRY(ff_lane_check(given.v[i], "lanes", &txn->fault));
         out->v[i] = given.v[i];
     }
-    if (given.n > 1) {
-        qsort(out->v, given.n, sizeof(*out->v), str_cmp);
-    }
-    for (uint32_t i = 0; i < given.n; i++) {
-        if (i == 0 || !ff_str_eq(out->v[i], out->v[out->n - 1])) {
-            out->v[out->n++] = out->v[i];
-        }
-    }
+    out->n = ff_sort_once(out->v, given.n, sizeof(*out->v), str_cmp);
     return FF_E_OK;
 }
 

@@ -2,7 +2,6 @@
  * first. */
 #include <stdio.h>
 
-#include "tests/rig/pg_server.h"
 #include "tests/rig/relay.h"
 #include "tests/rig/server.h"
 #include "tests/rows.h"
