@@ -445,7 +445,9 @@ static void
 test_gate_skips_what_cannot_run_any_more(void **state)
 {
     struct ff_rig *rig = *state;
+    struct ff_attempt_view attempt;
     struct ff_claim_result claim;
+    struct ff_event event;
 
     make_flow(rig, 2);
     stage(rig, 1, A, B);
@@ -453,6 +455,15 @@ test_gate_skips_what_cannot_run_any_more(void **state)
     claim = claim_this(rig, B);
     apply(rig, 1, A, B); /* its upstream has failed: B is active, and skipped all the same */
     assert_field(rig, B, "public_state", "skipped");
+    assert_field(rig, B, "attempt_state", "attempt_terminal");
+    event = ff_rig_last_event(rig, FF_FAMILY_LEASE_HISTORY);
+    assert_true(ff_str_is(event.event, "revoked"));
+    assert_true(ff_str_is(event.revoked_by, "reconciler"));
+    assert_true(ff_str_is(event.reason, "dependency_impossible"));
+    attempt = describe_attempt(rig, B, 0);
+    assert_int_equal(attempt.attempt_lifecycle, FF_LIFE_ENDED_CANCELLED);
+    assert_true(ff_str_is(attempt.failure_reason, "dependency_impossible"));
+    assert_int_equal(attempt.ended_at.v, rig->now_ms);
     assert_err(complete(rig, &claim, ""), FF_E_EXECUTION_NOT_ACTIVE);
 }
 
@@ -489,6 +500,102 @@ test_a_grant_given_before_does_not_pass_the_gate(void **state)
     assert_err(claim_granted_as(rig, B, "w", &result), FF_E_EXECUTION_NOT_LEASEABLE);
 }
 
+/* 04 §3.4: a further edge of a group that has fired. */
+static void
+test_a_further_edge_of_all_of(void **state)
+{
+    struct ff_rig *rig = *state;
+
+    make_flow(rig, 3);
+    build(rig, 1, A, C);
+    succeed(rig, A);
+    assert_int_equal(group_of(rig, C).group_state, FF_GROUP_SATISFIED);
+    assert_true(group_of(rig, C).satisfied_at.is);
+    stage(rig, 2, B, C);
+    assert_field(rig, C, "public_state", "waiting"); /* staging alone gates nothing */
+    assert_int_equal(group_of(rig, C).group_state, FF_GROUP_SATISFIED);
+    assert_int_equal(apply(rig, 2, B, C), 1);
+    assert_int_equal(group_of(rig, C).group_state, FF_GROUP_PENDING);
+    assert_false(group_of(rig, C).satisfied_at.is);
+    assert_field(rig, C, "public_state", "waiting_children");
+    rig->now_ms += 7;
+    succeed(rig, B);
+    assert_field(rig, C, "public_state", "waiting");
+    assert_int_equal(group_of(rig, C).satisfied_at.v, rig->now_ms);
+}
+
+static void
+test_a_further_edge_of_any_of(void **state)
+{
+    struct ff_rig *rig = *state;
+    struct ff_edge_group_snapshot group;
+
+    make_flow(rig, 3);
+    policy(rig, C, "{\"kind\":\"any_of\",\"on_satisfied\":\"let_run\"}");
+    stage(rig, 1, A, C);
+    stage(rig, 2, B, C);
+    apply(rig, 1, A, C);
+    succeed(rig, A);
+    assert_int_equal(apply(rig, 2, B, C), 1);
+    group = group_of(rig, C);
+    assert_int_equal(group.group_state, FF_GROUP_SATISFIED);
+    assert_true(group.satisfied_at.is);
+    assert_field(rig, C, "public_state", "waiting");
+    break_down(rig, B);
+    assert_int_equal(group_of(rig, C).failed_count, 1);
+    assert_field(rig, C, "public_state", "waiting");
+}
+
+/* An all_of group that is lost takes further edges, which change nothing. */
+static void
+test_a_further_edge_of_a_lost_one(void **state)
+{
+    struct ff_rig *rig = *state;
+
+    make_flow(rig, 3);
+    build(rig, 1, A, C);
+    break_down(rig, A);
+    assert_field(rig, C, "public_state", "skipped");
+    build(rig, 2, B, C);
+    assert_int_equal(group_of(rig, C).group_state, FF_GROUP_IMPOSSIBLE);
+    assert_int_equal(group_of(rig, C).total_deps, 2);
+    assert_int_equal(edge_of(rig, 2).edge_state, FF_EDGE_APPLIED);
+    assert_field(rig, C, "public_state", "skipped");
+}
+
+/* The order of the checks of 04 §2.4 and §3.2. */
+static void
+test_order_of_checks(void **state)
+{
+    struct ff_rig *rig = *state;
+    const struct ff_create_flow_args other = { .flow_id = flow_id_of(1),
+                                               .flow_kind = ff_cstr("dag"),
+                                               .namespace = ff_cstr("N") };
+    const struct ff_add_execution_to_flow_args member = { .flow_id = flow_id_of(1),
+                                                          .execution_id = ff_rig_id(D) };
+    const struct ff_cancel_flow_args cancel = { .flow_id = F, .policy = ff_cstr("flow_only") };
+    struct ff_apply_dependency_to_child_result applied;
+    struct ff_add_execution_to_flow_result added;
+    struct ff_cancel_flow_result cancelled;
+    struct ff_create_flow_result created;
+
+    make_flow(rig, 3);
+    build(rig, 1, A, B);
+    assert_err(stage_at(rig, 1, B, A, revision(rig)), FF_E_CYCLE_DETECTED); /* 6, then 7 */
+    assert_ok(ff_rig_create_flow(rig, &other, &created));
+    create(rig, D);
+    assert_ok(ff_rig_add_execution_to_flow(rig, &member, &added));
+    assert_err(try_apply(rig, 9, A, D, &applied), FF_E_EXECUTION_ALREADY_IN_FLOW); /* 2, then 3 */
+    stage(rig, 2, A, C);
+    assert_ok(ff_rig_cancel_flow(rig, &cancel, &cancelled));
+    assert_err(try_apply(rig, 2, A, C, &applied), FF_E_FLOW_ALREADY_TERMINAL);
+    assert_err(try_apply(rig, 3, A, C, &applied), FF_E_INVALID_DEPENDENCY); /* 3, then 5 */
+    assert_ok(try_apply(rig, 1, A, B, &applied));                           /* 4, then 5 */
+    assert_string_equal(applied.outcome, "already_applied");
+    assert_err(stage_at(rig, 3, A, A, 0), FF_E_SELF_REFERENCING_EDGE); /* 1, then 3 */
+    assert_err(stage_at(rig, 3, A, D, 0), FF_E_FLOW_ALREADY_TERMINAL); /* 3, then 4 and 5 */
+}
+
 static const struct CMUnitTest tests[] = {
     RIG_TEST("04 ex 1 a flow is created once", test_create),
     RIG_TEST("04 ex 2 a flow needs a kind", test_create_without_kind),
@@ -513,6 +620,10 @@ static const struct CMUnitTest tests[] = {
     RIG_TEST("the gate holds after a retry", test_gate_after_retry),
     RIG_TEST("an active child that cannot succeed is skipped",
              test_gate_skips_what_cannot_run_any_more),
+    RIG_TEST("04 §3.4 a further edge of all_of", test_a_further_edge_of_all_of),
+    RIG_TEST("04 §3.4 a further edge of any_of", test_a_further_edge_of_any_of),
+    RIG_TEST("04 §3.4 a further edge of a lost group", test_a_further_edge_of_a_lost_one),
+    RIG_TEST("04 §2.4, §3.2 the order of checks", test_order_of_checks),
     RIG_TEST("wait_children without and with edges", test_wait_children_without_and_with_edges),
     RIG_TEST("a grant given before the edge", test_a_grant_given_before_does_not_pass_the_gate),
 };

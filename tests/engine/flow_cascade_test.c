@@ -246,6 +246,7 @@ test_no_ref_or_no_result(void **state)
     create_with_payload(rig, B, "b_original");
     create_with_payload(rig, C, "c_original");
     stage_ref(rig, 1, A, B, "");
+    assert_null(edge_of(rig, 1).data_passing_ref.p);
     apply(rig, 1, A, B);
     stage_ref(rig, 2, A, C, "r");
     apply(rig, 2, A, C);

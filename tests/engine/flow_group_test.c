@@ -111,6 +111,9 @@ test_set_policy(void **state)
     assert_ok(set_policy(rig, B, two, &result));
     assert_string_equal(result.outcome, "already_set");
     policy(rig, B, three);
+    policy(rig, B, "{\"kind\":\"quorum\",\"k\":3,\"on_satisfied\":\"cancel_remaining\"}");
+    policy(rig, B, "{\"kind\":\"quorum\",\"k\":2147483647,\"on_satisfied\":\"let_run\"}");
+    policy(rig, B, three);
     assert_int_equal(revision(rig), 2);
     stage(rig, 1, A, B);
     assert_int_equal(group_of(rig, B).policy.k.v, 3);
