@@ -91,6 +91,7 @@ test_cancel_all(void **state)
     uint32_t events = 0;
 
     make_four(rig);
+    rig->now_ms += 5;
     events = ff_rig_count(rig, FF_FAMILY_COMPLETION, "cancelled", NULL);
     result = cancel(rig, "cancel_all", "op");
     assert_string_equal(result.outcome, "cancelled");
@@ -107,6 +108,7 @@ test_cancel_all(void **state)
     assert_int_equal(ff_rig_last_event(rig, FF_FAMILY_OPERATOR).member_count.v, 4);
     flow = describe_flow(rig);
     assert_string_equal(flow_state(rig), "cancelled");
+    assert_int_equal(flow.last_mutation_at, rig->now_ms);
     assert_int_equal(flow.cancelled_at.v, rig->now_ms);
     assert_true(ff_str_is(flow.cancel_reason, "op"));
     assert_string_equal(policy_of(rig), "cancel_all");
@@ -131,6 +133,46 @@ test_cancel_pending(void **state)
     assert_int_equal(describe_flow(rig).pending_cancel_count, 0);
     assert_ok(ff_rig_complete(rig, &own, &completed)); /* it has kept its lease */
     assert_field(rig, B, "public_state", "completed");
+}
+
+static void
+add_delayed(struct ff_rig *rig, uint8_t number)
+{
+    struct ff_create_execution_args args = ff_rig_new_exec(number);
+    struct ff_create_execution_result created;
+    struct ff_add_execution_to_flow_result added;
+
+    args.delay_until = FF_SOME(ff_opt_i64, rig->now_ms + 60000);
+    assert_ok(ff_rig_create_execution(rig, &args, &created));
+    assert_ok(add(rig, number, &added));
+}
+
+/* Delayed ones and those that a quota keeps back are pending, too; no reason is a reason. */
+static void
+test_cancel_pending_of_what_waits(void **state)
+{
+    struct ff_rig *rig = *state;
+    const struct ff_block_execution_for_admission_args block = {
+        .execution_id = ff_rig_id(A),
+        .lane_id = ff_cstr("L"),
+        .reason = ff_cstr("waiting_for_quota"),
+    };
+    struct ff_block_execution_for_admission_result blocked;
+
+    make_flow(rig, 1);
+    assert_ok(ff_rig_block_execution_for_admission(rig, &block, &blocked));
+    assert_field(rig, A, "public_state", "rate_limited");
+    assert_string_equal(flow_state(rig), "blocked"); /* 04 §6, step 4 */
+    assert_ok(cancel_as(rig, A, OPERATOR));
+    add_delayed(rig, B);
+    assert_string_equal(flow_state(rig), "blocked");
+    assert_string_equal(replay(rig, A), "waiting");
+    assert_ok(ff_rig_block_execution_for_admission(rig, &block, &blocked));
+    assert_string_equal(cancel(rig, "cancel_unscheduled_only", "").outcome, "cancelled");
+    for (uint8_t i = A; i <= B; i++) {
+        assert_field(rig, i, "public_state", "cancelled");
+        assert_field(rig, i, "cancellation_reason", "flow_cancelled");
+    }
 }
 
 static void
@@ -508,6 +550,10 @@ test_header_without_targets(void **state)
     make_flow(rig, 2);
     assert_ok(try_header(rig, "flow_only", NULL, &result));
     assert_int_equal(describe_flow(rig).pending_cancel_count, 0);
+    assert_ok(try_header(rig, "cancel_all", NULL, &result)); /* it never widens */
+    assert_string_equal(result.outcome, "already_terminal");
+    assert_string_equal(policy_of(rig), "flow_only");
+    assert_int_equal(describe_flow(rig).pending_cancel_count, 0);
     claim_this(rig, A);
 }
 
@@ -560,6 +606,7 @@ test_replay_leaves_the_backlog(void **state)
 static const struct CMUnitTest tests[] = {
     RIG_TEST("04 ex 56 cancel_all", test_cancel_all),
     RIG_TEST("04 ex 57 cancel_pending", test_cancel_pending),
+    RIG_TEST("04 §8.1 cancel_pending of all that waits", test_cancel_pending_of_what_waits),
     RIG_TEST("04 ex 8, 58 flow_only", test_flow_only),
     RIG_TEST("04 ex 59 the same again", test_repeat),
     RIG_TEST("04 ex 60 widening", test_widen),

@@ -49,8 +49,8 @@ id_of(const struct ff_submit_flow_result *result, const char *key)
     return NULL;
 }
 
-static const char *
-state_of(struct ff_rig *rig, const struct ff_submit_flow_result *result, const char *key)
+static struct ff_eid
+eid_of(const struct ff_submit_flow_result *result, const char *key)
 {
     struct ff_fault fault = { 0 };
     struct ff_eid id;
@@ -58,6 +58,14 @@ state_of(struct ff_rig *rig, const struct ff_submit_flow_result *result, const c
 
     text.n = text.n < 43 ? text.n : 43; /* {fp:6}: and a uuid */
     assert_int_equal(ff_eid_parse(text, "id", &id, &fault), FF_E_OK);
+    return id;
+}
+
+static const char *
+state_of(struct ff_rig *rig, const struct ff_submit_flow_result *result, const char *key)
+{
+    struct ff_eid id = eid_of(result, key);
+
     return ff_rig_field(rig, &id, "public_state");
 }
 
@@ -237,6 +245,64 @@ test_arguments_of_members(void **state)
     assert_int_equal(describe_flow(rig).edge_groups.v[0].total_deps, 2);
 }
 
+/* A member's own namespace, deadline and policy; the ref of its edge hands the result on. */
+static void
+test_more_arguments_of_members(void **state)
+{
+    struct ff_rig *rig = *state;
+    struct ff_submit_flow_result result;
+    struct ff_eid a, b;
+
+    assert_ok(submit(
+        rig,
+        "\"members\":[" MEMBER_AS(
+            "a", "\"namespace\":\"M\",\"execution_deadline_at\":5000000,"
+                 "\"policy\":{\"max_replay_count\":1}") "," MEMBER("b") "],"
+                                                                        "\"edges\":[{\"from\":"
+                                                                        "\"a\",\"to\":\"b\",\"data_"
+                                                                        "passing_ref\":\"r\"}]",
+        &result));
+    a = eid_of(&result, "a");
+    b = eid_of(&result, "b");
+    assert_string_equal(ff_rig_field(rig, &a, "namespace"), "M");
+    assert_string_equal(ff_rig_field(rig, &b, "namespace"), "N");
+    assert_string_equal(ff_rig_field(rig, &a, "execution_deadline_at"), "5000000");
+    {
+        const struct ff_list_edges_args args = {
+            .flow_id = F,
+            .direction = { .kind = FF_DIRECTION_INCOMING, .to_node = FF_SOME(ff_opt_eid, b) }
+        };
+        struct ff_list_edges_result edges;
+
+        assert_ok(ff_rig_list_edges(rig, &args, &edges));
+        assert_int_equal(edges.edges.n, 1);
+        assert_true(ff_str_is(edges.edges.v[0].data_passing_ref, "r"));
+        assert_true(ff_str_is(edges.edges.v[0].dependency_kind, "success_only"));
+    }
+    for (int i = 0; i < 2; i++) { /* one replay, and no other */
+        const struct ff_cancel_execution_args cancel = { .execution_id = a,
+                                                         .source = ff_cstr(OPERATOR) };
+        const struct ff_replay_execution_args again = { .execution_id = a };
+        struct ff_cancel_execution_result cancelled;
+        struct ff_replay_execution_result replayed;
+
+        assert_ok(ff_rig_cancel_execution(rig, &cancel, &cancelled));
+        assert_int_equal(ff_rig_replay_execution(rig, &again, &replayed) == FF_E_OK, i == 0);
+    }
+}
+
+static void
+test_a_lane_that_takes_nothing_in(void **state)
+{
+    struct ff_rig *rig = *state;
+    struct ff_submit_flow_result result;
+
+    set_lane(rig, FF_LANE_DRAINING);
+    assert_err(submit(rig, DIAMOND, &result), FF_E_INVALID_INPUT);
+    assert_detail(rig, "path", "members[0].lane_id");
+    assert_detail(rig, "reason", "lane_not_accepting");
+}
+
 static void
 test_another_graph(void **state)
 {
@@ -293,6 +359,30 @@ static const struct bad {
     { "a policy that is none",
       "\"members\":[" MEMBER("a") "],\"groups\":[{\"member\":\"a\",\"policy\":{\"kind\":\"x\"}}]",
       FF_E_INVALID_INPUT, "groups[0].policy.kind", "unknown_value" },
+    { "two policies for one",
+      "\"members\":[" MEMBER(
+          "a") "],\"groups\":[{\"member\":\"a\",\"policy\":{\"kind\":\"all_of\"}},"
+               "{\"member\":\"a\",\"policy\":{\"kind\":\"all_of\"}}]",
+      FF_E_INVALID_INPUT, "groups[1].member", "already_exists" },
+    { "an edge of no kind",
+      "\"members\":[" MEMBER("a") "," MEMBER("b") "],\"edges\":[{\"from\":\"a\",\"to\":\"b\","
+                                                  "\"dependency_kind\":\"\"}]",
+      FF_E_INVALID_INPUT, "edges[0].dependency_kind", "empty" },
+    { "an edge id that comes twice",
+      "\"members\":[" MEMBER("a") "," MEMBER(
+          "b") "],\"edges\":["
+               "{\"from\":\"a\",\"to\":\"b\",\"edge_id\":\"00000000-0000-4000-8000-0000000000ee\"},"
+               "{\"from\":\"a\",\"to\":\"b\",\"edge_id\":\"00000000-0000-4000-8000-0000000000ee\"}"
+               "]",
+      FF_E_INVALID_INPUT, "edges[1].edge_id", "already_exists" },
+    { "a member of no kind",
+      "\"members\":[{\"key\":\"a\",\"lane_id\":\"L\",\"execution_kind\":\"\"}]", FF_E_INVALID_INPUT,
+      "members[0].execution_kind", "empty" },
+    { "a tag without a name", "\"members\":[" MEMBER_AS("a", "\"tags\":{\"\":\"x\"}") "]",
+      FF_E_INVALID_INPUT, "members[0].tags", NULL },
+    { "a flow that the flow fixes",
+      "\"members\":[" MEMBER_AS("a", "\"flow_id\":\"00000000-0000-4000-8000-000000000001\"") "]",
+      FF_E_INVALID_INPUT, "members[0].flow_id", "unknown_field" },
     { "another partition",
       "\"members\":[" MEMBER_AS("a", "\"execution_id\":\"{fp:3}:00000000-0000-"
                                      "4000-8000-000000000001\"") "]",
@@ -361,6 +451,8 @@ static const struct CMUnitTest tests[] = {
     RIG_TEST("reads tell the keys of members", test_member_keys),
     RIG_TEST("a graph runs", test_it_runs),
     RIG_TEST("members take the arguments of create_execution", test_arguments_of_members),
+    RIG_TEST("a member's namespace, deadline, policy and ref", test_more_arguments_of_members),
+    RIG_TEST("a lane that takes nothing in", test_a_lane_that_takes_nothing_in),
     RIG_TEST("the same id with another graph", test_another_graph),
     RIG_TEST("the id of a flow that was created", test_a_flow_that_was_created),
     RIG_TEST("a cycle is named", test_cycle_is_named),
