@@ -498,6 +498,8 @@ test_a_grant_given_before_does_not_pass_the_gate(void **state)
     granted(rig, B);
     build(rig, 1, A, B);
     assert_err(claim_granted_as(rig, B, "w", &result), FF_E_EXECUTION_NOT_LEASEABLE);
+    succeed(rig, A);
+    claim_this(rig, B); /* the grant is gone, and keeps nobody away */
 }
 
 /* 04 §3.4: a further edge of a group that has fired. */
@@ -544,6 +546,28 @@ test_a_further_edge_of_any_of(void **state)
     break_down(rig, B);
     assert_int_equal(group_of(rig, C).failed_count, 1);
     assert_field(rig, C, "public_state", "waiting");
+}
+
+/* What was decided is not decided again. */
+static void
+test_a_further_edge_flags_nothing(void **state)
+{
+    struct ff_rig *rig = *state;
+    const struct ff_drain_sibling_cancel_group_args args = { .flow_id = F,
+                                                             .downstream_execution_id =
+                                                                 ff_rig_id(C) };
+    struct ff_drain_sibling_cancel_group_result drained;
+
+    make_flow(rig, 3);
+    policy(rig, C, "{\"kind\":\"any_of\",\"on_satisfied\":\"cancel_remaining\"}");
+    stage(rig, 1, A, C);
+    stage(rig, 2, B, C);
+    apply(rig, 1, A, C);
+    succeed(rig, A);
+    assert_ok(ff_rig_drain_sibling_cancel_group(rig, &args, &drained));
+    assert_false(group_of(rig, C).cancel_siblings_pending);
+    apply(rig, 2, B, C);
+    assert_false(group_of(rig, C).cancel_siblings_pending);
 }
 
 /* An all_of group that is lost takes further edges, which change nothing. */
@@ -622,6 +646,7 @@ static const struct CMUnitTest tests[] = {
              test_gate_skips_what_cannot_run_any_more),
     RIG_TEST("04 §3.4 a further edge of all_of", test_a_further_edge_of_all_of),
     RIG_TEST("04 §3.4 a further edge of any_of", test_a_further_edge_of_any_of),
+    RIG_TEST("04 §3.4 a further edge flags nothing", test_a_further_edge_flags_nothing),
     RIG_TEST("04 §3.4 a further edge of a lost group", test_a_further_edge_of_a_lost_one),
     RIG_TEST("04 §2.4, §3.2 the order of checks", test_order_of_checks),
     RIG_TEST("wait_children without and with edges", test_wait_children_without_and_with_edges),

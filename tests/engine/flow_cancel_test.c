@@ -33,6 +33,14 @@ cancel_and_wait(struct ff_rig *rig, const char *policy_word)
     return result;
 }
 
+/* The grace of a header is over. */
+static const char *
+cancel_and_wait_after(struct ff_rig *rig, int64_t grace_ms)
+{
+    rig->now_ms += grace_ms;
+    return cancel_and_wait(rig, "cancel_all").outcome;
+}
+
 static ff_err
 try_header_for(struct ff_rig *rig, const char *reason, const char *policy_word,
                const char *grace_json, struct ff_cancel_flow_header_result *result)
@@ -588,6 +596,36 @@ test_ack_applies_the_verdict(void **state)
     assert_field(rig, B, "public_state", "skipped");
 }
 
+/* Nor is it skipped where it would run again: it ends cancelled (04 §8.3). */
+static void
+test_retry_in_the_backlog(void **state)
+{
+    struct ff_rig *rig = *state;
+    const struct ff_fail_execution_args args = {
+        .execution_id = ff_rig_id(B),
+        .source = ff_cstr(OPERATOR),
+        .failure_reason = ff_cstr("it broke"),
+        .failure_category = ff_cstr(""),
+        .retry_policy_json = ff_cstr("{\"max_retries\":3,\"backoff\":{\"type\":\"fixed\","
+                                     "\"delay_ms\":1000}}"),
+        .next_attempt_policy_json = ff_cstr(""),
+    };
+    struct ff_cancel_flow_header_result result;
+    struct ff_fail_execution_result failed;
+
+    make_flow(rig, 2);
+    activate(rig, A);
+    activate(rig, B);
+    build(rig, 1, A, B);
+    assert_ok(try_header(rig, "cancel_all", NULL, &result));
+    break_down(rig, A);
+    assert_field(rig, B, "public_state", "active");
+    assert_ok(ff_rig_fail_execution(rig, &args, &failed));
+    assert_field(rig, B, "public_state", "waiting_children");
+    assert_string_equal(cancel_and_wait_after(rig, 30000), "cancelled");
+    assert_field(rig, B, "public_state", "cancelled");
+}
+
 static void
 test_replay_leaves_the_backlog(void **state)
 {
@@ -625,6 +663,7 @@ static const struct CMUnitTest tests[] = {
     RIG_TEST("04 ex 69 a header without targets", test_header_without_targets),
     RIG_TEST("07 ex 23 a header with cancel_pending", test_header_pending),
     RIG_TEST("an acknowledged member's edges count", test_ack_applies_the_verdict),
+    RIG_TEST("a retry in the backlog is neither run nor skipped", test_retry_in_the_backlog),
     RIG_TEST("a replay leaves the backlog", test_replay_leaves_the_backlog),
 };
 

@@ -236,6 +236,31 @@ test_result_becomes_input(void **state)
     assert_string_equal(payload_of(rig, B), "{\"status\":\"ok\"}");
 }
 
+/* Whoever reads it is told its form, too. */
+static void
+test_encoding_is_handed_on(void **state)
+{
+    struct ff_rig *rig = *state;
+    const struct ff_complete_execution_args args = { .execution_id = ff_rig_id(A),
+                                                     .source = ff_cstr(OPERATOR),
+                                                     .result_payload = ff_cstr("<a/>"),
+                                                     .result_encoding = ff_cstr("text/xml") };
+    struct ff_eid child = ff_rig_id(B);
+    struct ff_key key = ff_key_eid(&child);
+    struct ff_complete_execution_result completed;
+    struct ff_exec_input input;
+
+    make_flow(rig, 2);
+    stage_ref(rig, 1, A, B, "r");
+    apply(rig, 1, A, B);
+    take(rig, A);
+    assert_ok(ff_rig_complete_execution(rig, &args, &completed));
+    cascade(rig, A);
+    ff_rig_record(rig, FF_R_EXEC_INPUT, &key, &input);
+    assert_true(ff_str_is(input.payload, "<a/>"));
+    assert_true(ff_str_is(input.payload_encoding, "text/xml"));
+}
+
 static void
 test_no_ref_or_no_result(void **state)
 {
@@ -605,6 +630,7 @@ static const struct CMUnitTest tests[] = {
     RIG_TEST("04 ex 30 impossible stays impossible", test_impossible_stays),
     RIG_TEST("04 ex 31 a skipped upstream counts apart", test_skipped_upstream_counts_apart),
     RIG_TEST("04 ex 32 a result becomes the input", test_result_becomes_input),
+    RIG_TEST("a result's encoding is handed on", test_encoding_is_handed_on),
     RIG_TEST("04 ex 33 without ref or result the input stays", test_no_ref_or_no_result),
     RIG_TEST("04 ex 34 a cancelled child keeps its input", test_cancelled_child_keeps_its_input),
     RIG_TEST("an active child keeps its input", test_active_child_keeps_its_input),

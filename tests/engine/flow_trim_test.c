@@ -99,6 +99,49 @@ test_empty_flows(void **state)
     assert_false(is_there(rig));
 }
 
+static void
+make_cancelled(struct ff_rig *rig, uint8_t number, int64_t at_ms)
+{
+    const struct ff_create_flow_args make = { .flow_id = flow_id_of(number),
+                                              .flow_kind = ff_cstr("dag"),
+                                              .namespace = ff_cstr("N") };
+    const struct ff_cancel_flow_args cancel = { .flow_id = make.flow_id,
+                                                .policy = ff_cstr("cancel_all"),
+                                                .reason = ff_cstr("") };
+    struct ff_create_flow_result made;
+    struct ff_cancel_flow_result cancelled;
+
+    rig->now_ms = at_ms;
+    assert_ok(ff_rig_create_flow(rig, &make, &made));
+    assert_ok(ff_rig_cancel_flow(rig, &cancel, &cancelled));
+}
+
+/* Those that ended first go first, and no more with a call than it is told. */
+static void
+test_batches(void **state)
+{
+    struct ff_rig *rig = *state;
+    struct ff_trim_flows_args args = { .partition = ff_cstr("{fp:6}"), .batch_size = 2 };
+    struct ff_trim_flows_result result;
+
+    if (rig->contrary) {
+        return; /* there it may be done twice */
+    }
+    make_cancelled(rig, 1, 1000);
+    make_cancelled(rig, 2, 2000);
+    make_cancelled(rig, 0, 3000);
+    assert_ok(ff_rig_trim_flows(rig, &args, &result));
+    assert_int_equal(result.purged, 2);
+    assert_true(is_there(rig));
+    assert_ok(ff_rig_trim_flows(rig, &args, &result));
+    assert_int_equal(result.purged, 1);
+    assert_false(is_there(rig));
+    args.batch_size = 0;
+    assert_err(ff_rig_trim_flows(rig, &args, &result), FF_E_INVALID_INPUT);
+    args = (struct ff_trim_flows_args){ .partition = ff_cstr("bogus"), .batch_size = 1 };
+    assert_err(ff_rig_trim_flows(rig, &args, &result), FF_E_INVALID_INPUT);
+}
+
 /* An end that somebody still waits for is not forgotten (07 §4). */
 static void
 test_waited_for(void **state)
@@ -125,6 +168,7 @@ static const struct CMUnitTest tests[] = {
     RIG_TEST("04 ex 76 a completed flow", test_completed),
     RIG_TEST("04 ex 76 a failed and purged member", test_failed_and_purged),
     RIG_TEST("04 ex 76 flows without members", test_empty_flows),
+    RIG_TEST("04 §7.7 the oldest first, so many with a call", test_batches),
     RIG_TEST("an end that is waited for stays", test_waited_for),
 };
 
