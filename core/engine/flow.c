@@ -214,7 +214,7 @@ is_waiting_at(struct ff_txn *txn, const struct ff_place *place, bool *out)
 #define EDGES_LOOKED_AT 16
 
 ff_err
-ff_member_is_waited_for(struct ff_txn *txn, const struct ff_exec *exec, bool *out)
+ff_member_is_waited_for(struct ff_txn *txn, const struct ff_exec *exec, bool *out, uint32_t *looks)
 {
     struct ff_scope scope = ff_scope_none();
     struct ff_entry entry = { 0 }, next = { 0 };
@@ -238,6 +238,7 @@ ff_member_is_waited_for(struct ff_txn *txn, const struct ff_exec *exec, bool *ou
         }
         if (found) {
             FF_TRY(is_waiting_at(txn, &place, out));
+            ++*looks;
         }
     }
     return FF_E_OK;

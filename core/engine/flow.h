@@ -69,8 +69,9 @@ FF_MUST_USE ff_err ff_flow_public_state(struct ff_txn *txn, const struct ff_flow
 
 /* An execution is about to be purged: its member entry keeps how it ended (04 §1.2). */
 FF_MUST_USE ff_err ff_member_keep_end(struct ff_txn *txn, const struct ff_exec *exec);
-/* Whether an outgoing edge is not resolved although its downstream has not ended (07 §4). */
+/* Whether an outgoing edge is not resolved although its downstream has not ended (07 §4).
+ * looks: edges that were read for it are added. */
 FF_MUST_USE ff_err ff_member_is_waited_for(struct ff_txn *txn, const struct ff_exec *exec,
-                                           bool *out);
+                                           bool *out, uint32_t *looks);
 
 #endif

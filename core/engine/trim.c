@@ -10,7 +10,8 @@
 
 /* Entities of one step (spec/records.md §6). */
 #define STEP_MAX 256
-/* Records that one step takes away with executions; the last of them may have more. */
+/* Records that one step takes away with executions, or edges that it looks at. The last of the
+ * executions may have more. */
 #define STEP_RECORDS_MAX 512
 /* Events of one step: they go by number, in one piece. */
 #define STEP_EVENTS_MAX 4096
@@ -90,7 +91,7 @@ is_over(const struct ff_txn *txn, const struct ff_exec *exec, uint64_t retention
 
 struct purge {
     bool done;
-    uint32_t n; /* records that went with it */
+    uint32_t n; /* records that went with it, and edges that were looked at */
 };
 
 /* Purges it, if it is to be. What cannot be read stays, and does not stop the others. */
@@ -100,6 +101,7 @@ purge_one(struct ff_txn *txn, const struct ff_trim_retention_args *args, const s
 {
     struct ff_exec exec = { 0 };
     bool found = false, *purged = &out->done;
+    uint32_t looks = 0;
     ff_err err = ff_txn_find(txn, FF_R_EXEC, key, &exec, &found);
 
     *out = (struct purge){ .done = false };
@@ -110,12 +112,13 @@ purge_one(struct ff_txn *txn, const struct ff_trim_retention_args *args, const s
     if (err == FF_E_OK && *purged) {
         bool waited_for = false;
 
-        err = ff_member_is_waited_for(txn, &exec, &waited_for);
+        err = ff_member_is_waited_for(txn, &exec, &waited_for, &looks);
         *purged = !waited_for;
     }
     if (err == FF_E_OK && *purged) {
         err = ff_purge_exec(txn, &exec, &out->n);
     }
+    out->n += looks;
     if (err == FF_E_CORRUPTION) {
         txn->fault = (struct ff_fault){ 0 };
         *purged = false;
