@@ -8,6 +8,8 @@
 #define AHEAD_CALLS_MAX 128
 /* Of a lane, whose candidates are read before the classes are known to be still there. */
 #define AHEAD_CLASSES_MAX 16
+/* Of all calls together: their records are about 200 bytes each. */
+#define AHEAD_EDGES_MAX 1024
 /* As large as the first one: they find candidates in its page. */
 #define AHEAD_CLAIMS 3
 
@@ -128,6 +130,43 @@ look_at_claim(struct ff_engine *engine, const struct ff_task *task, const struct
     }
 }
 
+/* Edges of a member, once their places are known. *left: records that may still be asked for. */
+static void
+look_at_edges(struct ff_engine *engine, const struct ff_task *task, const struct ff_call *call,
+              uint32_t *left)
+{
+    const struct ff_list_edges_args *args = call->args;
+    bool outgoing = args->direction.kind == FF_DIRECTION_OUTGOING;
+    struct ff_opt_eid node = outgoing ? args->direction.from_node : args->direction.to_node;
+    struct ff_scope scope = ff_scope_ends(&args->flow_id, &node.v);
+    struct ff_place place = { outgoing ? FF_IX_EDGES_OUT : FF_IX_EDGES_IN, &scope, NULL };
+    struct span *span = node.is ? ff_span_get(engine, place.index, &scope) : NULL;
+    struct ff_key key = ff_key_flow(&args->flow_id);
+
+    want(engine, FF_R_FLOW, &key, true);
+    if (span != NULL && !is_fresh(task, span)) {
+        want_page(engine, task, place, engine->facts.flow_step);
+        return;
+    }
+    for (uint32_t i = 0; span != NULL && i<span->page_n && * left> 0; i++, (*left)--) {
+        want(engine, FF_R_EDGE, &span->page[i].entry.id, true);
+    }
+}
+
+/* What its flow calls it (describe.c), once its flow is known. */
+static void
+look_at_member(struct ff_engine *engine, const struct ff_key *execution)
+{
+    const struct row *row = ff_cell_top(ff_cell_get(engine, FF_R_EXEC, execution));
+    const struct ff_exec *exec = row == NULL || row->absent ? NULL : (const void *) row->data;
+    struct ff_key key;
+
+    if (exec != NULL && exec->flow_id.is) {
+        key = ff_key_member(&exec->flow_id.v, &exec->execution_id);
+        want(engine, FF_R_MEMBER, &key, true);
+    }
+}
+
 static void
 look_at(struct ff_engine *engine, const struct ff_call *call)
 {
@@ -156,6 +195,9 @@ look_at(struct ff_engine *engine, const struct ff_call *call)
                 want(engine, FF_R_EXEC_RESULT, &key, fresh);
             } else if (call->op == FF_OP_read_execution_context) {
                 want(engine, FF_R_EXEC_INPUT, &key, fresh);
+            } else if (call->op == FF_OP_read_execution_info ||
+                       call->op == FF_OP_describe_execution) {
+                look_at_member(engine, &key);
             }
             return;
         }
@@ -166,6 +208,7 @@ void
 ff_look_ahead(struct ff_engine *engine, const struct ff_task *task)
 {
     const struct ff_frame *frame = task->frame;
+    uint32_t edges = AHEAD_EDGES_MAX;
 
     for (uint32_t i = task->at; i < frame->n && i - task->at <= AHEAD_CALLS_MAX; i++) {
         const struct ff_call *call = &frame->calls[i];
@@ -173,6 +216,9 @@ ff_look_ahead(struct ff_engine *engine, const struct ff_task *task)
         if (call->fault.code == FF_E_OK && call->run == NULL) {
             look_at(engine, call);
             look_at_claim(engine, task, call);
+            if (call->op == FF_OP_list_edges) {
+                look_at_edges(engine, task, call, &edges);
+            }
         }
     }
     ff_cells_settle(engine); /* no call looks at what is to be loaded again */
