@@ -10,18 +10,6 @@ ff_assert_failed(const char *expr, const char *file, int line)
     abort();
 }
 
-int
-ff_str_cmp(struct ff_str a, struct ff_str b)
-{
-    uint32_t n = a.n < b.n ? a.n : b.n;
-    int order = n == 0 ? 0 : memcmp(a.p, b.p, n);
-
-    if (order != 0) {
-        return order;
-    }
-    return a.n < b.n ? -1 : a.n > b.n;
-}
-
 uint32_t
 ff_sort_once(void *v, uint32_t n, size_t size, int (*cmp)(const void *, const void *))
 {

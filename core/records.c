@@ -49,12 +49,6 @@ ff_key_to_eid(const struct ff_key *key)
     return id;
 }
 
-int
-ff_key_cmp(const struct ff_key *a, const struct ff_key *b)
-{
-    return ff_str_cmp(ff_str(a->b, a->n), ff_str(b->b, b->n));
-}
-
 struct ff_key
 ff_record_key(enum ff_record kind, const void *record)
 {
@@ -213,12 +207,6 @@ ff_scope_kind(enum ff_record kind)
 
     scope_add_byte(&scope, (uint8_t) kind);
     return scope;
-}
-
-int
-ff_scope_cmp(const struct ff_scope *a, const struct ff_scope *b)
-{
-    return ff_str_cmp(ff_str(a->b, a->n), ff_str(b->b, b->n));
 }
 
 bool

@@ -159,7 +159,26 @@ struct ff_key ff_key_edge(const struct ff_uuid *flow_id, const struct ff_uuid *e
 struct ff_eid ff_key_to_eid(const struct ff_key *key);
 /* The execution in the key of a member or group. */
 struct ff_eid ff_key_member_eid(const struct ff_key *key);
-int ff_key_cmp(const struct ff_key *a, const struct ff_key *b);
+static inline int
+ff_key_cmp(const struct ff_key *a, const struct ff_key *b)
+{
+    return ff_str_cmp(ff_str(a->b, a->n), ff_str(b->b, b->n));
+}
+
+/* A position in an index; the first one is { .sort = INT64_MIN }. */
+struct ff_entry {
+    int64_t sort;
+    struct ff_key id;
+};
+
+static inline int
+ff_entry_cmp(const struct ff_entry *a, const struct ff_entry *b)
+{
+    if (a->sort != b->sort) {
+        return a->sort < b->sort ? -1 : 1;
+    }
+    return ff_key_cmp(&a->id, &b->id);
+}
 
 /* Scopes. Components are separated so that a lane's scopes share the prefix ff_scope_lane(lane). */
 struct ff_scope ff_scope_none(void);
@@ -202,7 +221,11 @@ struct ff_scope ff_scope_workers(struct ff_str namespace);
 /* The instant from which on a worker counts as gone. */
 int64_t ff_worker_lapses_at(const struct ff_worker *worker);
 
-int ff_scope_cmp(const struct ff_scope *a, const struct ff_scope *b);
+static inline int
+ff_scope_cmp(const struct ff_scope *a, const struct ff_scope *b)
+{
+    return ff_str_cmp(ff_str(a->b, a->n), ff_str(b->b, b->n));
+}
 bool ff_scope_begins(const struct ff_scope *scope, const struct ff_scope *prefix);
 /* What stands behind the lane in a ready or reclaimable scope. */
 enum ff_eligibility_state ff_scope_eligibility(const struct ff_scope *ready);

@@ -1,14 +1,5 @@
 #include "core/store_offline.h"
 
-int
-ff_entry_cmp(const struct ff_entry *a, const struct ff_entry *b)
-{
-    if (a->sort != b->sort) {
-        return a->sort < b->sort ? -1 : 1;
-    }
-    return ff_key_cmp(&a->id, &b->id);
-}
-
 static ff_err
 check_count(const char *name, uint32_t stored, uint32_t *count, struct ff_fault *fault)
 {

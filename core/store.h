@@ -15,13 +15,6 @@ struct ff_store;
 
 #define FF_FAMILIES (FF_FAMILY_WORKER_REGISTRY + 1)
 
-/* A position in an index; the first one is { .sort = INT64_MIN }. */
-struct ff_entry {
-    int64_t sort;
-    struct ff_key id;
-};
-int ff_entry_cmp(const struct ff_entry *a, const struct ff_entry *b);
-
 struct ff_scope_list {
     struct ff_scope *v; /* ascending */
     uint32_t n;

@@ -362,31 +362,24 @@ forget(struct ff_engine *engine, enum ff_record kind, const struct ff_key *key)
     }
 }
 
-/* Nobody waits for it any more, nor does it wait. */
-static void
-forget_member(struct ff_engine *engine, const struct ff_exec *exec)
-{
-    struct ff_key key = ff_key_member(&exec->flow_id.v, &exec->execution_id);
-
-    forget(engine, FF_R_MEMBER, &key);
-    forget(engine, FF_R_GROUP, &key);
-}
-
+/* What ff_cells_forget has not let go already. */
 static void
 forget_exec(struct ff_engine *engine, const struct ff_exec *exec)
 {
-    struct ff_key key = ff_key_eid(&exec->execution_id), attempt;
+    struct ff_key key = ff_key_eid(&exec->execution_id), other;
 
-    if (exec->flow_id.is) {
-        forget_member(engine, exec);
+    if (exec->flow_id.is) { /* nobody waits for it any more, nor does it wait */
+        other = ff_key_member(&exec->flow_id.v, &exec->execution_id);
+        forget(engine, FF_R_GROUP, &other);
+    }
+    if (exec->has_tags) {
+        forget(engine, FF_R_EXEC_TAGS, &key);
     }
     forget(engine, FF_R_EXEC_INPUT, &key);
-    forget(engine, FF_R_EXEC_TAGS, &key);
-    forget(engine, FF_R_EXEC_RESULT, &key);
     forget(engine, FF_R_SUSPENSION, &key);
     if (exec->current_attempt_index.is) {
-        attempt = ff_key_attempt(&exec->execution_id, exec->current_attempt_index.v);
-        forget(engine, FF_R_ATTEMPT, &attempt);
+        other = ff_key_attempt(&exec->execution_id, exec->current_attempt_index.v);
+        forget(engine, FF_R_ATTEMPT, &other);
     }
     forget(engine, FF_R_EXEC, &key); /* last: exec points into it */
 }
@@ -399,15 +392,23 @@ ff_cell_forget_removed(struct ff_engine *engine, struct cell *cell)
     }
 }
 
+/* Once it is written nobody asks for it soon, or ever. */
+static bool
+is_seldom_read(const struct ff_write *write)
+{
+    return write->kind == FF_R_MEMBER || write->kind == FF_R_EXEC_RESULT ||
+           (write->kind == FF_R_EDGE && !write->live);
+}
+
 void
 ff_cells_forget(struct ff_engine *engine, const struct ff_write *write, struct cell *cell)
 {
-    if (write->deleted || write->live || !engine->store->ops->exclusive) {
+    if (write->deleted || !engine->store->ops->exclusive) {
         return; /* shared: soon evicted; calls of the open batch are known by the cells they used */
     }
-    if (write->kind == FF_R_EXEC) {
+    if (write->kind == FF_R_EXEC && !write->live) {
         forget_exec(engine, (const struct ff_exec *) cell->stored->data);
-    } else if (write->kind == FF_R_EDGE && cell_is_idle(cell)) {
+    } else if (is_seldom_read(write) && cell_is_idle(cell)) {
         cell_free(engine, cell);
     }
 }

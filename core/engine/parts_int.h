@@ -36,8 +36,8 @@ void ff_cells_evict(struct ff_engine *engine);
 /* Its removal is stored: nobody asks for it again, and the cache is not filled with what is not
  * there. */
 void ff_cell_forget_removed(struct ff_engine *engine, struct cell *cell);
-/* A record was written that is not live any more: it is seldom asked for again, nor is what belongs
- * to it, and makes room. */
+/* A record was written that is seldom asked for again; so is what belongs to an execution that has
+ * ended. They make room. */
 void ff_cells_forget(struct ff_engine *engine, const struct ff_write *write, struct cell *cell);
 /* An execution was loaded that other brokers write too: what an older version of it said is not
  * there is looked for again. */
