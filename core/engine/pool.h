@@ -16,7 +16,8 @@ ff_fetch(const void *object, size_t bytes)
 {
     const char *at = object;
 
-    for (size_t i = 0; i < bytes && i < FF_FETCH_LINES * FF_CACHE_LINE; i += FF_CACHE_LINE) {
+    for (size_t i = 0; at != NULL && i < bytes && i < FF_FETCH_LINES * FF_CACHE_LINE;
+         i += FF_CACHE_LINE) {
         __builtin_prefetch(at + i, 1);
     }
 }
