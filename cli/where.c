@@ -7,6 +7,13 @@ struct at {
     const char *p, *end;
 };
 
+/* An absent text has an end, too. */
+static struct at
+begin_at(struct ff_str text)
+{
+    return (struct at){ text.p, text.n == 0 ? text.p : text.p + text.n };
+}
+
 static void
 skip_space(struct at *at)
 {
@@ -103,7 +110,7 @@ enter_index(struct at *at, unsigned long index)
 bool
 ff_cli_json_find(struct ff_str text, const char *path, uint32_t *line)
 {
-    struct at at = { text.p, text.p + text.n };
+    struct at at = begin_at(text);
     bool there = true;
 
     skip_space(&at);
@@ -143,7 +150,7 @@ take_value(struct at *at)
 struct ff_str
 ff_cli_json_value(struct ff_str map, const char *name)
 {
-    struct at at = { map.p, map.p + map.n };
+    struct at at = begin_at(map);
 
     skip_space(&at);
     return enter_name(&at, ff_cstr(name)) ? take_value(&at) : FF_NONE(ff_str);
@@ -152,7 +159,7 @@ ff_cli_json_value(struct ff_str map, const char *name)
 struct ff_cli_json_list
 ff_cli_json_list(struct ff_str map, const char *name)
 {
-    struct at at = { map.p, map.p + map.n };
+    struct at at = begin_at(map);
 
     skip_space(&at);
     if (!enter_name(&at, ff_cstr(name)) || at.p >= at.end || *at.p != '[') {
