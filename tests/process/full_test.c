@@ -30,12 +30,14 @@ create(struct filling *filling, struct ff_eid id, bool *retryable, const char **
 {
     struct ff_create_execution_args args =
         ff_test_create_args(id, ff_str(filling->payload, PAYLOAD_BYTES));
+    static char word[64];
     struct ff_create_execution_result result = { 0 };
     FF_SCOPED(ff_answer) answer = { 0 };
     ff_err err = ff_client_create_execution(filling->client, &args, &result, &answer);
 
     *retryable = answer.fault.retryable;
-    *outcome = err == FF_E_OK ? result.outcome : ff_error_info(err)->code;
+    snprintf(word, sizeof(word), "%s", err == FF_E_OK ? result.outcome : ff_error_info(err)->code);
+    *outcome = word; /* until the next; the answer's own goes with it */
     return err;
 }
 
