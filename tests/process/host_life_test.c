@@ -24,6 +24,9 @@ static const char one_host[] =
     "worker \"h\" { lease_ttl_ms = 1000  drain_grace_ms = 100\n"
     ONCE
     "handler \"cat\" { exec = {'/bin/cat'} }\n"
+    "}\n"
+    "worker \"hasty\" { drain_grace_ms = 100\n" /* its leases outlast a machine that stands still */
+    ONCE
     SH("stubborn", "trap \"\" TERM; echo $$ > @/said; while :; do sleep 1000; done",
        "kill_grace_ms = 50")
     "}\n"
@@ -47,12 +50,12 @@ hear_pids(struct ff_hosts *hosts)
 }
 
 static struct ff_eid
-start_once(struct ff_hosts *hosts, struct pids *pids)
+start_once(struct ff_hosts *hosts, const char *section, struct pids *pids)
 {
     struct ff_eid id = { 0 };
 
     ff_hosts_start(hosts, one_host);
-    ff_hosts_start_one(hosts, 0, "h");
+    ff_hosts_start_one(hosts, 0, section);
     id = ff_hosts_submit(hosts, "once", NULL, NULL);
     *pids = hear_pids(hosts);
     return id;
@@ -63,7 +66,7 @@ test_kill_of_a_host_leaves_nothing_running(void **state)
 {
     struct ff_hosts *hosts = *state;
     struct pids pids = { 0 };
-    struct ff_eid id = start_once(hosts, &pids);
+    struct ff_eid id = start_once(hosts, "h", &pids);
 
     ff_hosts_start_one(hosts, 1, "h");
     ff_daemon_kill(&hosts->host[0]);
@@ -78,7 +81,7 @@ test_cancelled_execution_is_stopped(void **state)
 {
     struct ff_hosts *hosts = *state;
     struct pids pids = { 0 };
-    struct ff_cancel_execution_args args = { .execution_id = start_once(hosts, &pids),
+    struct ff_cancel_execution_args args = { .execution_id = start_once(hosts, "h", &pids),
                                              .reason = ff_cstr("no more"),
                                              .source = ff_cstr("operator_override") };
     struct ff_cancel_execution_result result = { 0 };
@@ -99,7 +102,7 @@ test_lost_lease_stops_the_handler(void **state)
 {
     struct ff_hosts *hosts = *state;
     struct pids pids = { 0 };
-    struct ff_revoke_lease_args args = { .execution_id = start_once(hosts, &pids),
+    struct ff_revoke_lease_args args = { .execution_id = start_once(hosts, "h", &pids),
                                          .reason = ff_cstr("operator") };
     struct ff_revoke_lease_result result = { 0 };
     FF_SCOPED(ff_answer) answer = { 0 };
@@ -119,7 +122,7 @@ test_lease_that_cannot_be_renewed_is_lost(void **state)
 {
     struct ff_hosts *hosts = *state;
     struct pids pids = { 0 };
-    struct ff_eid id = start_once(hosts, &pids);
+    struct ff_eid id = start_once(hosts, "h", &pids);
 
     ff_daemon_signal(&hosts->broker, SIGSTOP);
     ff_hosts_await_death(pids.leader);
@@ -137,7 +140,7 @@ test_lease_is_renewed(void **state)
     struct ff_hosts *hosts = *state;
     FF_SCOPED(ff_answer) before = { 0 }, after = { 0 };
     struct pids pids = { 0 };
-    struct ff_describe_execution_args args = { .execution_id = start_once(hosts, &pids) };
+    struct ff_describe_execution_args args = { .execution_id = start_once(hosts, "h", &pids) };
     struct ff_describe_execution_result first = { 0 }, now = { 0 };
 
     assert_int_equal(ff_client_describe_execution(hosts->client, &args, &first, &before), FF_E_OK);
@@ -207,14 +210,14 @@ test_drain_hands_back_what_does_not_finish(void **state)
 {
     struct ff_hosts *hosts = *state;
     struct pids pids = { 0 };
-    struct ff_eid id = start_once(hosts, &pids);
+    struct ff_eid id = start_once(hosts, "hasty", &pids);
 
     ff_daemon_stop(&hosts->host[0]);
     ff_hosts_await_death(pids.leader);
     ff_hosts_await_death(pids.child);
     assert_string_equal(ff_test_state(hosts->client, id), "delayed"); /* until now */
     promote(hosts, id);
-    ff_hosts_start_one(hosts, 1, "h");
+    ff_hosts_start_one(hosts, 1, "hasty");
     ff_hosts_await(hosts, id, "completed");
     ff_hosts_expect_result(hosts, id, "0 resumed\n"); /* neither a retry nor a reclaim */
     ff_daemon_stop(&hosts->host[1]);
@@ -228,7 +231,7 @@ test_drain_of_a_handler_that_ignores_it(void **state)
     pid_t pid = 0;
 
     ff_hosts_start(hosts, one_host);
-    ff_hosts_start_one(hosts, 0, "h");
+    ff_hosts_start_one(hosts, 0, "hasty");
     id = ff_hosts_submit(hosts, "stubborn", NULL, NULL);
     assert_int_equal(sscanf(ff_hosts_hear(hosts), "%d", &pid), 1);
     ff_daemon_stop(&hosts->host[0]);
