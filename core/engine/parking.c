@@ -142,6 +142,15 @@ topic_sweep(struct ff_engine *engine, struct topic *topic)
     }
 }
 
+void
+ff_parking_leave(struct ff_engine *engine, struct ff_task *task)
+{
+    struct topic *topic = task->topic;
+
+    task->topic = NULL;
+    topic_sweep(engine, topic);
+}
+
 /* ---- watches ---- */
 
 /* Of one topic or call: a claim depends on the budgets and quotas of the classes it was refused. */

@@ -242,6 +242,9 @@ doubt(struct ff_engine *engine, struct ff_task *task, ff_err err)
     task->rereads++;
     engine->doubt = true;
     engine->aside = is_broken(err);
+    if (err == FF_E_PARKED) {
+        ff_parking_leave(engine, task);
+    }
     return ff_error_info(err) == NULL ? FF_E_PENDING : err;
 }
 

@@ -12,6 +12,8 @@ ff_err ff_park(struct ff_txn *txn, const struct ff_scope *topic, uint64_t block_
 /* After FF_E_PARKED: links the task in; and out again. */
 void ff_parking_link(struct ff_engine *engine, struct ff_task *task);
 void ff_parking_unlink(struct ff_engine *engine, struct ff_task *task);
+/* After FF_E_PARKED: it does not wait after all. */
+void ff_parking_leave(struct ff_engine *engine, struct ff_task *task);
 /* An index entry came to be that parked calls may wait for. */
 void ff_parking_note_add(struct ff_engine *engine, const struct ff_index_key *key);
 /* All that wait for this topic are worth judging again; NULL: all. */
