@@ -133,10 +133,10 @@ ff_exec_drop_lease(struct ff_exec *exec)
     exec->attempt_timeout_at = FF_NONE(ff_opt_i64);
 }
 
-ff_err
-ff_exec_end(struct ff_txn *txn, struct ff_exec *exec, enum ff_terminal_outcome outcome)
+static void
+become_terminal(struct ff_txn *txn, struct ff_exec *exec, enum ff_terminal_outcome outcome)
 {
-    bool attempted = exec->total_attempt_count > 0, fits = false;
+    bool attempted = exec->total_attempt_count > 0;
 
     ff_exec_drop_lease(exec);
     exec->lifecycle_phase = FF_PHASE_TERMINAL;
@@ -152,12 +152,29 @@ ff_exec_end(struct ff_txn *txn, struct ff_exec *exec, enum ff_terminal_outcome o
     exec->current_waitpoint_id = FF_NONE(ff_opt_uuid);
     exec->grant = NULL;
     exec->terminal_count++;
+}
+
+ff_err
+ff_exec_end(struct ff_txn *txn, struct ff_exec *exec, enum ff_terminal_outcome outcome)
+{
+    become_terminal(txn, exec, outcome);
+    exec->cascade_owed = exec->flow_id.is; /* in this step, so that no crash loses it (04 §4.4) */
     FF_TRY(ff_flow_unstage(txn, exec));
-    fits = ff_cascade_fits(txn, exec);
-    exec->cascade_owed = exec->flow_id.is && !fits; /* so that no crash loses it (04 §4.4) */
+    FF_TRY(ff_exec_save(txn, exec, FF_EXEC_MOVED));
+    return ff_event_completion(txn, exec);
+}
+
+ff_err
+ff_exec_end_last(struct ff_txn *txn, struct ff_exec *exec, enum ff_terminal_outcome outcome)
+{
+    if (!ff_cascade_fits(txn, exec)) {
+        return ff_exec_end(txn, exec, outcome);
+    }
+    become_terminal(txn, exec, outcome);
+    exec->cascade_owed = false;
     FF_TRY(ff_exec_save(txn, exec, FF_EXEC_MOVED));
     FF_TRY(ff_event_completion(txn, exec));
-    return fits ? ff_cascade_now(txn, exec) : FF_E_OK;
+    return ff_cascade_now(txn, exec);
 }
 
 /* ---- questions ---- */

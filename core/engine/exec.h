@@ -43,6 +43,10 @@ void ff_exec_drop_lease(struct ff_exec *exec);
  * lease's own end event comes before it, from the caller. */
 FF_MUST_USE ff_err ff_exec_end(struct ff_txn *txn, struct ff_exec *exec,
                                enum ff_terminal_outcome outcome);
+/* The same, as the last thing that the call does: where its edges are few, it resolves them
+ * (flow.h), which may change any other execution of the flow. */
+FF_MUST_USE ff_err ff_exec_end_last(struct ff_txn *txn, struct ff_exec *exec,
+                                    enum ff_terminal_outcome outcome);
 
 /* ---- questions ---- */
 

@@ -41,7 +41,7 @@ complete(struct ff_txn *txn, const struct ff_eid *id, const struct ff_gate *gate
         FF_TRY(ff_txn_put_new(txn, FF_R_EXEC_RESULT, &stored)); /* a replay removes it */
     }
     FF_TRY(ff_lease_release(txn, &exec, &note));
-    return ff_exec_end(txn, &exec, FF_OUTCOME_SUCCESS);
+    return ff_exec_end_last(txn, &exec, FF_OUTCOME_SUCCESS);
 }
 
 ff_err
@@ -164,7 +164,7 @@ end_or_retry(struct ff_txn *txn, struct ff_exec *exec, const struct ff_failing *
         return ff_retry_schedule(txn, exec, failing, retry, &note);
     }
     FF_TRY(ff_lease_release(txn, exec, &note));
-    return ff_exec_end(txn, exec, FF_OUTCOME_FAILED);
+    return ff_exec_end_last(txn, exec, FF_OUTCOME_FAILED);
 }
 
 /* What fail and fail_execution answer, now and when asked again. */
