@@ -148,7 +148,7 @@ look_at_edges(struct ff_engine *engine, const struct ff_task *task, const struct
         want_page(engine, task, place, engine->facts.flow_step);
         return;
     }
-    for (uint32_t i = 0; span != NULL && i<span->page_n && * left> 0; i++, (*left)--) {
+    for (uint32_t i = 0; span != NULL && *left > 0 && i < span->page_n; i++, (*left)--) {
         want(engine, FF_R_EDGE, &span->page[i].entry.id, true);
     }
 }

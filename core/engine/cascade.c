@@ -3,6 +3,7 @@
 
 #include "core/engine/flow_work.h"
 #include "core/engine/gate.h"
+#include "core/sound.h"
 
 /* ---- resolve_dependency ---- */
 
@@ -106,7 +107,7 @@ cascade_edge(struct ff_txn *txn, const struct cascading *from, const struct ff_p
 
     FF_TRY(ff_edge_at(txn, place, &resolving.edge));
     if (resolving.edge.edge_state != FF_EDGE_APPLIED ||
-        !ff_edge_counts(&resolving.edge, from->exec)) {
+        !ff_end_counts(from->exec, resolving.edge.ignore_terminal_count)) {
         return FF_E_OK;
     }
     FF_TRY(ff_resolving_read(txn, &resolving));

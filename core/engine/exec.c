@@ -133,8 +133,9 @@ ff_exec_drop_lease(struct ff_exec *exec)
     exec->attempt_timeout_at = FF_NONE(ff_opt_i64);
 }
 
-static void
-become_terminal(struct ff_txn *txn, struct ff_exec *exec, enum ff_terminal_outcome outcome)
+/* owed: its edges are left to its mark, set in this step, so that no crash loses it (04 §4.4). */
+static ff_err
+end(struct ff_txn *txn, struct ff_exec *exec, enum ff_terminal_outcome outcome, bool owed)
 {
     bool attempted = exec->total_attempt_count > 0;
 
@@ -152,16 +153,16 @@ become_terminal(struct ff_txn *txn, struct ff_exec *exec, enum ff_terminal_outco
     exec->current_waitpoint_id = FF_NONE(ff_opt_uuid);
     exec->grant = NULL;
     exec->terminal_count++;
+    exec->cascade_owed = owed;
+    FF_TRY(ff_flow_unstage(txn, exec));
+    FF_TRY(ff_exec_save(txn, exec, FF_EXEC_MOVED));
+    return ff_event_completion(txn, exec);
 }
 
 ff_err
 ff_exec_end(struct ff_txn *txn, struct ff_exec *exec, enum ff_terminal_outcome outcome)
 {
-    become_terminal(txn, exec, outcome);
-    exec->cascade_owed = exec->flow_id.is; /* in this step, so that no crash loses it (04 §4.4) */
-    FF_TRY(ff_flow_unstage(txn, exec));
-    FF_TRY(ff_exec_save(txn, exec, FF_EXEC_MOVED));
-    return ff_event_completion(txn, exec);
+    return end(txn, exec, outcome, exec->flow_id.is);
 }
 
 ff_err
@@ -170,10 +171,7 @@ ff_exec_end_last(struct ff_txn *txn, struct ff_exec *exec, enum ff_terminal_outc
     if (!ff_cascade_fits(txn, exec)) {
         return ff_exec_end(txn, exec, outcome);
     }
-    become_terminal(txn, exec, outcome);
-    exec->cascade_owed = false;
-    FF_TRY(ff_exec_save(txn, exec, FF_EXEC_MOVED));
-    FF_TRY(ff_event_completion(txn, exec));
+    FF_TRY(end(txn, exec, outcome, false));
     return ff_cascade_now(txn, exec);
 }
 

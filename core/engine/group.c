@@ -1,6 +1,7 @@
 #include "core/engine/group.h"
 
 #include "core/engine/gate.h"
+#include "core/sound.h"
 
 /* ---- pure ---- */
 
@@ -46,14 +47,6 @@ ff_group_verdict(const struct ff_group *group)
 
 /* ---- upstreams ---- */
 
-bool
-ff_edge_counts(const struct ff_edge *edge, const struct ff_exec *upstream)
-{
-    return upstream->lifecycle_phase == FF_PHASE_TERMINAL &&
-           (upstream->terminal_outcome == FF_OUTCOME_SUCCESS || !edge->ignore_terminal_count.is ||
-            upstream->terminal_count > edge->ignore_terminal_count.v);
-}
-
 ff_err
 ff_edge_outcome(struct ff_txn *txn, const struct ff_edge *edge, enum ff_terminal_outcome *outcome,
                 bool *ended)
@@ -65,7 +58,7 @@ ff_edge_outcome(struct ff_txn *txn, const struct ff_edge *edge, enum ff_terminal
     FF_TRY(ff_txn_find_exec(txn, &edge->upstream, &upstream, &found));
     if (found) {
         *outcome = upstream.terminal_outcome;
-        *ended = ff_edge_counts(edge, &upstream);
+        *ended = ff_end_counts(&upstream, edge->ignore_terminal_count);
         return FF_E_OK;
     }
     FF_TRY(ff_member_find(txn, &edge->flow_id, &edge->upstream, &member, &found));

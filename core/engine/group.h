@@ -44,10 +44,6 @@ FF_MUST_USE ff_err ff_edge_resolve(struct ff_txn *txn, struct ff_resolving *reso
  * quorum for which more edges were staged after one had failed may be out of reach (04 §2.4). */
 FF_MUST_USE ff_err ff_edge_await(struct ff_txn *txn, struct ff_resolving *resolving);
 
-/* Whether the edge may count how its upstream, which is there, has ended: not before it has, nor
- * what came before a replay of the downstream reset the edge (04 §4.6.2). Pure. */
-bool ff_edge_counts(const struct ff_edge *edge, const struct ff_exec *upstream);
-
 /* How an upstream has ended, as far as the edge may count it: the execution's own outcome, or what
  * the member entry keeps of a purged one. False: it has not, or that end came before a replay of
  * the downstream reset the edge (04 §4.6.2). */

@@ -102,9 +102,14 @@ numbered_cmp(const void *a, const void *b)
 
 /* *at: the later one of two that are the same. */
 static bool
-any_twice(struct numbered *list, uint32_t n, bool ascend, uint32_t *at)
+any_twice(struct numbered *list, uint32_t n, uint32_t *at)
 {
-    if (!ascend && n > 1) {
+    bool ascend = true;
+
+    for (uint32_t i = 1; ascend && i < n; i++) {
+        ascend = numbered_cmp(&list[i - 1], &list[i]) < 0;
+    }
+    if (!ascend) {
         qsort(list, n, sizeof(*list), numbered_cmp);
     }
     for (uint32_t i = 1; i < n; i++) {
@@ -117,38 +122,31 @@ any_twice(struct numbered *list, uint32_t n, bool ascend, uint32_t *at)
 }
 
 static ff_err
-check_members(struct ff_txn *txn, const struct ff_graph *graph)
+refuse_twice(struct ff_txn *txn, struct numbered *list, uint32_t n, const char *place,
+             const char *member)
 {
-    uint32_t n = graph->members.n, twice = 0;
-    struct numbered *list = FF_ARENA_NEW(txn->arena, struct numbered, n);
-    bool ascend = true;
+    uint32_t twice = 0;
 
-    for (uint32_t i = 0; i < n; i++) {
-        list[i] = (struct numbered){ .id = graph->ids[i].uuid, .at = i };
-        ascend = ascend && (i == 0 || numbered_cmp(&list[i - 1], &list[i]) < 0);
-    }
-    return any_twice(list, n, ascend, &twice)
-               ? ff_graph_fail(txn, FF_E_INVALID_INPUT,
-                               ff_graph_place(txn, "members", twice, "execution_id"),
+    return any_twice(list, n, &twice)
+               ? ff_graph_fail(txn, FF_E_INVALID_INPUT, ff_graph_place(txn, place, twice, member),
                                "already_exists")
                : FF_E_OK;
 }
 
 static ff_err
-check_edges(struct ff_txn *txn, const struct ff_graph *graph)
+check_ids(struct ff_txn *txn, const struct ff_graph *graph)
 {
-    uint32_t n = graph->edges.n, twice = 0;
-    struct numbered *list = FF_ARENA_NEW(txn->arena, struct numbered, n);
-    bool ascend = true;
+    struct numbered *members = FF_ARENA_NEW(txn->arena, struct numbered, graph->members.n);
+    struct numbered *edges = FF_ARENA_NEW(txn->arena, struct numbered, graph->edges.n);
 
-    for (uint32_t i = 0; i < n; i++) {
-        list[i] = (struct numbered){ .id = graph->edge_ids[i], .at = i };
-        ascend = ascend && (i == 0 || numbered_cmp(&list[i - 1], &list[i]) < 0);
+    for (uint32_t i = 0; i < graph->members.n; i++) {
+        members[i] = (struct numbered){ .id = graph->ids[i].uuid, .at = i };
     }
-    return any_twice(list, n, ascend, &twice)
-               ? ff_graph_fail(txn, FF_E_INVALID_INPUT,
-                               ff_graph_place(txn, "edges", twice, "edge_id"), "already_exists")
-               : FF_E_OK;
+    for (uint32_t i = 0; i < graph->edges.n; i++) {
+        edges[i] = (struct numbered){ .id = graph->edge_ids[i], .at = i };
+    }
+    FF_TRY(refuse_twice(txn, members, graph->members.n, "members", "execution_id"));
+    return refuse_twice(txn, edges, graph->edges.n, "edges", "edge_id");
 }
 
 ff_err
@@ -168,8 +166,7 @@ ff_graph_name_some(struct ff_txn *txn, struct ff_graph *graph)
         FF_TRY(ff_graph_part(txn, graph, graph->edges.n, name_edge, &over));
         break;
     default:
-        FF_TRY(check_members(txn, graph));
-        FF_TRY(check_edges(txn, graph));
+        FF_TRY(check_ids(txn, graph));
         graph->is_named = true;
     }
     if (over) {
