@@ -122,10 +122,10 @@ deliver_first(struct sqlite *sqlite)
 {
     struct under_way first = sqlite->under_way[0];
 
-    sqlite->in_doubt = first.stage == STAGE_MADE && first.commit->outcome == FF_COMMIT_FAILED;
     sqlite->n_under_way--;
     memmove(sqlite->under_way, sqlite->under_way + 1, sqlite->n_under_way * sizeof(first));
-    sqlite->in_doubt = sqlite->in_doubt && sqlite->n_under_way > 0;
+    sqlite->in_doubt = sqlite->n_under_way > 0 && first.stage == STAGE_MADE &&
+                       first.commit->outcome == FF_COMMIT_FAILED;
     first.commit->done(first.commit);
 }
 

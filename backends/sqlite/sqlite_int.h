@@ -3,8 +3,7 @@
  * Three connections, each of one thread: `reader` of the loop, `writer` of the writer, `mover` of
  * the one that moves the log (log.c); a fourth thread syncs the log (sync.c). What the writer needs
  * of the loop thread's memory (arrival rows, event numbers) is put into the plan before the job is
- * handed over; what a commit changes in memory is applied on the loop thread when its completion is
- * delivered.
+ * handed over; what a commit changes in memory is applied on the loop thread once it is made.
  */
 #ifndef FF_BACKENDS_SQLITE_SQLITE_INT_H
 #define FF_BACKENDS_SQLITE_SQLITE_INT_H
@@ -108,7 +107,7 @@ struct sqlite {
      * made in the order of time are larger when they are new, and need not be looked for. */
     struct ff_uuid *done_max;
     bool *done_any;
-    struct counters now, before; /* before the commit under way */
+    struct counters now, before; /* before the commit that the writer has */
     char reader_words[WORDS_MAX];
     struct under_way under_way[FF_COMMITS_MAX]; /* in order */
     uint32_t n_under_way;
