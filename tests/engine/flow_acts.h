@@ -110,22 +110,36 @@ complete_one(struct ff_rig *rig, uint8_t number, const char *payload)
     assert_ok(ff_rig_complete_execution(rig, &args, &result));
 }
 
-static inline void
-fail_one(struct ff_rig *rig, uint8_t number)
+/* What has become of it; it runs. */
+static inline const char *
+fail_with(struct ff_rig *rig, uint8_t number, const char *retry_policy)
 {
     const struct ff_fail_execution_args args = { .execution_id = ff_rig_id(number),
                                                  .source = ff_cstr(OPERATOR),
                                                  .failure_reason = ff_cstr("it broke"),
                                                  .failure_category = ff_cstr(""),
-                                                 .retry_policy_json = ff_cstr(""),
+                                                 .retry_policy_json = ff_cstr(retry_policy),
                                                  .next_attempt_policy_json = ff_cstr("") };
     struct ff_fail_execution_result result;
 
+    assert_ok(ff_rig_fail_execution(rig, &args, &result));
+    return result.outcome;
+}
+
+static inline const char *
+break_for_a_second(struct ff_rig *rig, uint8_t number)
+{
+    return fail_with(rig, number,
+                     "{\"max_retries\":3,\"backoff\":{\"type\":\"fixed\",\"delay_ms\":1000}}");
+}
+
+static inline void
+fail_one(struct ff_rig *rig, uint8_t number)
+{
     if (describe(rig, number).public_state != FF_PUBLIC_ACTIVE) {
         take(rig, number);
     }
-    assert_ok(ff_rig_fail_execution(rig, &args, &result));
-    assert_string_equal(result.outcome, "terminal_failed");
+    assert_string_equal(fail_with(rig, number, ""), "terminal_failed");
 }
 
 static inline void

@@ -414,23 +414,12 @@ static void
 test_gate_after_retry(void **state)
 {
     struct ff_rig *rig = *state;
-    const struct ff_fail_execution_args args = {
-        .execution_id = ff_rig_id(B),
-        .source = ff_cstr(OPERATOR),
-        .failure_reason = ff_cstr("it broke"),
-        .failure_category = ff_cstr(""),
-        .retry_policy_json = ff_cstr("{\"max_retries\":3,\"backoff\":{\"type\":\"fixed\","
-                                     "\"delay_ms\":1000}}"),
-        .next_attempt_policy_json = ff_cstr(""),
-    };
-    struct ff_fail_execution_result result;
 
     make_flow(rig, 2);
     activate(rig, B);
     build(rig, 1, A, B); /* changes nothing while it runs */
     assert_field(rig, B, "public_state", "active");
-    assert_ok(ff_rig_fail_execution(rig, &args, &result));
-    assert_string_equal(result.outcome, "retry_scheduled");
+    assert_string_equal(break_for_a_second(rig, B), "retry_scheduled");
     assert_field(rig, B, "public_state", "waiting_children");
     succeed(rig, A);
     assert_field(rig, B, "public_state", "delayed");

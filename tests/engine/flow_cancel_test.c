@@ -601,17 +601,7 @@ static void
 test_retry_in_the_backlog(void **state)
 {
     struct ff_rig *rig = *state;
-    const struct ff_fail_execution_args args = {
-        .execution_id = ff_rig_id(B),
-        .source = ff_cstr(OPERATOR),
-        .failure_reason = ff_cstr("it broke"),
-        .failure_category = ff_cstr(""),
-        .retry_policy_json = ff_cstr("{\"max_retries\":3,\"backoff\":{\"type\":\"fixed\","
-                                     "\"delay_ms\":1000}}"),
-        .next_attempt_policy_json = ff_cstr(""),
-    };
     struct ff_cancel_flow_header_result result;
-    struct ff_fail_execution_result failed;
 
     make_flow(rig, 2);
     activate(rig, A);
@@ -620,7 +610,7 @@ test_retry_in_the_backlog(void **state)
     assert_ok(try_header(rig, "cancel_all", NULL, &result));
     break_down(rig, A);
     assert_field(rig, B, "public_state", "active");
-    assert_ok(ff_rig_fail_execution(rig, &args, &failed));
+    assert_string_equal(break_for_a_second(rig, B), "retry_scheduled");
     assert_field(rig, B, "public_state", "waiting_children");
     assert_string_equal(cancel_and_wait_after(rig, 30000), "cancelled");
     assert_field(rig, B, "public_state", "cancelled");

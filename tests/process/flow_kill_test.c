@@ -119,6 +119,17 @@ assert_under_way(struct ff_pending *pending)
     assert_false(done);
 }
 
+/* What the client has asked for is under way. */
+static void
+kill_under(struct ff_daemon *daemon, struct ff_client *client, struct ff_pending *pending)
+{
+    ff_daemon_kill(daemon);
+    ff_client_close(client); /* which ends its call */
+    (void) ff_pending_await(pending);
+    ff_pending_done(pending);
+    ff_daemon_start(daemon, NULL);
+}
+
 static void
 test_a_submission_survives_a_kill(void **state)
 {
@@ -143,11 +154,7 @@ test_a_submission_survives_a_kill(void **state)
     while (count(watcher, partition.partition_key, WATCHED) < WATCHED) {
         assert_under_way(&pending);
     }
-    ff_daemon_kill(daemon);
-    ff_client_close(client); /* which ends its call */
-    (void) ff_pending_await(&pending);
-    ff_pending_done(&pending);
-    ff_daemon_start(daemon, NULL);
+    kill_under(daemon, client, &pending);
     assert_int_equal(nodes_of(watcher, flow_id), 0);
     assert_in_range(count(watcher, partition.partition_key, UINT32_MAX), WATCHED, MEMBERS);
     client = ff_test_client(daemon->worker, "w-1");
@@ -238,11 +245,7 @@ test_a_replay_survives_a_kill(void **state)
     while (group_of(watcher, flow_id).failed_count == MEMBERS - 1) {
         assert_under_way(&pending);
     }
-    ff_daemon_kill(daemon);
-    ff_client_close(client); /* which ends its call */
-    (void) ff_pending_await(&pending);
-    ff_pending_done(&pending);
-    ff_daemon_start(daemon, NULL);
+    kill_under(daemon, client, &pending);
     assert_between(watcher, flow_id, args.execution_id);
     err = ff_client_replay_execution(watcher, &args, &result, &answer);
     assert_true(err == FF_E_OK || err == FF_E_EXECUTION_NOT_TERMINAL); /* it has gone on already */
